@@ -1,0 +1,1 @@
+//! The only caller of faer: dense linear algebra on `f64`.

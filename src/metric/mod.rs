@@ -1,0 +1,1 @@
+//! Scoring: quality against dose, and the statistics that compare policies.

@@ -1,0 +1,1 @@
+//! Scanning transmission electron microscopy: scattering, probe, response, damage.
