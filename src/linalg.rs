@@ -1,1 +1,524 @@
-//! The only caller of faer: dense linear algebra on `f64`.
+//! Dense linear algebra on `f64`: a Cholesky factor that grows, and what inference needs from it.
+//!
+//! This is the only caller of faer: its generics compile in the crate that uses them, so they stay in this one
+//! file. Everything runs on one thread, which keeps results equal whatever the number of cores.
+
+use crate::error::{Error, Result};
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{
+    LltError, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
+};
+use faer::linalg::matmul::triangular::{BlockStructure, matmul};
+use faer::linalg::triangular_inverse::invert_lower_triangular;
+use faer::linalg::triangular_solve::{
+    solve_lower_triangular_in_place, solve_upper_triangular_in_place,
+};
+use faer::{Accum, MatMut, MatRef, Par, Spec};
+
+/// Jitter tried first when a factorisation fails, relative to the mean of the diagonal.
+const FIRST_JITTER: f64 = 1e-10;
+/// Largest jitter tried, relative to the mean of the diagonal.
+const LAST_JITTER: f64 = 1e-4;
+
+/// The lower Cholesky factor `L` of a covariance matrix `A + jitter I = L Lᵀ`, growing row by row.
+///
+/// Stored column-major inside a square buffer whose side doubles when it is full, so that one more row costs one
+/// forward solve (n²/2 multiplications) and no copy.
+///
+/// ```
+/// use dosewise::linalg::Cholesky;
+/// // A = [[4, 2], [2, 3]], given as the lower part of its columns.
+/// let columns = [vec![4.0, 2.0], vec![3.0]];
+/// let factor = Cholesky::factor(2, &mut |j, column| column.copy_from_slice(&columns[j])).unwrap();
+/// assert!((factor.log_determinant() - 8.0_f64.ln()).abs() < 1e-14);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Cholesky {
+    size: usize,
+    capacity: usize,
+    /// Entry (i, j) at `j * capacity + i`; only i ≥ j is meaningful.
+    lower: Vec<f64>,
+    jitter: f64,
+}
+
+impl Cholesky {
+    /// The factor of a `size` × `size` matrix, of which `fill(j, column)` writes rows `j..size` of column `j`.
+    ///
+    /// # Errors
+    /// As [`Cholesky::refactor`].
+    pub fn factor(size: usize, fill: &mut dyn FnMut(usize, &mut [f64])) -> Result<Self> {
+        let mut factor = Self::default();
+        factor.refactor(size, fill)?;
+        Ok(factor)
+    }
+
+    /// Factors a new matrix into the buffer of this one; on failure the factor is left empty.
+    ///
+    /// Without jitter first; if a pivot is lost to rounding, with 10⁻¹⁰ times the mean of the diagonal, then ten
+    /// times more, up to 10⁻⁴. `fill` is called again for each attempt.
+    ///
+    /// # Errors
+    /// [`Error::NotPositiveDefinite`] if even the largest jitter fails, or if an entry is not finite.
+    pub fn refactor(
+        &mut self,
+        size: usize,
+        fill: &mut dyn FnMut(usize, &mut [f64]),
+    ) -> Result<()> {
+        if size > self.capacity {
+            self.capacity = size;
+            self.lower = vec![0.0; size * size];
+        }
+        self.size = 0;
+        self.jitter = 0.0;
+        let mut relative = 0.0;
+        let mut diagonal = vec![0.0; size];
+        loop {
+            for (j, start) in diagonal.iter_mut().enumerate() {
+                let column = &mut self.lower[j * self.capacity..][j..size];
+                fill(j, column);
+                *start = column[0];
+            }
+            let mean = diagonal.iter().sum::<f64>() / size.max(1) as f64;
+            let jitter = relative * mean;
+            for (j, start) in diagonal.iter_mut().enumerate() {
+                *start += jitter;
+                self.lower[j * self.capacity + j] = *start;
+            }
+            match factor_in_place(&mut self.lower, size, self.capacity, &diagonal) {
+                Ok(()) => {
+                    self.size = size;
+                    self.jitter = jitter;
+                    return Ok(());
+                }
+                Err(pivot) if relative >= LAST_JITTER * 0.99 || !mean.is_finite() => {
+                    return Err(Error::NotPositiveDefinite {
+                        size,
+                        pivot,
+                        jitter,
+                    });
+                }
+                Err(_) if relative == 0.0 => relative = FIRST_JITTER,
+                Err(_) => relative *= 10.0,
+            }
+        }
+    }
+
+    /// Number of rows.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// What was added to the diagonal to make the factorisation succeed; zero in ordinary cases.
+    pub fn jitter(&self) -> f64 {
+        self.jitter
+    }
+
+    /// Entry `L[i, j]`, `None` outside the matrix, zero above the diagonal.
+    pub fn entry(&self, i: usize, j: usize) -> Option<f64> {
+        if i >= self.size || j >= self.size {
+            return None;
+        }
+        Some(if i < j {
+            0.0
+        } else {
+            self.lower[j * self.capacity + i]
+        })
+    }
+
+    /// `log det(L Lᵀ) = 2 Σ log L[i, i]`.
+    pub fn log_determinant(&self) -> f64 {
+        let pivots = (0..self.size).map(|j| self.lower[j * self.capacity + j].ln());
+        2.0 * pivots.sum::<f64>()
+    }
+
+    /// Overwrites `b` with `L⁻¹ b`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `b` has not one entry per row.
+    pub fn forward(&self, b: &mut [f64]) -> Result<()> {
+        self.forward_many(b, 1)
+    }
+
+    /// Overwrites `b` with `L⁻ᵀ b`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `b` has not one entry per row.
+    pub fn backward(&self, b: &mut [f64]) -> Result<()> {
+        check_length("b", b.len(), self.size)?;
+        let b = MatMut::from_column_major_slice_mut(b, self.size, 1);
+        solve_upper_triangular_in_place(self.view().transpose(), b, Par::Seq);
+        Ok(())
+    }
+
+    /// Overwrites `b` with `(L Lᵀ)⁻¹ b`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `b` has not one entry per row.
+    pub fn solve(&self, b: &mut [f64]) -> Result<()> {
+        self.forward(b)?;
+        self.backward(b)
+    }
+
+    /// Overwrites the row-major `size` × `columns` matrix `b` with `L⁻¹ b`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the length of `b` is not `size * columns`.
+    pub fn forward_many(&self, b: &mut [f64], columns: usize) -> Result<()> {
+        check_length("b", b.len(), self.size * columns)?;
+        if columns == 0 {
+            return Ok(());
+        }
+        let b = if columns == 1 {
+            MatMut::from_column_major_slice_mut(b, self.size, 1)
+        } else {
+            MatMut::from_row_major_slice_mut(b, self.size, columns)
+        };
+        solve_lower_triangular_in_place(self.view(), b, Par::Seq);
+        Ok(())
+    }
+
+    /// `L z`: a draw with this covariance when `z` is standard normal.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `z` has not one entry per row.
+    pub fn multiply(&self, z: &[f64]) -> Result<Vec<f64>> {
+        check_length("z", z.len(), self.size)?;
+        let mut product = vec![0.0; self.size];
+        for (j, &weight) in z.iter().enumerate() {
+            let column = &self.lower[j * self.capacity..][j..self.size];
+            for (p, l) in product[j..].iter_mut().zip(column) {
+                *p += weight * l;
+            }
+        }
+        Ok(product)
+    }
+
+    /// Adds one row and column to the factored matrix: `cross` holds its covariances with the present rows,
+    /// `diagonal` its variance (without jitter, which is added here). Overwrites `cross` with the new row of `L`
+    /// left of the diagonal and returns the new diagonal entry of `L`.
+    ///
+    /// # Errors
+    /// [`Error::NotPositiveDefinite`] if the new pivot is lost to rounding (the factor is then unchanged);
+    /// [`Error::Argument`] if `cross` has not one entry per row.
+    pub fn append(&mut self, cross: &mut [f64], diagonal: f64) -> Result<f64> {
+        self.forward(cross)?;
+        self.append_solved(cross, diagonal)
+    }
+
+    /// As [`Cholesky::append`], for a caller who already holds `row = L⁻¹ cross`.
+    ///
+    /// # Errors
+    /// As [`Cholesky::append`].
+    pub fn append_solved(&mut self, row: &[f64], diagonal: f64) -> Result<f64> {
+        check_length("row", row.len(), self.size)?;
+        let variance = diagonal + self.jitter;
+        let left = variance - row.iter().map(|l| l * l).sum::<f64>();
+        if !pivot_is_sound(left, variance, self.size + 1) {
+            return Err(Error::NotPositiveDefinite {
+                size: self.size + 1,
+                pivot: self.size,
+                jitter: self.jitter,
+            });
+        }
+        self.reserve(self.size + 1);
+        let last = self.size;
+        for (j, l) in row.iter().enumerate() {
+            self.lower[j * self.capacity + last] = *l;
+        }
+        let pivot = left.sqrt();
+        self.lower[last * self.capacity + last] = pivot;
+        self.size += 1;
+        Ok(pivot)
+    }
+
+    /// Adds `count` rows at once: `cross` is the row-major `size` × `count` block of covariances with the present
+    /// rows, overwritten with `L⁻¹ cross`; `fill(j, column)` writes rows `j..count` of column `j` of the new
+    /// corner (without jitter).
+    ///
+    /// # Errors
+    /// As [`Cholesky::append`]; on failure the factor is unchanged.
+    pub fn append_block(
+        &mut self,
+        cross: &mut [f64],
+        count: usize,
+        fill: &mut dyn FnMut(usize, &mut [f64]),
+    ) -> Result<()> {
+        self.forward_many(cross, count)?;
+        let (old, new) = (self.size, self.size + count);
+        let mut corner = vec![0.0; count * count];
+        let mut diagonal = vec![0.0; count];
+        for (j, variance) in diagonal.iter_mut().enumerate() {
+            let column = &mut corner[j * count..][j..count];
+            fill(j, column);
+            column[0] += self.jitter;
+            *variance = column[0];
+        }
+        subtract_gram(&mut corner, cross, old, count);
+        factor_in_place(&mut corner, count, count, &diagonal).map_err(|pivot| {
+            Error::NotPositiveDefinite {
+                size: new,
+                pivot: old + pivot,
+                jitter: self.jitter,
+            }
+        })?;
+        self.reserve(new);
+        for j in 0..old {
+            let column = &mut self.lower[j * self.capacity..][old..new];
+            column.copy_from_slice(&cross[j * count..][..count]);
+        }
+        for j in 0..count {
+            let column = &mut self.lower[(old + j) * self.capacity..][old + j..new];
+            column.copy_from_slice(&corner[j * count..][j..count]);
+        }
+        self.size = new;
+        Ok(())
+    }
+
+    /// Writes the lower triangle of `(L Lᵀ)⁻¹` into `inverse`, column-major with column stride `size`; `work` is
+    /// scratch of the same size. Both are resized, and keep their allocation between calls.
+    pub fn inverse(&self, inverse: &mut Vec<f64>, work: &mut Vec<f64>) {
+        let n = self.size;
+        inverse.resize(n * n, 0.0);
+        work.resize(n * n, 0.0);
+        let mut root = MatMut::from_column_major_slice_mut(work, n, n);
+        invert_lower_triangular(root.as_mut(), self.view(), Par::Seq);
+        matmul(
+            MatMut::from_column_major_slice_mut(inverse, n, n),
+            BlockStructure::TriangularLower,
+            Accum::Replace,
+            root.as_ref().transpose(),
+            BlockStructure::TriangularUpper,
+            root.as_ref(),
+            BlockStructure::TriangularLower,
+            1.0,
+            Par::Seq,
+        );
+    }
+
+    fn view(&self) -> MatRef<'_, f64> {
+        MatRef::from_column_major_slice_with_stride(
+            &self.lower,
+            self.size,
+            self.size,
+            self.capacity,
+        )
+    }
+
+    fn reserve(&mut self, size: usize) {
+        if size <= self.capacity {
+            return;
+        }
+        let capacity = size.max(2 * self.capacity).max(16);
+        let mut lower = vec![0.0; capacity * capacity];
+        for j in 0..self.size {
+            let column = &self.lower[j * self.capacity..][j..self.size];
+            lower[j * capacity..][j..self.size].copy_from_slice(column);
+        }
+        self.capacity = capacity;
+        self.lower = lower;
+    }
+}
+
+/// Subtracts `Vᵀ V` from the lower triangle of the column-major `columns` × `columns` matrix `out`, `v` being
+/// row-major `rows` × `columns`. Lengths are the caller's promise, checked in debug builds.
+pub(crate) fn subtract_gram(out: &mut [f64], v: &[f64], rows: usize, columns: usize) {
+    debug_assert_eq!(out.len(), columns * columns);
+    debug_assert_eq!(v.len(), rows * columns);
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let v = MatRef::from_row_major_slice(v, rows, columns);
+    matmul(
+        MatMut::from_column_major_slice_mut(out, columns, columns),
+        BlockStructure::TriangularLower,
+        Accum::Add,
+        v.transpose(),
+        BlockStructure::Rectangular,
+        v,
+        BlockStructure::Rectangular,
+        -1.0,
+        Par::Seq,
+    );
+}
+
+/// Factors the lower triangle in place; the error is the row of the first unsound pivot.
+fn factor_in_place(
+    lower: &mut [f64],
+    size: usize,
+    stride: usize,
+    diagonal: &[f64],
+) -> std::result::Result<(), usize> {
+    if size == 0 {
+        return Ok(());
+    }
+    if let Some(bad) = diagonal.iter().position(|d| !d.is_finite() || *d <= 0.0) {
+        return Err(bad);
+    }
+    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(
+        size,
+        Par::Seq,
+        Spec::default(),
+    ));
+    cholesky_in_place(
+        MatMut::from_column_major_slice_with_stride_mut(lower, size, size, stride),
+        LltRegularization::default(),
+        Par::Seq,
+        MemStack::new(&mut memory),
+        Spec::default(),
+    )
+    .map_err(|LltError::NonPositivePivot { index }| index)?;
+    for (j, &variance) in diagonal.iter().enumerate() {
+        let pivot = lower[j * stride + j];
+        if !pivot_is_sound(pivot * pivot, variance, size) {
+            return Err(j);
+        }
+    }
+    Ok(())
+}
+
+/// A squared pivot below the rounding error of the variance it was subtracted from carries no information.
+fn pivot_is_sound(squared_pivot: f64, variance: f64, size: usize) -> bool {
+    squared_pivot.is_finite() && squared_pivot > 2.0 * f64::EPSILON * variance * size as f64
+}
+
+fn check_length(argument: &str, found: usize, allowed: usize) -> Result<()> {
+    if found == allowed {
+        return Ok(());
+    }
+    Err(Error::argument(
+        argument,
+        format!("{found} entries"),
+        format!("{allowed} entries"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A well-conditioned covariance with no structure that a wrong index could hide behind.
+    fn covariance(i: usize, j: usize) -> f64 {
+        let distance = (i as f64 - j as f64).abs();
+        (-0.3 * distance).exp() * (1.0 + 0.1 * ((i * j) as f64).sin())
+            + if i == j { 1.0 + 0.05 * i as f64 } else { 0.0 }
+    }
+
+    fn factor(size: usize) -> Cholesky {
+        Cholesky::factor(size, &mut |j, column| {
+            for (i, c) in column.iter_mut().enumerate() {
+                *c = covariance(j + i, j);
+            }
+        })
+        .unwrap()
+    }
+
+    fn largest_difference(a: &Cholesky, b: &Cholesky) -> f64 {
+        assert_eq!(a.size(), b.size());
+        let n = a.size();
+        let pairs = (0..n).flat_map(|i| (0..=i).map(move |j| (i, j)));
+        pairs
+            .map(|(i, j)| (a.entry(i, j).unwrap() - b.entry(i, j).unwrap()).abs())
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn product_of_the_factor_is_the_matrix() {
+        let factor = factor(70);
+        assert_eq!(factor.jitter(), 0.0);
+        for i in 0..70 {
+            for j in 0..=i {
+                let product: f64 = (0..=j)
+                    .map(|k| factor.entry(i, k).unwrap() * factor.entry(j, k).unwrap())
+                    .sum();
+                assert!((product - covariance(i, j)).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_and_blocks_append_to_the_full_factor() {
+        let full = factor(45);
+        let mut by_rows = factor(3);
+        for i in 3..45 {
+            let mut cross: Vec<f64> = (0..i).map(|j| covariance(i, j)).collect();
+            by_rows.append(&mut cross, covariance(i, i)).unwrap();
+        }
+        assert!(largest_difference(&full, &by_rows) < 1e-13);
+
+        let mut by_block = factor(20);
+        let mut cross: Vec<f64> = (0..20)
+            .flat_map(|j| (20..45).map(move |i| covariance(i, j)))
+            .collect();
+        by_block
+            .append_block(&mut cross, 25, &mut |j, column| {
+                for (i, c) in column.iter_mut().enumerate() {
+                    *c = covariance(20 + j + i, 20 + j);
+                }
+            })
+            .unwrap();
+        assert!(largest_difference(&full, &by_block) < 1e-13);
+    }
+
+    #[test]
+    fn solves_and_inverse_undo_the_matrix() {
+        let n = 40;
+        let factor = factor(n);
+        let truth: Vec<f64> = (0..n).map(|i| (i as f64).cos()).collect();
+        let mut b: Vec<f64> = (0..n)
+            .map(|i| {
+                (0..n)
+                    .map(|j| covariance(i.max(j), i.min(j)) * truth[j])
+                    .sum()
+            })
+            .collect();
+        let right = b.clone();
+        factor.solve(&mut b).unwrap();
+        let (mut inverse, mut work) = (Vec::new(), Vec::new());
+        factor.inverse(&mut inverse, &mut work);
+        for i in 0..n {
+            assert!((b[i] - truth[i]).abs() < 1e-12);
+            let by_inverse: f64 = (0..n)
+                .map(|j| inverse[i.min(j) * n + i.max(j)] * right[j])
+                .sum();
+            assert!((by_inverse - truth[i]).abs() < 1e-12);
+        }
+        // Many right-hand sides, row-major, equal one at a time.
+        let mut many: Vec<f64> = (0..n * 3).map(|k| (k as f64 * 0.7).sin()).collect();
+        let mut one: Vec<f64> = (0..n).map(|i| many[i * 3 + 1]).collect();
+        factor.forward_many(&mut many, 3).unwrap();
+        factor.forward(&mut one).unwrap();
+        for i in 0..n {
+            assert!((many[i * 3 + 1] - one[i]).abs() < 1e-13);
+        }
+    }
+
+    #[test]
+    fn singular_matrices_get_a_reported_jitter_and_indefinite_ones_an_error() {
+        let ones = Cholesky::factor(5, &mut |_, column| column.fill(2.0)).unwrap();
+        assert!(ones.jitter() > 0.0 && ones.jitter() < 1e-6);
+        let indefinite = Cholesky::factor(2, &mut |j, column| {
+            column.copy_from_slice(&[[1.0, 3.0], [1.0, 0.0]][j][..2 - j]);
+        });
+        assert!(matches!(
+            indefinite,
+            Err(Error::NotPositiveDefinite {
+                size: 2,
+                pivot: 1,
+                ..
+            })
+        ));
+        let not_a_number = Cholesky::factor(2, &mut |_, column| column.fill(f64::NAN));
+        assert!(matches!(
+            not_a_number,
+            Err(Error::NotPositiveDefinite { .. })
+        ));
+        let mut factor = factor(2);
+        let mut duplicate = vec![covariance(1, 0), covariance(1, 1)];
+        assert!(factor.append(&mut duplicate, covariance(1, 1)).is_err());
+        assert_eq!(factor.size(), 2);
+        assert!(matches!(
+            factor.forward(&mut [1.0; 3]),
+            Err(Error::Argument { .. })
+        ));
+    }
+}
