@@ -1,1 +1,37 @@
 //! Figures: one file a figure, style in one place.
+//!
+//! Every figure is a plain struct of labels and numbers that implements [`Figure`]: fill it, call
+//! [`save`](Figure::save) with a name that ends in `.png` or `.svg`. Sizes are print sizes (85 mm for a column, 180 mm for
+//! a page), text is never below 7 pt, series differ by dash and marker as well as by a colour-blind-safe colour, and the
+//! fonts are part of the crate.
+//!
+//! | figure | shows |
+//! | --- | --- |
+//! | [`QualityCurves`] | quality of the answer against dose, a panel per world |
+//! | [`ParetoFronts`] | who is best at which dose, a panel per world |
+//! | [`EpisodePanel`] | one episode: truth, dose, counts, posterior |
+//! | [`FieldImage`] | one field with scale bar and colour bar |
+//!
+//! A figure of one's own draws on a [`Canvas`] in points.
+
+mod axes;
+pub mod canvas;
+mod check;
+pub mod episode_panel;
+pub mod figure;
+mod font;
+pub mod image;
+mod legend;
+pub mod pareto;
+pub mod quality_curves;
+mod render;
+pub mod style;
+
+pub use canvas::Canvas;
+pub use episode_panel::{EpisodePanel, Site};
+pub use figure::{Figure, Format};
+pub use font::Weight;
+pub use image::{FieldImage, FieldMap};
+pub use pareto::{ParetoFronts, ParetoPanel, ParetoPoint};
+pub use quality_curves::{Band, QualityCurve, QualityCurves, QualityPanel};
+pub use style::{ColourMap, Strategy};

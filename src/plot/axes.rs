@@ -1,0 +1,416 @@
+//! Axes: ranges, ticks, numbers as text, and the frame around data.
+
+use super::canvas::{Anchor, Canvas, Place, TextFormat};
+use super::style::{BLACK, Dash, FRAME_WIDTH, GRID, LABEL_SIZE, TICK_SIZE};
+
+/// One axis: its ends, its scale and its ticks.
+#[derive(Debug, Clone)]
+pub(crate) struct Axis {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) log: bool,
+    /// Values that carry a label.
+    pub(crate) ticks: Vec<(f64, String)>,
+    /// Values that carry a short tick only.
+    pub(crate) minor: Vec<f64>,
+}
+
+impl Axis {
+    /// A linear axis that ends exactly at `low` and `high`, with about `wanted` ticks.
+    pub(crate) fn linear(low: f64, high: f64, wanted: usize) -> Self {
+        let (low, high) = widened(low, high);
+        let step = round_step((high - low) / wanted.max(1) as f64);
+        Self {
+            low,
+            high,
+            log: false,
+            ticks: linear_ticks(low, high, step),
+            minor: Vec::new(),
+        }
+    }
+
+    /// A linear axis whose ends are moved outward to the next tick.
+    pub(crate) fn rounded(low: f64, high: f64, wanted: usize) -> Self {
+        let (low, high) = widened(low, high);
+        let step = round_step((high - low) / wanted.max(1) as f64);
+        let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
+        Self {
+            low,
+            high,
+            log: false,
+            ticks: linear_ticks(low, high, step),
+            minor: Vec::new(),
+        }
+    }
+
+    /// A logarithmic axis from `low` to `high`, both above zero.
+    pub(crate) fn log(low: f64, high: f64) -> Self {
+        let low = low.max(1e-100);
+        let high = if high > low * 1.001 { high } else { low * 10.0 };
+        let decades = high.log10() - low.log10();
+        let exponents = (low.log10().floor() as i32)..=(high.log10().ceil() as i32);
+        let inside = |v: f64| v >= low * (1.0 - 1e-9) && v <= high * (1.0 + 1e-9);
+        let stride = 1 + (decades / 6.0) as i32;
+        let mut ticks = Vec::new();
+        let mut minor = Vec::new();
+        for exponent in exponents {
+            for digit in 1..10 {
+                let value = f64::from(digit) * 10_f64.powi(exponent);
+                if !inside(value) {
+                    continue;
+                }
+                let labelled = if decades >= 2.0 {
+                    digit == 1 && exponent.rem_euclid(stride) == 0
+                } else {
+                    matches!(digit, 1 | 2 | 5)
+                };
+                if labelled && decades >= 2.0 {
+                    ticks.push((value, format!("10{}", superscript(exponent))));
+                } else if labelled {
+                    ticks.push((value, number(value, value)));
+                } else if stride == 1 {
+                    minor.push(value);
+                }
+            }
+        }
+        if ticks.len() < 2 {
+            ticks = linear_ticks(low, high, round_step((high - low) / 3.0));
+        }
+        Self {
+            low,
+            high,
+            log: true,
+            ticks,
+            minor,
+        }
+    }
+
+    /// Where `value` lies between the ends, 0 to 1, clamped.
+    pub(crate) fn fraction(&self, value: f64) -> f64 {
+        let fraction = if self.log {
+            (value.max(self.low).ln() - self.low.ln()) / (self.high.ln() - self.low.ln())
+        } else {
+            (value - self.low) / (self.high - self.low)
+        };
+        fraction.clamp(0.0, 1.0)
+    }
+}
+
+/// Ends that differ, so that every value has a place between them.
+fn widened(low: f64, high: f64) -> (f64, f64) {
+    let scale = low.abs().max(high.abs());
+    if high - low > 1e-9 * scale && high > low {
+        (low, high)
+    } else if scale == 0.0 {
+        (0.0, 1.0)
+    } else {
+        (low - 0.05 * scale, low + 0.05 * scale)
+    }
+}
+
+/// The next of 1, 2, 2.5, 5 times a power of ten that is not below `raw`.
+fn round_step(raw: f64) -> f64 {
+    let power = 10_f64.powf(raw.log10().floor());
+    let digit = [1.0, 2.0, 2.5, 5.0]
+        .into_iter()
+        .find(|d| d * power >= raw * (1.0 - 1e-9))
+        .unwrap_or(10.0);
+    digit * power
+}
+
+fn linear_ticks(low: f64, high: f64, step: f64) -> Vec<(f64, String)> {
+    let slack = 1e-6 * step;
+    let first = ((low - slack) / step).ceil();
+    (0..100)
+        .map(|i| (first + f64::from(i)) * step)
+        .take_while(|&v| v <= high + slack)
+        .map(|v| {
+            let v = if v.abs() < slack { 0.0 } else { v };
+            (v, number(v, step))
+        })
+        .collect()
+}
+
+/// `value` as a tick label with the decimals that multiples of `step` need: true minus sign, thin spaces between groups
+/// of three digits, powers of ten where plain digits would be unreadable.
+pub(crate) fn number(value: f64, step: f64) -> String {
+    let size = value.abs();
+    if value != 0.0 && !(1e-3..1e6).contains(&size.max(step.abs())) {
+        let exponent = size.log10().floor() as i32;
+        let mantissa = value / 10_f64.powi(exponent);
+        return if mantissa == 1.0 {
+            format!("10{}", superscript(exponent))
+        } else {
+            format!("{}×10{}", plain(mantissa, 0.1), superscript(exponent))
+        };
+    }
+    plain(value, step)
+}
+
+fn plain(value: f64, step: f64) -> String {
+    let decimals = (0..=6)
+        .find(|&d| {
+            let scaled = step.abs() * 10_f64.powi(d);
+            scaled >= 0.5 && (scaled - scaled.round()).abs() < 1e-6 * scaled
+        })
+        .unwrap_or(6) as usize;
+    let digits = format!("{:.decimals$}", value.abs());
+    let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
+    let mut text = String::new();
+    if value < 0.0 && digits.chars().any(|c| c.is_ascii_digit() && c != '0') {
+        text.push('−');
+    }
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && whole.len() > 4 && (whole.len() - i).is_multiple_of(3) {
+            text.push('\u{2009}');
+        }
+        text.push(digit);
+    }
+    text + rest
+}
+
+/// An integer in superscript digits.
+pub(crate) fn superscript(number: i32) -> String {
+    number
+        .to_string()
+        .chars()
+        .map(|c| match c {
+            '-' => '⁻',
+            '1' => '¹',
+            '2' => '²',
+            '3' => '³',
+            '4' => '⁴',
+            '5' => '⁵',
+            '6' => '⁶',
+            '7' => '⁷',
+            '8' => '⁸',
+            '9' => '⁹',
+            _ => '⁰',
+        })
+        .collect()
+}
+
+/// `text` cut with an ellipsis so that it is at most `room` points wide.
+pub(crate) fn fitted(text: &str, room: f64, format: TextFormat) -> String {
+    let wide = |t: &str| Canvas::text_width(t, format.size, format.weight) > room;
+    if !wide(text) {
+        return text.to_owned();
+    }
+    let mut kept: Vec<char> = text.chars().collect();
+    while kept.pop().is_some() {
+        let short = kept.iter().collect::<String>().trim_end().to_owned() + "…";
+        if !wide(&short) {
+            return short;
+        }
+    }
+    String::new()
+}
+
+/// A rectangle on the page with two axes.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    pub(crate) left: f64,
+    pub(crate) top: f64,
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
+}
+
+/// Length of ticks, pt.
+const TICK: f64 = 2.6;
+/// Room from the lower edge of a frame to below its tick labels, and to below its axis title, pt.
+pub(crate) const BELOW_TICKS: f64 = 13.0;
+pub(crate) const BELOW_TITLE: f64 = 25.0;
+
+impl Frame {
+    pub(crate) fn right(&self) -> f64 {
+        self.left + self.width
+    }
+
+    pub(crate) fn bottom(&self) -> f64 {
+        self.top + self.height
+    }
+
+    pub(crate) fn x_at(&self, value: f64) -> f64 {
+        self.left + self.width * self.x.fraction(value)
+    }
+
+    pub(crate) fn y_at(&self, value: f64) -> f64 {
+        self.top + self.height * (1.0 - self.y.fraction(value))
+    }
+
+    pub(crate) fn place(&self, x: f64, y: f64) -> Place {
+        (self.x_at(x), self.y_at(y))
+    }
+
+    /// Grid lines at the ticks of y, below all data.
+    pub(crate) fn draw_grid(&self, canvas: &mut Canvas) {
+        for (value, _) in &self.y.ticks {
+            let y = self.y_at(*value);
+            canvas.line(&[(self.left, y), (self.right(), y)], 0.5, GRID, Dash::Solid);
+        }
+    }
+
+    /// The two axis lines, ticks, tick labels and titles; `None` leaves out the labels and the title of y, an empty title
+    /// only the title.
+    pub(crate) fn draw_axes(&self, canvas: &mut Canvas, x_title: &str, y_title: Option<&str>) {
+        let (left, bottom) = (self.left, self.bottom());
+        let solid = |canvas: &mut Canvas, points: &[Place]| {
+            canvas.line(points, FRAME_WIDTH, BLACK, Dash::Solid);
+        };
+        solid(
+            canvas,
+            &[(left, self.top), (left, bottom), (self.right(), bottom)],
+        );
+        for value in &self.x.minor {
+            let x = self.x_at(*value);
+            solid(canvas, &[(x, bottom), (x, bottom + 0.6 * TICK)]);
+        }
+        let label = TextFormat::new(TICK_SIZE, Anchor::Middle);
+        let mut free_from = f64::NEG_INFINITY;
+        for (value, text) in &self.x.ticks {
+            let x = self.x_at(*value);
+            solid(canvas, &[(x, bottom), (x, bottom + TICK)]);
+            let half = Canvas::text_width(text, TICK_SIZE, label.weight) / 2.0;
+            // A label that would touch its left neighbour is left out; its tick stays.
+            if x - half > free_from {
+                canvas.text(text, (x, bottom + TICK + 7.6), label);
+                free_from = x + half + 3.0;
+            }
+        }
+        let title = TextFormat::new(LABEL_SIZE, Anchor::Middle);
+        canvas.text(
+            fitted(x_title, self.width + 30.0, title),
+            (left + self.width / 2.0, bottom + 21.5),
+            title,
+        );
+        let mut widest: f64 = 0.0;
+        for (value, text) in &self.y.ticks {
+            let y = self.y_at(*value);
+            solid(canvas, &[(left - TICK, y), (left, y)]);
+            if y_title.is_some() {
+                let label = TextFormat::new(TICK_SIZE, Anchor::End);
+                widest = widest.max(Canvas::text_width(text, TICK_SIZE, label.weight));
+                canvas.text_centred(text, (left - TICK - 2.0, y), label);
+            }
+        }
+        if let Some(text) = y_title {
+            canvas.text(
+                fitted(text, self.height + 20.0, title),
+                (left - TICK - 6.5 - widest, self.top + self.height / 2.0),
+                title.upward(),
+            );
+        }
+    }
+
+    /// Bold panel letter and title above the frame.
+    pub(crate) fn draw_title(&self, canvas: &mut Canvas, index: usize, panels: usize, title: &str) {
+        draw_title(
+            canvas,
+            (self.left, self.top - 5.0),
+            self.width + 10.0,
+            (panels > 1).then_some(index),
+            title,
+        );
+    }
+}
+
+/// Bold panel letter, if there is an index, and title with their baseline at `place`.
+pub(crate) fn draw_title(
+    canvas: &mut Canvas,
+    place: Place,
+    room: f64,
+    index: Option<usize>,
+    title: &str,
+) {
+    let mut start = place.0;
+    if let Some(index) = index {
+        let bold = TextFormat::new(super::style::LETTER_SIZE, Anchor::Start).bold();
+        let letter = panel_letter(index);
+        canvas.text(&letter, (start, place.1), bold);
+        start += Canvas::text_width(&letter, bold.size, bold.weight) + 4.0;
+    }
+    let format = TextFormat::new(LABEL_SIZE, Anchor::Start);
+    let text = fitted(title, room - (start - place.0), format);
+    canvas.text(text, (start, place.1), format);
+}
+
+/// (a), (b), ... (z), (aa), ...
+fn panel_letter(index: usize) -> String {
+    let letter = |i: usize| char::from(b'a' + (i % 26) as u8);
+    if index < 26 {
+        format!("({})", letter(index))
+    } else {
+        format!("({}{})", letter(index / 26 - 1), letter(index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(axis: &Axis) -> Vec<&str> {
+        axis.ticks.iter().map(|(_, t)| t.as_str()).collect()
+    }
+
+    #[test]
+    fn linear_ticks_are_round() {
+        assert_eq!(
+            labels(&Axis::linear(0.0, 1.0, 5)),
+            ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
+        );
+        assert_eq!(
+            labels(&Axis::linear(0.0, 23000.0, 5)),
+            [
+                "0",
+                "5000",
+                "10\u{2009}000",
+                "15\u{2009}000",
+                "20\u{2009}000"
+            ]
+        );
+        assert_eq!(
+            labels(&Axis::rounded(-1.3, 1.2, 3)),
+            ["−2", "−1", "0", "1", "2"]
+        );
+        assert_eq!(labels(&Axis::linear(0.0, 4e-5, 2))[1], "2×10⁻⁵");
+    }
+
+    #[test]
+    fn log_ticks_are_powers_or_one_two_five() {
+        assert_eq!(labels(&Axis::log(1.0, 1e3)), ["10⁰", "10¹", "10²", "10³"]);
+        assert_eq!(labels(&Axis::log(10.0, 120.0)), ["10", "20", "50", "100"]);
+        assert!(Axis::log(3.1, 3.9).ticks.len() >= 2);
+        let axis = Axis::log(1.0, 100.0);
+        assert!((axis.fraction(10.0) - 0.5).abs() < 1e-12);
+        assert_eq!(axis.fraction(-5.0), 0.0);
+    }
+
+    #[test]
+    fn degenerate_ranges_still_have_ticks() {
+        for (low, high) in [
+            (0.0, 0.0),
+            (5.0, 5.0),
+            (-3.0, -3.0),
+            (1e100, 1e100),
+            (1e-90, 2e-90),
+        ] {
+            for axis in [Axis::linear(low, high, 4), Axis::rounded(low, high, 4)] {
+                assert!(axis.ticks.len() > 1, "{low} {axis:?}");
+                assert!(axis.high > axis.low && axis.fraction(low).is_finite());
+            }
+        }
+        assert!(Axis::log(0.0, 0.0).ticks.len() > 1);
+    }
+
+    #[test]
+    fn long_titles_are_cut() {
+        let format = TextFormat::new(8.0, Anchor::Start);
+        assert_eq!(fitted("dose", 100.0, format), "dose");
+        let short = fitted("a very long title that cannot fit", 60.0, format);
+        assert!(short.ends_with('…'));
+        assert!(Canvas::text_width(&short, 8.0, format.weight) <= 60.0);
+        assert_eq!(panel_letter(27), "(ab)");
+    }
+}

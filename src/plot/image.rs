@@ -1,0 +1,334 @@
+//! A field as a picture with scale bar and colour bar.
+
+use super::axes::{Axis, draw_title};
+use super::canvas::{Anchor, Canvas, Place, TextFormat};
+use super::check;
+use super::figure::Figure;
+use super::font::Weight;
+use super::style::{
+    BLACK, COLUMN_WIDTH_MM, Colour, ColourMap, Dash, FRAME_WIDTH, LABEL_SIZE, POINTS_PER_MM,
+    TICK_SIZE, WHITE,
+};
+use crate::error::{Error, Result};
+use ndarray::Array2;
+
+/// A field sampled on square pixels, `[row, column]` = `[y, x]`, first row on top as in a scan image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldMap {
+    /// The values; NaN marks a place without one, drawn in neutral grey.
+    pub values: Array2<f64>,
+    /// Side of a pixel, Å.
+    pub pixel_size: f64,
+}
+
+impl FieldMap {
+    /// A field from its values and its pixel size in Å.
+    pub fn new(values: Array2<f64>, pixel_size: f64) -> Self {
+        Self { values, pixel_size }
+    }
+
+    /// The same from single precision.
+    pub fn from_f32(values: &Array2<f32>, pixel_size: f64) -> Self {
+        Self::new(values.mapv(f64::from), pixel_size)
+    }
+
+    /// Height and width, Å.
+    pub fn extent(&self) -> (f64, f64) {
+        let (rows, columns) = self.values.dim();
+        (
+            rows as f64 * self.pixel_size,
+            columns as f64 * self.pixel_size,
+        )
+    }
+
+    pub(crate) fn check(&self, name: &str) -> Result<()> {
+        check::positive(&format!("{name}.pixel_size"), self.pixel_size)?;
+        let (rows, columns) = self.values.dim();
+        let ratio = rows as f64 / columns as f64;
+        if !(0.02..=50.0).contains(&ratio) || rows > 65_536 || columns > 65_536 {
+            return Err(Error::argument(
+                format!("{name}.values"),
+                format!("an array of {rows} × {columns}"),
+                "1 to 65536 rows and columns, sides at most 50 to 1",
+            ));
+        }
+        for ((row, column), &value) in self.values.indexed_iter() {
+            if !value.is_nan() {
+                check::number(&format!("{name}.values[{row}, {column}]"), value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How values become colours.
+#[derive(Debug, Clone)]
+pub(crate) struct ColourScale {
+    axis: Axis,
+    map: ColourMap,
+}
+
+impl ColourScale {
+    /// From the smallest to the largest value of `field`; on a logarithmic scale, to the smallest above zero.
+    pub(crate) fn over(field: &FieldMap, map: ColourMap, log: bool) -> Self {
+        let values = || field.values.iter().copied().filter(|v| !v.is_nan());
+        let high = values().fold(f64::NEG_INFINITY, f64::max);
+        let low = values()
+            .filter(|&v| !log || v > 0.0)
+            .fold(f64::INFINITY, f64::min);
+        if low > high || (log && high <= 0.0) {
+            return Self::new(0.0, 1.0, map);
+        }
+        if log {
+            let axis = Axis::log(low, high);
+            Self { axis, map }
+        } else {
+            Self::new(low, high, map)
+        }
+    }
+
+    /// A linear scale between two values.
+    pub(crate) fn new(low: f64, high: f64, map: ColourMap) -> Self {
+        Self {
+            axis: Axis::linear(low, high, 3),
+            map,
+        }
+    }
+
+    /// Colour of a value; values a logarithmic scale cannot show get the grey of places without a value.
+    pub(crate) fn colour(&self, value: f64) -> Colour {
+        if value.is_nan() || (self.axis.log && value <= 0.0) {
+            return self.map.colour(f64::NAN);
+        }
+        self.map.colour(self.axis.fraction(value))
+    }
+
+    /// A horizontal colour bar with ticks and title below it, 28 points high in all.
+    pub(crate) fn draw_bar_below(
+        &self,
+        canvas: &mut Canvas,
+        corner: Place,
+        width: f64,
+        label: &str,
+    ) {
+        const HEIGHT: f64 = 6.0;
+        let pixels: Vec<u8> = (0..256)
+            .map(|i| self.map.colour(f64::from(i) / 255.0))
+            .flat_map(|c| [c.0, c.1, c.2])
+            .collect();
+        canvas.image(corner, (width, HEIGHT), (1, 256), pixels);
+        canvas.frame(corner, (width, HEIGHT), FRAME_WIDTH, BLACK);
+        let below = corner.1 + HEIGHT;
+        let format = TextFormat::new(TICK_SIZE, Anchor::Middle);
+        let mut free_from = f64::NEG_INFINITY;
+        for (value, text) in &self.axis.ticks {
+            let x = corner.0 + width * self.axis.fraction(*value);
+            canvas.line(
+                &[(x, below), (x, below + 2.4)],
+                FRAME_WIDTH,
+                BLACK,
+                Dash::Solid,
+            );
+            // Labels at the ends lean inward, so that they do not run into the next panel.
+            let half = Canvas::text_width(text, TICK_SIZE, Weight::Regular) / 2.0;
+            let middle = x.clamp(
+                corner.0 + half - 4.0,
+                (corner.0 + width - half + 4.0).max(corner.0),
+            );
+            if middle - half > free_from {
+                canvas.text(text, (middle, below + 9.6), format);
+                free_from = middle + half + 3.0;
+            }
+        }
+        let format = TextFormat::new(LABEL_SIZE, Anchor::Middle);
+        let label = super::axes::fitted(label, width + 8.0, format);
+        canvas.text(label, (corner.0 + width / 2.0, below + 20.0), format);
+    }
+}
+
+/// Room that [`ColourScale::draw_bar_below`] needs, pt.
+pub(crate) const BAR_HEIGHT: f64 = 29.0;
+
+/// Draws `field` into a rectangle with a frame.
+pub(crate) fn draw_field(
+    canvas: &mut Canvas,
+    corner: Place,
+    size: (f64, f64),
+    field: &FieldMap,
+    scale: &ColourScale,
+) {
+    let shown = reduced(&field.values);
+    let pixels = shown
+        .iter()
+        .map(|&v| scale.colour(v))
+        .flat_map(|c| [c.0, c.1, c.2])
+        .collect();
+    canvas.image(corner, size, shown.dim(), pixels);
+    canvas.frame(corner, size, FRAME_WIDTH, BLACK);
+}
+
+/// The field with blocks of pixels averaged when it has more of them than print can show.
+fn reduced(values: &Array2<f64>) -> Array2<f64> {
+    const MOST: usize = 1500;
+    let (rows, columns) = values.dim();
+    let block = rows.max(columns).div_ceil(MOST);
+    if block <= 1 {
+        return values.clone();
+    }
+    Array2::from_shape_fn((rows.div_ceil(block), columns.div_ceil(block)), |(r, c)| {
+        let (mut sum, mut count) = (0.0, 0);
+        for y in r * block..((r + 1) * block).min(rows) {
+            for x in c * block..((c + 1) * block).min(columns) {
+                if !values[[y, x]].is_nan() {
+                    sum += values[[y, x]];
+                    count += 1;
+                }
+            }
+        }
+        if count > 0 {
+            sum / f64::from(count)
+        } else {
+            f64::NAN
+        }
+    })
+}
+
+/// Draws a white scale bar of a round length on a dark plate in the lower left corner of a picture.
+pub(crate) fn draw_scale_bar(canvas: &mut Canvas, corner: Place, size: (f64, f64), width: f64) {
+    let length = round_length(0.4 * width);
+    let bar = size.0 * length / width;
+    let text = if length < 100.0 {
+        format!("{} Å", super::axes::number(length, length))
+    } else {
+        format!("{} nm", super::axes::number(length / 10.0, length / 10.0))
+    };
+    let format = TextFormat::new(TICK_SIZE, Anchor::Middle).coloured(WHITE);
+    let inner = bar.max(Canvas::text_width(&text, TICK_SIZE, Weight::Regular));
+    let (plate, high) = ((inner + 6.0, 15.0), corner.1 + size.1);
+    if plate.0 + 6.0 > size.0 || plate.1 + 6.0 > size.1 {
+        return;
+    }
+    let at = (corner.0 + 3.0, high - plate.1 - 3.0);
+    canvas.rectangle(at, plate, BLACK, 0.62);
+    let middle = at.0 + plate.0 / 2.0;
+    canvas.text(text, (middle, at.1 + 8.0), format);
+    canvas.rectangle((middle - bar / 2.0, at.1 + 10.6), (bar, 1.8), WHITE, 1.0);
+}
+
+/// The largest of 1, 2, 5 times a power of ten that is not above `limit`.
+fn round_length(limit: f64) -> f64 {
+    let power = 10_f64.powf(limit.log10().floor());
+    let digit = [5.0, 2.0, 1.0]
+        .into_iter()
+        .find(|d| d * power <= limit * (1.0 + 1e-9))
+        .unwrap_or(1.0);
+    digit * power
+}
+
+/// One field with scale bar, colour bar and an optional title.
+///
+/// ```
+/// use dosewise::plot::{Figure, FieldImage, FieldMap};
+/// let map = FieldMap::new(ndarray::Array2::from_shape_fn((40, 60), |(y, x)| (y + x) as f64), 0.2);
+/// let figure = FieldImage::new(map, "annular dark field signal");
+/// assert!(figure.draw()?.size().0 > 240.0);
+/// # Ok::<(), dosewise::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldImage {
+    /// The field.
+    pub map: FieldMap,
+    /// Title of the colour bar, with unit.
+    pub label: String,
+    /// Title above the picture.
+    pub title: Option<String>,
+    /// Colours.
+    pub colour_map: ColourMap,
+    /// Whether colours follow the logarithm; values of 0 and below are then grey.
+    pub log_scale: bool,
+    /// Width of the figure, mm.
+    pub width_mm: f64,
+}
+
+impl FieldImage {
+    /// A grey, linear picture of column width.
+    pub fn new(map: FieldMap, label: impl Into<String>) -> Self {
+        Self {
+            map,
+            label: label.into(),
+            title: None,
+            colour_map: ColourMap::Grey,
+            log_scale: false,
+            width_mm: COLUMN_WIDTH_MM,
+        }
+    }
+}
+
+impl Figure for FieldImage {
+    /// Lays out picture and bars.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an empty or very long array, infinite values, a pixel size not above 0, a width outside 30
+    /// to 300 mm.
+    fn draw(&self) -> Result<Canvas> {
+        self.map.check("map")?;
+        if !(30.0..=300.0).contains(&self.width_mm) {
+            return Err(Error::argument("width_mm", self.width_mm, "30 to 300 mm"));
+        }
+        const MARGIN: f64 = 6.0;
+        let page = self.width_mm * POINTS_PER_MM;
+        let (height, width) = self.map.extent();
+        let room = page - 2.0 * MARGIN;
+        // Tall fields are narrowed rather than let to run off the page.
+        let shown = room.min(1.6 * room * width / height);
+        let size = (shown, shown * height / width);
+        let top = if self.title.is_some() { 16.0 } else { 4.0 };
+        let mut canvas = Canvas::new(page, top + size.1 + 4.0 + BAR_HEIGHT);
+        let corner = ((page - size.0) / 2.0, top);
+        if let Some(title) = &self.title {
+            draw_title(
+                &mut canvas,
+                (corner.0, top - 5.0),
+                page - corner.0 - MARGIN,
+                None,
+                title,
+            );
+        }
+        let scale = ColourScale::over(&self.map, self.colour_map, self.log_scale);
+        draw_field(&mut canvas, corner, size, &self.map, &scale);
+        draw_scale_bar(&mut canvas, corner, size, width);
+        let bar = size.0.max(100.0).min(room);
+        let start = ((page - bar) / 2.0, top + size.1 + 4.0);
+        scale.draw_bar_below(&mut canvas, start, bar, &self.label);
+        Ok(canvas)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scale_bars_are_round() {
+        for (limit, length) in [(4.0, 2.0), (5.0, 5.0), (19.0, 10.0), (0.7, 0.5), (1.0, 1.0)] {
+            assert!((round_length(limit) - length).abs() < 1e-9, "{limit}");
+        }
+    }
+
+    #[test]
+    fn large_fields_are_averaged_and_keep_their_mean() {
+        let field = Array2::from_shape_fn((3000, 1500), |(y, x)| (y + 2 * x) as f64);
+        let small = reduced(&field);
+        assert_eq!(small.dim(), (1500, 750));
+        assert!((small.mean().unwrap() - field.mean().unwrap()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_logarithmic_scale_shows_zero_as_unvisited() {
+        let field = FieldMap::new(ndarray::array![[0.0, 1.0], [10.0, f64::NAN]], 1.0);
+        let scale = ColourScale::over(&field, ColourMap::Viridis, true);
+        assert_eq!(scale.colour(0.0), super::super::style::UNVISITED);
+        assert_eq!(scale.colour(1.0), ColourMap::Viridis.colour(0.0));
+        assert_eq!(scale.colour(10.0), ColourMap::Viridis.colour(1.0));
+    }
+}
