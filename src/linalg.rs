@@ -59,11 +59,7 @@ impl Cholesky {
     ///
     /// # Errors
     /// [`Error::NotPositiveDefinite`] if even the largest jitter fails, or if an entry is not finite.
-    pub fn refactor(
-        &mut self,
-        size: usize,
-        fill: &mut dyn FnMut(usize, &mut [f64]),
-    ) -> Result<()> {
+    pub fn refactor(&mut self, size: usize, fill: &mut dyn FnMut(usize, &mut [f64])) -> Result<()> {
         if size > self.capacity {
             self.capacity = size;
             self.lower = vec![0.0; size * size];

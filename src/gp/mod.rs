@@ -1,1 +1,53 @@
-//! Gaussian-process surrogates.
+//! Gaussian-process surrogates: what is known about an unmeasured place, and how well.
+//!
+//! | you want | you take |
+//! | --- | --- |
+//! | a model of correlated measurements | a [`Kernel`]: [`Rbf`], [`Matern12`], [`Matern32`], [`Matern52`], `.scaled(variance)` |
+//! | noise you know per measurement, or want fitted | [`Noise`] (**variances**, not standard deviations) |
+//! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
+//! | mean and variance anywhere, samples | [`Posterior`] |
+//! | one more measurement without refitting | [`ExactGp::append`] |
+//! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
+//!
+//! ```
+//! use dosewise::gp::{ExactGp, Kernel, Matern52, Noise};
+//! use ndarray::{Array2, array};
+//!
+//! let x = array![[0.0], [0.4], [1.0]];
+//! let y = [0.0, 0.8, -0.2];
+//! let kernel = Matern52::isotropic(0.3).scaled(1.0);
+//! let mut gp = ExactGp::new(kernel, Noise::Known(vec![1e-4; 3])).condition(&x, &y)?;
+//!
+//! let places = Array2::from_shape_fn((11, 1), |(i, _)| i as f64 / 10.0);
+//! let before = gp.posterior(&places)?.variance()[7];
+//! gp.append(&[0.7], 0.3, 1e-4)?;
+//! let after = gp.posterior(&places)?.variance()[7];
+//! assert!(after < 0.01 * before);
+//! # Ok::<(), dosewise::Error>(())
+//! ```
+
+mod candidates;
+mod evidence;
+mod exact;
+mod exponential;
+mod fit;
+mod kernel;
+mod mean;
+mod noise;
+mod points;
+mod posterior;
+mod restart;
+mod stationary;
+
+pub use candidates::Tracked;
+pub use exact::ExactGp;
+pub use fit::{FitOptions, FitReport, LogNormal, Stop};
+pub use kernel::{Kernel, Parameter, Role, Scaled};
+pub use mean::Mean;
+pub use noise::Noise;
+pub use points::{Points, PointsView};
+pub use posterior::Posterior;
+pub use stationary::{
+    Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,
+    RbfProfile, Stationary,
+};

@@ -1,0 +1,407 @@
+//! Exact Gaussian-process regression that grows by one measurement at a time.
+
+use super::candidates::Tracked;
+use super::evidence::{Data, GradientBuffers, log_marginal_likelihood};
+use super::fit::{FitOptions, FitReport};
+use super::kernel::{Kernel, Parameter, Role};
+use super::mean::Mean;
+use super::noise::Noise;
+use super::points::Points;
+use super::posterior::Posterior;
+use crate::error::{Error, Result};
+use crate::linalg::Cholesky;
+use ndarray::ArrayView2;
+use std::sync::OnceLock;
+
+/// A Gaussian process conditioned exactly on all measurements; memory n², time n³/3 once and n²/2 a measurement.
+///
+/// Model: y = f(x) + ε with f ~ GP(mean, kernel) and ε ~ N(0, noise variance). Before any measurement it is the
+/// prior, and can be grown from there. Rasmussen & Williams (2006), chapter 2.
+#[derive(Debug, Clone)]
+pub struct ExactGp {
+    kernel: Box<dyn Kernel>,
+    noise: Noise,
+    mean: Mean,
+    points: Points,
+    targets: Vec<f64>,
+    factor: Cholesky,
+    /// L⁻¹ (y − mean).
+    whitened: Vec<f64>,
+    /// K⁻¹ (y − mean), computed when first asked for.
+    alpha: OnceLock<Vec<f64>>,
+    report: Option<FitReport>,
+}
+
+impl ExactGp {
+    /// The prior: a kernel, a noise model and mean zero.
+    pub fn new(kernel: impl Kernel + 'static, noise: Noise) -> Self {
+        Self {
+            kernel: Box::new(kernel),
+            noise,
+            mean: Mean::Zero,
+            points: Points::default(),
+            targets: Vec::new(),
+            factor: Cholesky::default(),
+            whitened: Vec::new(),
+            alpha: OnceLock::new(),
+            report: None,
+        }
+    }
+
+    /// Sets the prior mean. Call it before conditioning, it forgets measurements.
+    pub fn with_mean(self, mean: Mean) -> Self {
+        Self {
+            mean,
+            points: Points::default(),
+            targets: Vec::new(),
+            factor: Cholesky::default(),
+            whitened: Vec::new(),
+            alpha: OnceLock::new(),
+            report: None,
+            ..self
+        }
+    }
+
+    /// Conditions on n measurements `y` at the rows of `x` (n × d), hyper-parameters as they are.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no measurement, shapes differ, a number is not finite, the noise has not one
+    /// variance each, or the kernel does not suit the dimension; [`Error::NotPositiveDefinite`] if the covariance
+    /// has no factor even with jitter.
+    pub fn condition<'x>(mut self, x: impl Into<ArrayView2<'x, f64>>, y: &[f64]) -> Result<Self> {
+        self.take(x.into(), y)?;
+        self.refactor()?;
+        Ok(self)
+    }
+
+    /// Conditions on measurements as [`ExactGp::condition`] and chooses the hyper-parameters that maximise the log
+    /// marginal likelihood (plus log priors, if given). Starts from the present hyper-parameters and from
+    /// `options.restarts` others. How the search ended is in [`ExactGp::fit_report`]; not having converged is no error.
+    ///
+    /// # Errors
+    /// As [`ExactGp::condition`], and [`Error::Argument`] for unusable options.
+    pub fn fit<'x>(
+        mut self,
+        x: impl Into<ArrayView2<'x, f64>>,
+        y: &[f64],
+        options: &FitOptions,
+    ) -> Result<Self> {
+        self.take(x.into(), y)?;
+        self.refit(options)?;
+        Ok(self)
+    }
+
+    /// Chooses the hyper-parameters anew for the measurements at hand, see [`ExactGp::fit`].
+    ///
+    /// # Errors
+    /// As [`ExactGp::fit`]; also [`Error::Argument`] if there is no measurement.
+    pub fn refit(&mut self, options: &FitOptions) -> Result<()> {
+        if self.targets.is_empty() {
+            return Err(Error::argument("y", "no measurement", "at least one"));
+        }
+        let found = options.search(self.kernel.as_ref(), &self.data())?;
+        let kernel = std::mem::replace(&mut self.kernel, found.kernel);
+        let noise = std::mem::replace(&mut self.noise, found.noise);
+        if let Err(error) = self.refactor() {
+            (self.kernel, self.noise) = (kernel, noise);
+            self.refactor()?;
+            return Err(error);
+        }
+        if let Mean::Constant(_) = self.mean {
+            self.mean = Mean::Constant(self.data().least_squares_mean(&self.factor)?);
+            self.rewhiten()?;
+        }
+        self.report = Some(found.report);
+        Ok(())
+    }
+
+    /// Adds one measurement `y` at `x`: one forward solve, n²/2 multiplications. The result equals conditioning on
+    /// all measurements anew. `noise_variance` (a **variance**) is needed with [`Noise::Known`], and `None` with
+    /// [`Noise::Homoscedastic`].
+    ///
+    /// If the new row is so nearly a copy of old ones that its pivot is lost to rounding, everything is factored
+    /// again with jitter.
+    ///
+    /// # Errors
+    /// As [`ExactGp::condition`]; the model is then unchanged.
+    pub fn append(
+        &mut self,
+        x: &[f64],
+        y: f64,
+        noise_variance: impl Into<Option<f64>>,
+    ) -> Result<()> {
+        self.append_row(x, y, noise_variance.into()).map(|_| ())
+    }
+
+    /// Appends and returns the new row of L with its diagonal entry last, or `None` if all was factored again.
+    pub(super) fn append_row(
+        &mut self,
+        x: &[f64],
+        y: f64,
+        noise_variance: Option<f64>,
+    ) -> Result<Option<Vec<f64>>> {
+        self.check_new(x, y)?;
+        let mut row = vec![0.0; self.len()];
+        self.kernel.covariances(x, self.points.view(), &mut row);
+        self.factor.forward(&mut row)?;
+        self.append_solved(x, y, noise_variance, row)
+    }
+
+    /// As [`ExactGp::append_row`], for a caller who already holds L⁻¹ k(X, x).
+    pub(super) fn append_solved(
+        &mut self,
+        x: &[f64],
+        y: f64,
+        noise_variance: Option<f64>,
+        mut row: Vec<f64>,
+    ) -> Result<Option<Vec<f64>>> {
+        self.check_new(x, y)?;
+        let variance = self.noise.admit(noise_variance)?;
+        let diagonal = self.kernel.variance(x) + variance;
+        match self.factor.append_solved(&row, diagonal) {
+            Ok(pivot) => {
+                let explained: f64 = row.iter().zip(&self.whitened).map(|(l, z)| l * z).sum();
+                self.whitened
+                    .push((y - self.mean.value() - explained) / pivot);
+                self.points.push(x)?;
+                self.targets.push(y);
+                self.noise.push(variance);
+                self.alpha = OnceLock::new();
+                row.push(pivot);
+                Ok(Some(row))
+            }
+            Err(_) => {
+                let mut whole = self.clone();
+                whole.points.push(x)?;
+                whole.targets.push(y);
+                whole.noise.push(variance);
+                whole.refactor()?;
+                *self = whole;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Mean and variance of the latent function at the rows of `points` (m × d); never allocates m × m.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if a coordinate is not finite or the dimension differs from the measurements'.
+    pub fn posterior<'p>(&self, points: impl Into<ArrayView2<'p, f64>>) -> Result<Posterior<'_>> {
+        Posterior::new(self, self.places("points", points.into())?)
+    }
+
+    /// The posterior mean alone, O(n m): much cheaper than with the variance.
+    ///
+    /// # Errors
+    /// As [`ExactGp::posterior`].
+    pub fn posterior_mean<'p>(&self, points: impl Into<ArrayView2<'p, f64>>) -> Result<Vec<f64>> {
+        let places = self.places("points", points.into())?;
+        let mut mean = vec![self.mean.value(); places.len()];
+        let mut row = vec![0.0; places.len().min(512)];
+        let mut x = Vec::new();
+        for (block, out) in mean.chunks_mut(512).enumerate() {
+            let view = places.view().range(block * 512, block * 512 + out.len());
+            for (i, weight) in self.alpha().iter().enumerate() {
+                self.points.view().copy_point(i, &mut x);
+                let row = &mut row[..out.len()];
+                self.kernel.covariances(&x, view, row);
+                for (m, k) in out.iter_mut().zip(row.iter()) {
+                    *m += weight * k;
+                }
+            }
+        }
+        Ok(mean)
+    }
+
+    /// Attaches a fixed set of candidates (m × d), whose posterior is then kept up to date at O(n m) a measurement.
+    ///
+    /// # Errors
+    /// As [`ExactGp::posterior`].
+    pub fn track<'p>(self, candidates: impl Into<ArrayView2<'p, f64>>) -> Result<Tracked> {
+        let places = self.places("candidates", candidates.into())?;
+        Tracked::new(self, places)
+    }
+
+    /// Log density of the measurements, in nats (mean as it is).
+    pub fn log_marginal_likelihood(&self) -> f64 {
+        log_marginal_likelihood(&self.factor, &self.whitened)
+    }
+
+    /// Gradient of the log marginal likelihood with respect to the natural logarithms of [`ExactGp::parameters`],
+    /// the mean held fixed. Costs about n³ multiplications.
+    pub fn log_marginal_likelihood_gradient(&self) -> Vec<f64> {
+        GradientBuffers::default().gradient(
+            self.kernel.as_ref(),
+            &self.data(),
+            &self.factor,
+            self.alpha(),
+        )
+    }
+
+    /// The fitted hyper-parameters: the kernel's, then the noise variance if it is shared.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        parameters(self.kernel.as_ref(), &self.noise)
+    }
+
+    /// Number of measurements.
+    pub fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Whether there is no measurement.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// Where was measured.
+    pub fn points(&self) -> &Points {
+        &self.points
+    }
+
+    /// What was measured.
+    pub fn targets(&self) -> &[f64] {
+        &self.targets
+    }
+
+    /// The covariance function, with its present hyper-parameters.
+    pub fn kernel(&self) -> &dyn Kernel {
+        self.kernel.as_ref()
+    }
+
+    /// The noise model, with its present **variances**.
+    pub fn noise(&self) -> &Noise {
+        &self.noise
+    }
+
+    /// The prior mean.
+    pub fn mean(&self) -> Mean {
+        self.mean
+    }
+
+    /// What was added to the diagonal of the covariance to factor it; zero in ordinary cases.
+    pub fn jitter(&self) -> f64 {
+        self.factor.jitter()
+    }
+
+    /// How the last fit ended; `None` if the hyper-parameters are as given.
+    pub fn fit_report(&self) -> Option<&FitReport> {
+        self.report.as_ref()
+    }
+
+    pub(super) fn factor(&self) -> &Cholesky {
+        &self.factor
+    }
+
+    pub(super) fn whitened(&self) -> &[f64] {
+        &self.whitened
+    }
+
+    fn alpha(&self) -> &[f64] {
+        self.alpha.get_or_init(|| {
+            let mut alpha = self.whitened.clone();
+            self.factor
+                .backward(&mut alpha)
+                .expect("one whitened target for each row of the factor");
+            alpha
+        })
+    }
+
+    fn data(&self) -> Data<'_> {
+        Data {
+            points: self.points.view(),
+            targets: &self.targets,
+            noise: &self.noise,
+            mean: self.mean,
+        }
+    }
+
+    /// Checks and stores measurements, leaving the factor to be made.
+    fn take(&mut self, x: ArrayView2<'_, f64>, y: &[f64]) -> Result<()> {
+        if x.nrows() != y.len() || y.is_empty() {
+            return Err(Error::argument(
+                "y",
+                format!("{} values for {} rows of x", y.len(), x.nrows()),
+                "one value for each row, and at least one row",
+            ));
+        }
+        let points = Points::from_rows("x", x)?;
+        self.kernel.check(points.dimension())?;
+        self.noise.check(y.len())?;
+        self.mean.check()?;
+        y.iter().try_for_each(|&value| check_target(value))?;
+        self.points = points;
+        self.targets = y.to_vec();
+        Ok(())
+    }
+
+    fn check_new(&self, x: &[f64], y: f64) -> Result<()> {
+        let expected = self.points.dimension();
+        if x.is_empty() || (expected != 0 && x.len() != expected) {
+            return Err(Error::argument(
+                "x",
+                format!("a point of {} coordinates", x.len()),
+                format!("{} coordinates", expected.max(1)),
+            ));
+        }
+        if expected == 0 {
+            self.kernel.check(x.len())?;
+            self.noise.check(0)?;
+            self.mean.check()?;
+        }
+        Points::default().push(x)?;
+        check_target(y)
+    }
+
+    fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
+        let places = Points::from_rows(argument, rows)?;
+        self.mean.check()?;
+        let dimension = self.points.dimension();
+        if dimension != 0 && places.dimension() != dimension {
+            return Err(Error::argument(
+                argument,
+                format!("{} coordinates a point", places.dimension()),
+                format!("{dimension}, as the measurements have"),
+            ));
+        }
+        self.kernel.check(places.dimension())?;
+        Ok(places)
+    }
+
+    fn refactor(&mut self) -> Result<()> {
+        let mut factor = std::mem::take(&mut self.factor);
+        let outcome = self.data().factor_into(self.kernel.as_ref(), &mut factor);
+        self.factor = factor;
+        outcome?;
+        self.rewhiten()
+    }
+
+    fn rewhiten(&mut self) -> Result<()> {
+        self.whitened = self.data().whiten(&self.factor)?;
+        self.alpha = OnceLock::new();
+        Ok(())
+    }
+}
+
+/// The kernel's hyper-parameters, then the shared noise variance if there is one.
+pub(super) fn parameters(kernel: &dyn Kernel, noise: &Noise) -> Vec<Parameter> {
+    let mut parameters = kernel.parameters();
+    if let Noise::Homoscedastic(value) = noise {
+        parameters.push(Parameter {
+            name: "noise variance".into(),
+            role: Role::NoiseVariance,
+            value: *value,
+        });
+    }
+    parameters
+}
+
+fn check_target(value: f64) -> Result<()> {
+    if value.abs() <= 1e150 {
+        return Ok(());
+    }
+    Err(Error::argument(
+        "y",
+        value,
+        "finite numbers up to 1e150 in magnitude",
+    ))
+}

@@ -1,0 +1,233 @@
+//! Sets of points, stored coordinate by coordinate so that kernels run over contiguous memory.
+
+use crate::error::{Error, Result};
+use ndarray::ArrayView2;
+
+/// Coordinates beyond this would overflow when squared.
+const LARGEST_COORDINATE: f64 = 1e150;
+
+/// A growing set of `d`-dimensional points; coordinate `k` of all points lies in one contiguous slice.
+#[derive(Debug, Clone, Default)]
+pub struct Points {
+    dimension: usize,
+    length: usize,
+    capacity: usize,
+    data: Vec<f64>,
+}
+
+impl Points {
+    /// The rows of an n × d array.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] naming `argument` if d = 0, or if a coordinate is NaN, infinite or beyond 10¹⁵⁰.
+    pub fn from_rows(argument: &str, rows: ArrayView2<'_, f64>) -> Result<Self> {
+        let (length, dimension) = rows.dim();
+        if dimension == 0 {
+            return Err(Error::argument(
+                argument,
+                format!("shape {length} × 0"),
+                "at least one coordinate a point",
+            ));
+        }
+        let mut data = Vec::with_capacity(length * dimension);
+        for column in rows.columns() {
+            data.extend(column.iter());
+        }
+        check_coordinates(argument, &data)?;
+        Ok(Self {
+            dimension,
+            length,
+            capacity: length,
+            data,
+        })
+    }
+
+    /// The points of a set at `indices`, each below its length.
+    pub(super) fn select(points: PointsView<'_>, indices: &[usize]) -> Self {
+        let data = (0..points.dimension())
+            .flat_map(|k| indices.iter().map(move |&i| points.coordinate(k)[i]))
+            .collect();
+        Self {
+            dimension: points.dimension(),
+            length: indices.len(),
+            capacity: indices.len(),
+            data,
+        }
+    }
+
+    /// Number of points.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there is no point.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Number of coordinates a point; zero before the first point of an empty set.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// Adds one point; the first point of an empty set decides the dimension.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the point has another dimension than the set, or an unusable coordinate.
+    pub fn push(&mut self, point: &[f64]) -> Result<()> {
+        check_coordinates("x", point)?;
+        if self.length == 0 && self.dimension == 0 && !point.is_empty() {
+            self.dimension = point.len();
+        }
+        if point.len() != self.dimension || point.is_empty() {
+            return Err(Error::argument(
+                "x",
+                format!("a point of {} coordinates", point.len()),
+                format!("{} coordinates", self.dimension.max(1)),
+            ));
+        }
+        if self.length == self.capacity {
+            let capacity = (2 * self.capacity).max(16);
+            let mut data = vec![0.0; capacity * self.dimension];
+            for k in 0..self.dimension {
+                data[k * capacity..][..self.length].copy_from_slice(self.view().coordinate(k));
+            }
+            self.capacity = capacity;
+            self.data = data;
+        }
+        for (k, &coordinate) in point.iter().enumerate() {
+            self.data[k * self.capacity + self.length] = coordinate;
+        }
+        self.length += 1;
+        Ok(())
+    }
+
+    /// All points, borrowed.
+    pub fn view(&self) -> PointsView<'_> {
+        PointsView {
+            data: &self.data,
+            stride: self.capacity,
+            length: self.length,
+            dimension: self.dimension,
+        }
+    }
+}
+
+/// A borrowed run of points, cheap to copy and to cut.
+#[derive(Debug, Clone, Copy)]
+pub struct PointsView<'a> {
+    data: &'a [f64],
+    stride: usize,
+    length: usize,
+    dimension: usize,
+}
+
+impl<'a> PointsView<'a> {
+    /// One point as a set.
+    pub fn single(point: &'a [f64]) -> Self {
+        Self {
+            data: point,
+            stride: 1,
+            length: 1,
+            dimension: point.len(),
+        }
+    }
+
+    /// Number of points.
+    pub fn len(self) -> usize {
+        self.length
+    }
+
+    /// Whether there is no point.
+    pub fn is_empty(self) -> bool {
+        self.length == 0
+    }
+
+    /// Number of coordinates a point.
+    pub fn dimension(self) -> usize {
+        self.dimension
+    }
+
+    /// Coordinate `k` of every point; empty if there is no such coordinate.
+    pub fn coordinate(self, k: usize) -> &'a [f64] {
+        if k >= self.dimension || self.length == 0 {
+            return &[];
+        }
+        &self.data[k * self.stride..][..self.length]
+    }
+
+    /// Points `start..end`, both cut to the length of the set.
+    pub fn range(self, start: usize, end: usize) -> Self {
+        let end = end.min(self.length);
+        let start = start.min(end);
+        Self {
+            data: self.data.get(start..).unwrap_or(&[]),
+            length: end - start,
+            ..self
+        }
+    }
+
+    /// The coordinates of point `index`; empty if there is no such point.
+    pub fn point(self, index: usize) -> Vec<f64> {
+        if index >= self.length {
+            return Vec::new();
+        }
+        (0..self.dimension)
+            .map(|k| self.data[k * self.stride + index])
+            .collect()
+    }
+
+    /// As [`PointsView::point`] into an existing vector, which is resized.
+    pub fn copy_point(self, index: usize, point: &mut Vec<f64>) {
+        point.clear();
+        if index < self.length {
+            point.extend((0..self.dimension).map(|k| self.data[k * self.stride + index]));
+        }
+    }
+}
+
+fn check_coordinates(argument: &str, coordinates: &[f64]) -> Result<()> {
+    match coordinates
+        .iter()
+        .find(|c| !(c.abs() <= LARGEST_COORDINATE))
+    {
+        None => Ok(()),
+        Some(bad) => Err(Error::argument(
+            argument,
+            bad,
+            "finite coordinates up to 1e150 in magnitude",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::arr2;
+
+    #[test]
+    fn growing_keeps_every_coordinate() {
+        let mut points = Points::default();
+        for i in 0..40 {
+            points.push(&[i as f64, -(i as f64)]).unwrap();
+        }
+        assert_eq!(points.len(), 40);
+        assert_eq!(points.view().point(33), vec![33.0, -33.0]);
+        let cut = points.view().range(10, 13);
+        assert_eq!(cut.coordinate(1), &[-10.0, -11.0, -12.0]);
+        assert_eq!(cut.range(2, 99).point(0), vec![12.0, -12.0]);
+        assert!(points.view().range(40, 41).coordinate(1).is_empty());
+        assert!(points.push(&[1.0]).is_err());
+        assert!(points.push(&[1.0, f64::NAN]).is_err());
+    }
+
+    #[test]
+    fn rows_of_any_memory_order_are_read() {
+        let rows = arr2(&[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+        let points = Points::from_rows("x", rows.view()).unwrap();
+        let reversed = Points::from_rows("x", rows.t().reversed_axes()).unwrap();
+        assert_eq!(points.view().point(1), vec![3.0, 4.0]);
+        assert_eq!(reversed.view().coordinate(1), points.view().coordinate(1));
+        assert!(Points::from_rows("x", arr2(&[[1e200]]).view()).is_err());
+    }
+}

@@ -1,0 +1,178 @@
+//! What the surrogate knows at a set of places.
+
+use super::exact::ExactGp;
+use super::points::{Points, PointsView};
+use crate::error::{Error, Result};
+use crate::linalg::{Cholesky, subtract_gram};
+use ndarray::Array2;
+use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// Places handled together: long enough for fast solves, short enough for the block to stay in cache.
+const BLOCK: usize = 512;
+
+/// The posterior of the latent function (without measurement noise) at m places, from [`ExactGp::posterior`].
+///
+/// Mean and variance are computed at once in blocks of places; the m × m covariance only when asked for.
+#[derive(Debug)]
+pub struct Posterior<'gp> {
+    gp: &'gp ExactGp,
+    places: Points,
+    mean: Vec<f64>,
+    variance: Vec<f64>,
+}
+
+impl<'gp> Posterior<'gp> {
+    pub(super) fn new(gp: &'gp ExactGp, places: Points) -> Result<Self> {
+        let (n, m) = (gp.len(), places.len());
+        let mut mean = vec![gp.mean().value(); m];
+        let mut variance = prior_variance(gp, places.view());
+        let mut solved = vec![0.0; n * BLOCK.min(m)];
+        for start in (0..m).step_by(BLOCK) {
+            let end = (start + BLOCK).min(m);
+            let solved = &mut solved[..n * (end - start)];
+            solve_cross_covariance(gp, places.view().range(start, end), solved)?;
+            reduce(
+                gp.whitened(),
+                solved,
+                &mut mean[start..end],
+                &mut variance[start..end],
+            );
+        }
+        Ok(Self {
+            gp,
+            places,
+            mean,
+            variance,
+        })
+    }
+
+    /// Posterior mean at each place, in units of the outputs.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// Posterior **variance** of the latent function at each place, within [0, prior variance].
+    pub fn variance(&self) -> &[f64] {
+        &self.variance
+    }
+
+    /// Number of places.
+    pub fn len(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Whether there is no place.
+    pub fn is_empty(&self) -> bool {
+        self.mean.is_empty()
+    }
+
+    /// The m × m posterior covariance between the places. Allocates m² numbers.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if m² does not fit in memory's address range.
+    pub fn covariance(&self) -> Result<Array2<f64>> {
+        let (n, m) = (self.gp.len(), self.len());
+        if m > 1 << 20 {
+            return Err(Error::argument(
+                "points",
+                format!("{m} places"),
+                "at most 1048576 places for a full covariance",
+            ));
+        }
+        let places = self.places.view();
+        let mut solved = vec![0.0; n * m];
+        solve_cross_covariance(self.gp, places, &mut solved)?;
+        let mut lower = vec![0.0; m * m];
+        let mut point = Vec::new();
+        for j in 0..m {
+            places.copy_point(j, &mut point);
+            let column = &mut lower[j * m..][j..m];
+            self.gp
+                .kernel()
+                .covariances(&point, places.range(j, m), column);
+        }
+        subtract_gram(&mut lower, &solved, n, m);
+        Ok(Array2::from_shape_fn((m, m), |(i, j)| {
+            if i == j {
+                self.variance[i]
+            } else {
+                lower[i.min(j) * m + i.max(j)]
+            }
+        }))
+    }
+
+    /// One joint draw of the latent function at all places; O(m³), see [`Posterior::samples`] for many.
+    ///
+    /// # Errors
+    /// As [`Posterior::samples`].
+    pub fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Result<Vec<f64>> {
+        Ok(self.samples(1, rng)?.into_raw_vec_and_offset().0)
+    }
+
+    /// `count` joint draws, one a row (count × m): mean + L z with L Lᵀ the posterior covariance.
+    ///
+    /// # Errors
+    /// [`Error::NotPositiveDefinite`] if the posterior covariance has no factor even with jitter; as
+    /// [`Posterior::covariance`].
+    pub fn samples<R: Rng + ?Sized>(&self, count: usize, rng: &mut R) -> Result<Array2<f64>> {
+        let m = self.len();
+        let covariance = self.covariance()?;
+        let prior = prior_variance(self.gp, self.places.view());
+        // Where everything is known the covariance is zero up to rounding; a floor relative to the prior keeps the
+        // factor defined without being visible in the draws.
+        let floor = 1e-13 * prior.iter().copied().fold(0.0, f64::max);
+        let factor = Cholesky::factor(m, &mut |j, column| {
+            for (i, c) in column.iter_mut().enumerate() {
+                *c = covariance[[j + i, j]];
+            }
+            column[0] += floor;
+        })?;
+        let mut draws = Vec::with_capacity(count * m);
+        for _ in 0..count {
+            let deviates: Vec<f64> = (0..m).map(|_| StandardNormal.sample(rng)).collect();
+            let steps = factor.multiply(&deviates)?;
+            draws.extend(self.mean.iter().zip(steps).map(|(mean, step)| mean + step));
+        }
+        Ok(Array2::from_shape_vec((count, m), draws).expect("count rows of m draws"))
+    }
+}
+
+/// k(p, p) for each place.
+pub(super) fn prior_variance(gp: &ExactGp, places: PointsView<'_>) -> Vec<f64> {
+    let mut point = Vec::new();
+    (0..places.len())
+        .map(|j| {
+            places.copy_point(j, &mut point);
+            gp.kernel().variance(&point)
+        })
+        .collect()
+}
+
+/// Writes V = L⁻¹ k(X, places), row-major n × m, into `solved`.
+pub(super) fn solve_cross_covariance(
+    gp: &ExactGp,
+    places: PointsView<'_>,
+    solved: &mut [f64],
+) -> Result<()> {
+    let mut point = Vec::new();
+    for (i, row) in solved.chunks_exact_mut(places.len().max(1)).enumerate() {
+        gp.points().view().copy_point(i, &mut point);
+        gp.kernel().covariances(&point, places, row);
+    }
+    gp.factor().forward_many(solved, places.len())
+}
+
+/// Adds Vᵀ z to the mean and takes the column sums of V² off the variance.
+pub(super) fn reduce(whitened: &[f64], solved: &[f64], mean: &mut [f64], variance: &mut [f64]) {
+    let width = mean.len().max(1);
+    for (z, row) in whitened.iter().zip(solved.chunks_exact(width)) {
+        for ((mean, variance), v) in mean.iter_mut().zip(variance.iter_mut()).zip(row) {
+            *mean += z * v;
+            *variance -= v * v;
+        }
+    }
+    for variance in variance {
+        *variance = variance.max(0.0);
+    }
+}

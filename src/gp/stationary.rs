@@ -1,0 +1,350 @@
+//! Stationary kernels: functions of the distance between points measured in lengthscales.
+
+use super::exponential::exp_of_negative;
+use super::kernel::{CHUNK, Kernel, Parameter, Role, check_log_parameters, check_parameter, dot};
+use super::points::PointsView;
+use crate::error::{Error, Result};
+
+/// Beyond this many lengthscales a covariance is zero to all purposes; keeps polynomials from overflowing.
+const FAR: f64 = 700.0;
+
+/// The shape of a stationary kernel of unit variance, as a function of the squared scaled distance r².
+pub trait Profile: std::fmt::Debug + Clone + Copy + Default + Send + Sync + 'static {
+    /// k(r²), with k(0) = 1.
+    fn value(squared_distance: f64) -> f64;
+    /// dk/d(r²); where it diverges at zero any large finite value, since it meets a factor of zero there.
+    fn slope(squared_distance: f64) -> f64;
+}
+
+/// Profile of [`Rbf`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RbfProfile;
+/// Profile of [`Matern12`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Matern12Profile;
+/// Profile of [`Matern32`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Matern32Profile;
+/// Profile of [`Matern52`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Matern52Profile;
+
+impl Profile for RbfProfile {
+    #[inline(always)]
+    fn value(squared_distance: f64) -> f64 {
+        exp_of_negative(-0.5 * squared_distance)
+    }
+    #[inline(always)]
+    fn slope(squared_distance: f64) -> f64 {
+        -0.5 * exp_of_negative(-0.5 * squared_distance)
+    }
+}
+
+impl Profile for Matern12Profile {
+    #[inline(always)]
+    fn value(squared_distance: f64) -> f64 {
+        exp_of_negative(-squared_distance.sqrt())
+    }
+    #[inline(always)]
+    fn slope(squared_distance: f64) -> f64 {
+        let r = squared_distance.sqrt();
+        -0.5 * exp_of_negative(-r) / r.max(1e-150)
+    }
+}
+
+impl Profile for Matern32Profile {
+    #[inline(always)]
+    fn value(squared_distance: f64) -> f64 {
+        let s = (3.0 * squared_distance).sqrt().min(FAR);
+        (1.0 + s) * exp_of_negative(-s)
+    }
+    #[inline(always)]
+    fn slope(squared_distance: f64) -> f64 {
+        let s = (3.0 * squared_distance).sqrt().min(FAR);
+        -1.5 * exp_of_negative(-s)
+    }
+}
+
+impl Profile for Matern52Profile {
+    #[inline(always)]
+    fn value(squared_distance: f64) -> f64 {
+        let s = (5.0 * squared_distance).sqrt().min(FAR);
+        (1.0 + s + s * s / 3.0) * exp_of_negative(-s)
+    }
+    #[inline(always)]
+    fn slope(squared_distance: f64) -> f64 {
+        let s = (5.0 * squared_distance).sqrt().min(FAR);
+        -(5.0 / 6.0) * (1.0 + s) * exp_of_negative(-s)
+    }
+}
+
+/// Squared exponential: k = exp(−r²/2), with r² = Σ_d ((x_d − x′_d)/ℓ_d)².
+///
+/// Rasmussen & Williams, *Gaussian Processes for Machine Learning* (2006), eq. 4.9.
+///
+/// ```
+/// use dosewise::gp::{Kernel, Rbf};
+/// let kernel = Rbf::isotropic(2.0);
+/// assert!((kernel.covariance(&[0.0], &[2.0]) - (-0.5_f64).exp()).abs() < 1e-15);
+/// ```
+pub type Rbf = Stationary<RbfProfile>;
+
+/// Matérn ν = 1/2 (exponential): k = exp(−r), with r² = Σ_d ((x_d − x′_d)/ℓ_d)².
+///
+/// Rasmussen & Williams (2006), eq. 4.14 at p = 0.
+pub type Matern12 = Stationary<Matern12Profile>;
+
+/// Matérn ν = 3/2: k = (1 + √3 r) exp(−√3 r), with r² = Σ_d ((x_d − x′_d)/ℓ_d)².
+///
+/// Rasmussen & Williams (2006), eq. 4.17.
+pub type Matern32 = Stationary<Matern32Profile>;
+
+/// Matérn ν = 5/2: k = (1 + √5 r + 5r²/3) exp(−√5 r), with r² = Σ_d ((x_d − x′_d)/ℓ_d)².
+///
+/// Rasmussen & Williams (2006), eq. 4.17.
+///
+/// ```
+/// use dosewise::gp::{Kernel, Matern52};
+/// let kernel = Matern52::ard([0.2, 0.3]).scaled(4.0);
+/// assert_eq!(kernel.variance(&[0.5, 0.5]), 4.0);
+/// // One lengthscale away along either coordinate is equally far.
+/// let along_first = kernel.covariance(&[0.0, 0.0], &[0.2, 0.0]);
+/// let along_second = kernel.covariance(&[0.0, 0.0], &[0.0, 0.3]);
+/// assert!((along_first - along_second).abs() < 1e-14);
+/// ```
+pub type Matern52 = Stationary<Matern52Profile>;
+
+/// A stationary kernel of unit variance on the Euclidean distance in lengthscales.
+#[derive(Debug, Clone)]
+pub struct Stationary<P: Profile> {
+    lengthscales: Vec<f64>,
+    isotropic: bool,
+    profile: std::marker::PhantomData<P>,
+}
+
+impl<P: Profile> Stationary<P> {
+    /// One lengthscale for every coordinate, whatever their number; in units of the inputs.
+    pub fn isotropic(lengthscale: f64) -> Self {
+        Self {
+            lengthscales: vec![lengthscale],
+            isotropic: true,
+            profile: std::marker::PhantomData,
+        }
+    }
+
+    /// One lengthscale for each coordinate ("automatic relevance determination"); in units of the inputs.
+    pub fn ard(lengthscales: impl Into<Vec<f64>>) -> Self {
+        Self {
+            lengthscales: lengthscales.into(),
+            isotropic: false,
+            profile: std::marker::PhantomData,
+        }
+    }
+
+    /// The lengthscales: one, or one for each coordinate.
+    pub fn lengthscales(&self) -> &[f64] {
+        &self.lengthscales
+    }
+
+    /// 1/ℓ² of coordinate `k`.
+    fn inverse_square(&self, k: usize) -> f64 {
+        let lengthscale = self.lengthscales[if self.isotropic { 0 } else { k }];
+        1.0 / (lengthscale * lengthscale)
+    }
+
+    /// Number of coordinates that both the kernel and the points know.
+    fn shared_dimension(&self, point: &[f64]) -> usize {
+        if self.isotropic {
+            point.len()
+        } else {
+            point.len().min(self.lengthscales.len())
+        }
+    }
+
+    fn squared_distances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
+        out.fill(0.0);
+        for (k, &own) in point[..self.shared_dimension(point)].iter().enumerate() {
+            let scale = self.inverse_square(k);
+            for (sum, other) in out.iter_mut().zip(others.coordinate(k)) {
+                let difference = own - other;
+                *sum += scale * (difference * difference);
+            }
+        }
+    }
+}
+
+impl<P: Profile> Kernel for Stationary<P> {
+    fn check(&self, dimension: usize) -> Result<()> {
+        if !self.isotropic && self.lengthscales.len() != dimension {
+            return Err(Error::argument(
+                "kernel",
+                format!("{} lengthscales", self.lengthscales.len()),
+                format!("{dimension} lengthscales, one for each coordinate of the points"),
+            ));
+        }
+        self.lengthscales
+            .iter()
+            .try_for_each(|&l| check_parameter("lengthscale", l))
+    }
+
+    fn covariances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
+        self.squared_distances(point, others, out);
+        for value in out {
+            *value = P::value(*value);
+        }
+    }
+
+    fn variance(&self, _point: &[f64]) -> f64 {
+        1.0
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let named = self.lengthscales.iter().enumerate();
+        named
+            .map(|(k, &value)| Parameter {
+                name: if self.isotropic {
+                    "lengthscale".into()
+                } else {
+                    format!("lengthscale[{k}]")
+                },
+                role: Role::Lengthscale((!self.isotropic).then_some(k)),
+                value,
+            })
+            .collect()
+    }
+
+    fn set_log_parameters(&mut self, values: &[f64]) -> Result<()> {
+        check_log_parameters(values, self.lengthscales.len())?;
+        for (lengthscale, value) in self.lengthscales.iter_mut().zip(values) {
+            *lengthscale = value.exp();
+        }
+        Ok(())
+    }
+
+    fn accumulate_gradient(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        gradient: &mut [f64],
+    ) {
+        // dk/dlog ℓ_d = dk/d(r²) · (−2) (x_d − x′_d)²/ℓ_d².
+        let length = others.len().min(weights.len());
+        for start in (0..length).step_by(CHUNK) {
+            let end = (start + CHUNK).min(length);
+            let others = others.range(start, end);
+            let mut distances = [0.0; CHUNK];
+            let mut factors = [0.0; CHUNK];
+            let distances = &mut distances[..end - start];
+            let factors = &mut factors[..end - start];
+            self.squared_distances(point, others, distances);
+            for ((f, w), r) in factors
+                .iter_mut()
+                .zip(&weights[start..end])
+                .zip(distances.iter())
+            {
+                *f = -2.0 * w * P::slope(*r);
+            }
+            if self.isotropic {
+                gradient[0] += dot(factors, distances);
+                continue;
+            }
+            let coordinates = point[..self.shared_dimension(point)].iter();
+            for (k, (&own, slot)) in coordinates.zip(gradient.iter_mut()).enumerate() {
+                let squares = &mut *distances;
+                for (square, other) in squares.iter_mut().zip(others.coordinate(k)) {
+                    let difference = own - other;
+                    *square = difference * difference;
+                }
+                *slot += self.inverse_square(k) * dot(factors, squares);
+            }
+        }
+    }
+
+    fn clone_box(&self) -> Box<dyn Kernel> {
+        Box::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gp::points::Points;
+    use ndarray::Array2;
+
+    fn scattered(n: usize, d: usize) -> Points {
+        let rows = Array2::from_shape_fn((n, d), |(i, k)| ((i * 7 + k * 13) as f64 * 0.61).sin());
+        Points::from_rows("x", rows.view()).unwrap()
+    }
+
+    #[test]
+    fn profiles_match_their_formulas() {
+        for r in [0.0_f64, 1e-9, 0.3, 1.0, 4.0] {
+            let (three, five) = (3.0_f64.sqrt() * r, 5.0_f64.sqrt() * r);
+            let expected = [
+                (-0.5 * r * r).exp(),
+                (-r).exp(),
+                (1.0 + three) * (-three).exp(),
+                (1.0 + five + 5.0 * r * r / 3.0) * (-five).exp(),
+            ];
+            let kernels: [Box<dyn Kernel>; 4] = [
+                Box::new(Rbf::isotropic(1.0)),
+                Box::new(Matern12::isotropic(1.0)),
+                Box::new(Matern32::isotropic(1.0)),
+                Box::new(Matern52::isotropic(1.0)),
+            ];
+            for (kernel, truth) in kernels.iter().zip(expected) {
+                assert!((kernel.covariance(&[r], &[0.0]) - truth).abs() < 1e-15);
+            }
+        }
+        // Far apart, even at the largest accepted coordinates: finite and negligible.
+        let far = Matern52::isotropic(1e-150).covariance(&[1e150], &[-1e150]);
+        assert!((0.0..1e-290).contains(&far));
+    }
+
+    #[test]
+    fn gradients_match_finite_differences() {
+        let points = scattered(301, 2);
+        let weights: Vec<f64> = (0..301).map(|j| (j as f64).cos()).collect();
+        let kernels: [Box<dyn Kernel>; 5] = [
+            Box::new(Rbf::ard([0.4, 0.9]).scaled(2.5)),
+            Box::new(Matern12::ard([0.4, 0.9]).scaled(0.5)),
+            Box::new(Matern32::isotropic(0.7).scaled(1.5)),
+            Box::new(Matern52::ard([0.4, 0.9])),
+            Box::new(Matern52::isotropic(0.7).scaled(2.0).scaled(0.3)),
+        ];
+        for kernel in kernels {
+            let point = points.view().point(5);
+            let weighted = |theta: &[f64]| {
+                let mut moved = kernel.clone();
+                moved.set_log_parameters(theta).unwrap();
+                let mut row = vec![0.0; 301];
+                moved.covariances(&point, points.view(), &mut row);
+                dot(&row, &weights)
+            };
+            let theta = kernel.log_parameters();
+            let mut gradient = vec![0.0; theta.len()];
+            kernel.accumulate_gradient(&point, points.view(), &weights, &mut gradient);
+            for p in 0..theta.len() {
+                let (mut up, mut down) = (theta.clone(), theta.clone());
+                up[p] += 1e-5;
+                down[p] -= 1e-5;
+                let slope = (weighted(&up) - weighted(&down)) / 2e-5;
+                assert!((slope - gradient[p]).abs() < 1e-7, "{kernel:?} {p}");
+            }
+        }
+    }
+
+    #[test]
+    fn unusable_parameters_are_refused() {
+        assert!(Rbf::isotropic(0.0).check(2).is_err());
+        assert!(Rbf::isotropic(f64::NAN).check(2).is_err());
+        assert!(Rbf::ard([1.0, 2.0]).check(3).is_err());
+        assert!(Rbf::isotropic(1.0).scaled(-1.0).check(1).is_err());
+        let mut kernel = Matern32::ard([1.0, 2.0]).scaled(1.0);
+        assert!(kernel.set_log_parameters(&[0.0, 0.0]).is_err());
+        assert!(kernel.set_log_parameters(&[0.0, f64::NAN, 0.0]).is_err());
+        assert_eq!(kernel.parameters()[1].value, 2.0);
+        assert_eq!(kernel.parameters()[2].name, "outputscale");
+    }
+}
