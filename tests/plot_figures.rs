@@ -125,7 +125,7 @@ fn pareto() -> ParetoFronts {
             panel("SrTiO₃ strain, level 3", 8, 700.0),
         ],
         quality_label: "DEC-AUC".to_owned(),
-        note: Some("filled: nothing is better at less dose; hollow: something is".to_owned()),
+        note: Some("bars: 95 % bootstrap intervals".to_owned()),
         ..ParetoFronts::default()
     }
 }
@@ -299,7 +299,7 @@ fn quality_curves_of_one_world_on_a_logarithmic_axis() {
     figure.panels.truncate(1);
     figure.log_dose = true;
     let text = drawn(&figure, "quality_curves_one", 85.0);
-    assert!(!text.contains("(a)") && text.contains("10³"));
+    assert!(!text.contains("(a)") && text.contains("1000"));
 }
 
 #[test]

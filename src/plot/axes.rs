@@ -62,19 +62,19 @@ impl Axis {
                 let labelled = if decades >= 2.0 {
                     digit == 1 && exponent.rem_euclid(stride) == 0
                 } else {
-                    matches!(digit, 1 | 2 | 5)
+                    matches!(digit, 1 | 2 | 5) || (decades < 1.0 && digit != 7 && digit != 9)
                 };
                 if labelled && decades >= 2.0 {
                     ticks.push((value, format!("10{}", superscript(exponent))));
                 } else if labelled {
-                    ticks.push((value, number(value, value)));
+                    ticks.push((value, number(value, value, value)));
                 } else if stride == 1 {
                     minor.push(value);
                 }
             }
         }
         if ticks.len() < 2 {
-            ticks = linear_ticks(low, high, round_step((high - low) / 3.0));
+            ticks = linear_ticks(low, high, round_step((high - low) / 5.0));
         }
         Self {
             low,
@@ -120,31 +120,35 @@ fn round_step(raw: f64) -> f64 {
 
 fn linear_ticks(low: f64, high: f64, step: f64) -> Vec<(f64, String)> {
     let slack = 1e-6 * step;
+    let largest = low.abs().max(high.abs());
     let first = ((low - slack) / step).ceil();
     (0..100)
         .map(|i| (first + f64::from(i)) * step)
         .take_while(|&v| v <= high + slack)
         .map(|v| {
             let v = if v.abs() < slack { 0.0 } else { v };
-            (v, number(v, step))
+            (v, number(v, step, largest))
         })
         .collect()
 }
 
 /// `value` as a tick label with the decimals that multiples of `step` need: true minus sign, thin spaces between groups
-/// of three digits, powers of ten where plain digits would be unreadable.
-pub(crate) fn number(value: f64, step: f64) -> String {
-    let size = value.abs();
-    if value != 0.0 && !(1e-3..1e6).contains(&size.max(step.abs())) {
-        let exponent = size.log10().floor() as i32;
-        let mantissa = value / 10_f64.powi(exponent);
-        return if mantissa == 1.0 {
-            format!("10{}", superscript(exponent))
-        } else {
-            format!("{}×10{}", plain(mantissa, 0.1), superscript(exponent))
-        };
+/// of three digits, powers of ten on axes whose `largest` value would be unreadable in plain digits.
+pub(crate) fn number(value: f64, step: f64, largest: f64) -> String {
+    if (1e-3..1e6).contains(&largest) {
+        return plain(value, step);
     }
-    plain(value, step)
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let exponent = (value.abs().log10() + 1e-9).floor() as i32;
+    let power = format!("10{}", superscript(exponent));
+    let mantissa = (100.0 * value / 10_f64.powi(exponent)).round() / 100.0;
+    match mantissa {
+        1.0 => power,
+        -1.0 => format!("−{power}"),
+        _ => format!("{}×{power}", plain(mantissa, mantissa)),
+    }
 }
 
 fn plain(value: f64, step: f64) -> String {
@@ -204,6 +208,23 @@ pub(crate) fn fitted(text: &str, room: f64, format: TextFormat) -> String {
         }
     }
     String::new()
+}
+
+/// `text` broken at spaces into lines of at most `room` points.
+pub(crate) fn wrapped(text: &str, room: f64, format: TextFormat) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let longer = lines.last().map(|line| format!("{line} {word}"));
+        match (longer, lines.last_mut()) {
+            (Some(longer), Some(line))
+                if Canvas::text_width(&longer, format.size, format.weight) <= room =>
+            {
+                *line = longer;
+            }
+            _ => lines.push(fitted(word, room, format)),
+        }
+    }
+    lines
 }
 
 /// A rectangle on the page with two axes.
@@ -374,7 +395,14 @@ mod tests {
             labels(&Axis::rounded(-1.3, 1.2, 3)),
             ["−2", "−1", "0", "1", "2"]
         );
-        assert_eq!(labels(&Axis::linear(0.0, 4e-5, 2))[1], "2×10⁻⁵");
+        assert_eq!(
+            labels(&Axis::linear(0.0, 4e-5, 2)),
+            ["0", "2×10⁻⁵", "4×10⁻⁵"]
+        );
+        assert_eq!(
+            labels(&Axis::linear(0.0, 1e6, 4)),
+            ["0", "2.5×10⁵", "5×10⁵", "7.5×10⁵", "10⁶"]
+        );
     }
 
     #[test]
@@ -412,5 +440,11 @@ mod tests {
         assert!(short.ends_with('…'));
         assert!(Canvas::text_width(&short, 8.0, format.weight) <= 60.0);
         assert_eq!(panel_letter(27), "(ab)");
+        let lines = wrapped("mean of 40 episodes, bands: 95 % intervals", 90.0, format);
+        assert!(lines.len() > 1);
+        assert_eq!(
+            lines.join(" "),
+            "mean of 40 episodes, bands: 95 % intervals"
+        );
     }
 }

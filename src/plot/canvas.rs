@@ -229,7 +229,12 @@ impl Canvas {
 
     /// Sets text with its baseline at `place`.
     pub fn text(&mut self, text: impl Into<String>, place: Place, format: TextFormat) {
-        let text = text.into();
+        let mut text: String = text.into();
+        // Line breaks cannot be set; other control characters and the two non-characters are not allowed in SVG.
+        let unfit = |c: char| c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}');
+        if text.contains(unfit) {
+            text = text.replace(unfit, " ");
+        }
         if !text.is_empty() {
             self.marks.push(Mark::Text {
                 text,

@@ -193,7 +193,7 @@ impl Figure for EpisodePanel {
             let format = TextFormat::new(LETTER_SIZE, Anchor::Middle);
             canvas.text(fitted(title, room, format), (page / 2.0, 11.0), format);
         }
-        let measured = ColourScale::over(&self.measured, self.colour_map, false);
+        let measured = ColourScale::over_most(&self.measured, self.colour_map, 0.995);
         let truth = ColourScale::over(&self.truth, self.colour_map, false);
         let mut dose_map = self.dose.clone();
         dose_map

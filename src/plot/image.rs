@@ -66,24 +66,55 @@ impl FieldMap {
 pub(crate) struct ColourScale {
     axis: Axis,
     map: ColourMap,
+    /// Whether some values lie above the scale; the bar then ends in a point.
+    clipped: bool,
 }
 
 impl ColourScale {
-    /// From the smallest to the largest value of `field`; on a logarithmic scale, to the smallest above zero.
+    /// From the smallest to the largest value of `field`; on a logarithmic scale, from the smallest above zero.
     pub(crate) fn over(field: &FieldMap, map: ColourMap, log: bool) -> Self {
-        let values = || field.values.iter().copied().filter(|v| !v.is_nan());
+        let shown = |v: &f64| !v.is_nan() && (!log || *v > 0.0);
+        let values = || field.values.iter().copied().filter(shown);
         let high = values().fold(f64::NEG_INFINITY, f64::max);
-        let low = values()
-            .filter(|&v| !log || v > 0.0)
-            .fold(f64::INFINITY, f64::min);
-        if low > high || (log && high <= 0.0) {
+        let low = values().fold(f64::INFINITY, f64::min);
+        if low > high {
             return Self::new(0.0, 1.0, map);
         }
         if log {
-            let axis = Axis::log(low, high);
-            Self { axis, map }
+            let (axis, clipped) = (Axis::log(low, high), false);
+            Self { axis, map, clipped }
+        } else if low > 0.0 && low < 0.03 * high {
+            // So near to zero that the bar may as well start there, with a round label.
+            Self::new(0.0, high, map)
         } else {
             Self::new(low, high, map)
+        }
+    }
+
+    /// Linear like [`ColourScale::over`], but ends where `share` of the values lie below, so that a few bright pixels do
+    /// not leave all others dark.
+    pub(crate) fn over_most(field: &FieldMap, map: ColourMap, share: f64) -> Self {
+        let whole = Self::over(field, map, false);
+        let mut values: Vec<f64> = field
+            .values
+            .iter()
+            .copied()
+            .filter(|v| !v.is_nan())
+            .collect();
+        let rank = (share * values.len() as f64) as usize;
+        if rank >= values.len() {
+            return whole;
+        }
+        let high = *values.select_nth_unstable_by(rank, f64::total_cmp).1;
+        // Nothing is gained by cutting a little off, and nothing would be left of a nearly constant field.
+        if high - whole.axis.low < 0.9 * (whole.axis.high - whole.axis.low) && high > whole.axis.low
+        {
+            Self {
+                clipped: true,
+                ..Self::new(whole.axis.low, high, map)
+            }
+        } else {
+            whole
         }
     }
 
@@ -92,6 +123,7 @@ impl ColourScale {
         Self {
             axis: Axis::linear(low, high, 3),
             map,
+            clipped: false,
         }
     }
 
@@ -103,26 +135,50 @@ impl ColourScale {
         self.map.colour(self.axis.fraction(value))
     }
 
-    /// A horizontal colour bar with ticks and title below it, 28 points high in all.
+    /// A horizontal colour bar with ticks and title below it, [`BAR_HEIGHT`] points high in all.
     pub(crate) fn draw_bar_below(
         &self,
         canvas: &mut Canvas,
         corner: Place,
-        width: f64,
+        full_width: f64,
         label: &str,
     ) {
         const HEIGHT: f64 = 6.0;
-        let pixels: Vec<u8> = (0..256)
+        const POINT: f64 = 7.0;
+        let width = full_width - if self.clipped { POINT } else { 0.0 };
+        // Several equal rows, because some viewers blur a picture by half a row beyond its edge.
+        let row: Vec<u8> = (0..256)
             .map(|i| self.map.colour(f64::from(i) / 255.0))
             .flat_map(|c| [c.0, c.1, c.2])
             .collect();
-        canvas.image(corner, (width, HEIGHT), (1, 256), pixels);
-        canvas.frame(corner, (width, HEIGHT), FRAME_WIDTH, BLACK);
-        let below = corner.1 + HEIGHT;
+        canvas.image(corner, (width, HEIGHT), (16, 256), row.repeat(16));
+        let (right, below) = (corner.0 + width, corner.1 + HEIGHT);
+        if self.clipped {
+            let tip = (right + POINT, corner.1 + HEIGHT / 2.0);
+            let point = [(right, corner.1), tip, (right, below)];
+            canvas.polygon(&point, self.map.colour(1.0), 1.0);
+            let outline = [
+                (right, corner.1),
+                tip,
+                (right, below),
+                (corner.0, below),
+                corner,
+                (right, corner.1),
+                tip,
+            ];
+            canvas.line(&outline, FRAME_WIDTH, BLACK, Dash::Solid);
+        } else {
+            canvas.frame(corner, (width, HEIGHT), FRAME_WIDTH, BLACK);
+        }
+        let axis = if self.axis.log {
+            self.axis.clone()
+        } else {
+            Axis::linear(self.axis.low, self.axis.high, (width / 34.0) as usize)
+        };
         let format = TextFormat::new(TICK_SIZE, Anchor::Middle);
         let mut free_from = f64::NEG_INFINITY;
-        for (value, text) in &self.axis.ticks {
-            let x = corner.0 + width * self.axis.fraction(*value);
+        for (value, text) in &axis.ticks {
+            let x = corner.0 + width * axis.fraction(*value);
             canvas.line(
                 &[(x, below), (x, below + 2.4)],
                 FRAME_WIDTH,
@@ -131,18 +187,26 @@ impl ColourScale {
             );
             // Labels at the ends lean inward, so that they do not run into the next panel.
             let half = Canvas::text_width(text, TICK_SIZE, Weight::Regular) / 2.0;
-            let middle = x.clamp(
-                corner.0 + half - 4.0,
-                (corner.0 + width - half + 4.0).max(corner.0),
-            );
+            let middle = x
+                .min(corner.0 + full_width - half + 4.0)
+                .max(corner.0 + half - 4.0);
             if middle - half > free_from {
                 canvas.text(text, (middle, below + 9.6), format);
                 free_from = middle + half + 3.0;
             }
         }
+        for value in &axis.minor {
+            let x = corner.0 + width * axis.fraction(*value);
+            canvas.line(
+                &[(x, below), (x, below + 1.5)],
+                0.8 * FRAME_WIDTH,
+                BLACK,
+                Dash::Solid,
+            );
+        }
         let format = TextFormat::new(LABEL_SIZE, Anchor::Middle);
-        let label = super::axes::fitted(label, width + 8.0, format);
-        canvas.text(label, (corner.0 + width / 2.0, below + 20.0), format);
+        let label = super::axes::fitted(label, full_width + 8.0, format);
+        canvas.text(label, (corner.0 + full_width / 2.0, below + 20.0), format);
     }
 }
 
@@ -195,12 +259,15 @@ fn reduced(values: &Array2<f64>) -> Array2<f64> {
 
 /// Draws a white scale bar of a round length on a dark plate in the lower left corner of a picture.
 pub(crate) fn draw_scale_bar(canvas: &mut Canvas, corner: Place, size: (f64, f64), width: f64) {
-    let length = round_length(0.4 * width);
+    let length = round_length(0.33 * width);
     let bar = size.0 * length / width;
     let text = if length < 100.0 {
-        format!("{} Å", super::axes::number(length, length))
+        format!("{} Å", super::axes::number(length, length, length))
     } else {
-        format!("{} nm", super::axes::number(length / 10.0, length / 10.0))
+        format!(
+            "{} nm",
+            super::axes::number(length / 10.0, length / 10.0, length)
+        )
     };
     let format = TextFormat::new(TICK_SIZE, Anchor::Middle).coloured(WHITE);
     let inner = bar.max(Canvas::text_width(&text, TICK_SIZE, Weight::Regular));
@@ -321,6 +388,18 @@ mod tests {
         let small = reduced(&field);
         assert_eq!(small.dim(), (1500, 750));
         assert!((small.mean().unwrap() - field.mean().unwrap()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_few_bright_pixels_do_not_set_the_scale() {
+        let mut values = Array2::from_shape_fn((20, 20), |(y, x)| (y + x) as f64);
+        let plain = FieldMap::new(values.clone(), 1.0);
+        assert!(!ColourScale::over_most(&plain, ColourMap::Grey, 0.99).clipped);
+        values[[3, 3]] = 1e4;
+        let scale = ColourScale::over_most(&FieldMap::new(values, 1.0), ColourMap::Grey, 0.99);
+        assert!(scale.clipped && scale.axis.high <= 38.0);
+        let flat = FieldMap::new(Array2::zeros((4, 4)), 1.0);
+        assert!(!ColourScale::over_most(&flat, ColourMap::Grey, 0.99).clipped);
     }
 
     #[test]

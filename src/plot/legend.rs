@@ -1,6 +1,6 @@
 //! The key below a figure: samples and names in aligned columns, never over data. Also the grid of panels above it.
 
-use super::axes::{Axis, BELOW_TICKS, BELOW_TITLE, Frame, fitted};
+use super::axes::{Axis, BELOW_TICKS, BELOW_TITLE, Frame, fitted, wrapped};
 use super::canvas::{Anchor, Canvas, Place, TextFormat};
 use super::style::{
     COLUMN_WIDTH_MM, CURVE_WIDTH, Colour, LABEL_SIZE, MARKER_SIZE, Marker, PAGE_WIDTH_MM,
@@ -25,7 +25,7 @@ pub(crate) enum Sample {
 impl Sample {
     fn width(self) -> f64 {
         match self {
-            Self::Curve(..) => 22.0,
+            Self::Curve(..) => 20.0,
             _ => 8.0,
         }
     }
@@ -61,7 +61,7 @@ pub(crate) struct Legend {
 
 const ROW: f64 = 11.5;
 const SAMPLE_GAP: f64 = 4.0;
-const COLUMN_GAP: f64 = 14.0;
+const COLUMN_GAP: f64 = 10.0;
 
 impl Legend {
     /// Widths of the columns, as many as fit into `room`.
@@ -75,29 +75,21 @@ impl Legend {
                 (sample.width() + SAMPLE_GAP + name).min(room)
             })
             .collect();
+        // Names run down the columns, so that neighbours in the list stay together.
         let layout = |count: usize| -> Vec<f64> {
-            (0..count)
-                .map(|c| {
-                    widths
-                        .iter()
-                        .skip(c)
-                        .step_by(count)
-                        .fold(0.0, |m: f64, &w| m.max(w))
-                })
+            widths
+                .chunks(widths.len().div_ceil(count))
+                .map(|column| column.iter().fold(0.0, |m: f64, &w| m.max(w)))
                 .collect()
         };
         let fits = |columns: &[f64]| {
             columns.iter().sum::<f64>() + COLUMN_GAP * (columns.len() - 1) as f64 <= room
         };
-        let most = (1..=widths.len())
+        (1..=widths.len())
             .rev()
-            .find(|&count| fits(&layout(count)))
-            .unwrap_or(1);
-        // As few columns as give the same number of rows, so that rows are evenly filled.
-        let rows = widths.len().div_ceil(most);
-        let count = widths.len().div_ceil(rows.max(1)).max(1);
-        let even = layout(count);
-        if fits(&even) { even } else { layout(most) }
+            .map(layout)
+            .find(|columns| fits(columns))
+            .unwrap_or_else(|| vec![room])
     }
 
     /// Height in points when set into a width of `room`.
@@ -115,12 +107,13 @@ impl Legend {
         }
         let columns = self.columns(room);
         let total = columns.iter().sum::<f64>() + COLUMN_GAP * (columns.len() - 1) as f64;
+        let rows = self.entries.len().div_ceil(columns.len());
         let format = TextFormat::new(LABEL_SIZE, Anchor::Start);
         for (i, (sample, name)) in self.entries.iter().enumerate() {
-            let column = i % columns.len();
+            let column = i / rows;
             let before: f64 = columns[..column].iter().map(|w| w + COLUMN_GAP).sum();
             let x = left + (room - total).max(0.0) / 2.0 + before;
-            let y = top + ROW * ((i / columns.len()) as f64 + 0.5);
+            let y = top + ROW * ((i % rows) as f64 + 0.5);
             sample.draw(canvas, (x, y));
             let start = x + sample.width() + SAMPLE_GAP;
             let name = fitted(name, room - sample.width() - SAMPLE_GAP, format);
@@ -140,9 +133,11 @@ pub(crate) struct PanelGrid<'a> {
 /// Largest number of panels on a page.
 pub(crate) const MAX_PANELS: usize = 30;
 
-const RIGHT: f64 = 10.0;
+const RIGHT: f64 = 12.0;
 const GAP: f64 = 18.0;
 const TITLE: f64 = 16.0;
+const MARGIN: f64 = 4.0;
+const NOTE_ROW: f64 = 9.5;
 
 impl PanelGrid<'_> {
     fn columns(&self) -> usize {
@@ -196,10 +191,12 @@ impl PanelGrid<'_> {
         let rows = self.panels.div_ceil(columns);
         let row = TITLE + height + BELOW_TICKS + 7.0;
         let below = TITLE + row * (rows - 1) as f64 + height + BELOW_TITLE + 5.0;
-        let room = self.page_width() - 12.0;
+        let room = self.page_width() - 2.0 * MARGIN;
         let legend = self.legend.height(room);
-        let note_height = if self.note.is_some() { 11.0 } else { 0.0 };
-        let mut canvas = Canvas::new(self.page_width(), below + legend + note_height + 3.0);
+        let note = TextFormat::new(TICK_SIZE, Anchor::Middle);
+        let notes = wrapped(self.note.unwrap_or(""), room, note);
+        let bottom = below + legend + NOTE_ROW * notes.len() as f64 + 4.0;
+        let mut canvas = Canvas::new(self.page_width(), bottom);
         for (i, (x, title)) in x_axes.iter().zip(titles).enumerate() {
             let (r, c) = (i / columns, i % columns);
             let frame = Frame {
@@ -221,11 +218,10 @@ impl PanelGrid<'_> {
             frame.draw_axes(&mut canvas, x_title, (c == 0).then_some(y_title));
             frame.draw_title(&mut canvas, i, self.panels, title);
         }
-        self.legend.draw(&mut canvas, 6.0, below, room);
-        if let Some(note) = self.note {
-            let format = TextFormat::new(TICK_SIZE, Anchor::Middle);
-            let middle = (self.page_width() / 2.0, below + legend + 8.5);
-            canvas.text(fitted(note, room, format), middle, format);
+        self.legend.draw(&mut canvas, MARGIN, below, room);
+        for (i, line) in notes.into_iter().enumerate() {
+            let y = below + legend + NOTE_ROW * (i as f64 + 0.9);
+            canvas.text(line, (self.page_width() / 2.0, y), note);
         }
         canvas
     }
@@ -260,8 +256,8 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_evenly_filled() {
-        // Five equal names that fit four abreast are set as three and two.
+    fn columns_are_evenly_filled() {
+        // Five equal names that fit four abreast are set as two, two and one.
         let legend = legend(&["aaaa"; 5]);
         let one = legend.columns(1e3)[0];
         assert_eq!(legend.columns(4.0 * one + 3.0 * COLUMN_GAP + 0.1).len(), 3);

@@ -7,7 +7,7 @@ use super::figure::Figure;
 use super::font::Weight;
 use super::legend::{Legend, MAX_PANELS, PanelGrid, Sample};
 use super::style::{
-    Colour, Dash, MARKER_SIZE, MAX_SERIES, SeriesStyle, Strategy, TICK_SIZE, series_styles,
+    Colour, Dash, MARKER_SIZE, MAX_SERIES, Marker, SeriesStyle, Strategy, TICK_SIZE, series_styles,
 };
 use crate::error::{Error, Result};
 
@@ -38,7 +38,8 @@ pub struct ParetoPanel {
 }
 
 /// Quality against dose, one panel a world: configurations on the front are filled and named, the others hollow; a grey
-/// staircase bounds what the front reaches.
+/// staircase bounds what the front reaches. Oracles know the truth and so do not compete: they are black and named, but
+/// neither make up the front nor push others off it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParetoFronts {
     /// The panels, left to right, top to bottom.
@@ -78,6 +79,17 @@ pub fn non_dominated(points: &[ParetoPoint]) -> Vec<bool> {
                     && (o.dose < p.dose || o.quality > p.quality)
             })
         })
+        .collect()
+}
+
+/// The front of all that compete: [`non_dominated`] without oracles.
+fn front(points: &[ParetoPoint]) -> Vec<bool> {
+    let competes = |p: &&ParetoPoint| p.strategy != Strategy::Oracle;
+    let rivals: Vec<ParetoPoint> = points.iter().filter(competes).cloned().collect();
+    let mut verdicts = non_dominated(&rivals).into_iter();
+    points
+        .iter()
+        .map(|p| competes(&p) && verdicts.next().unwrap_or(false))
         .collect()
 }
 
@@ -139,7 +151,7 @@ impl ParetoFronts {
             let margin = (high / low).powf(0.1).max(1.15);
             Axis::log(low / margin, high * margin)
         } else {
-            Axis::linear(0.0, 1.1 * high, 4)
+            Axis::linear(0.0, 1.1 * high, 5)
         }
     }
 
@@ -152,7 +164,13 @@ impl ParetoFronts {
             (l.min(v), h.max(v))
         });
         let margin = 0.06 * (high - low);
-        Axis::rounded(low - margin, high + margin, 5)
+        let axis = Axis::rounded(low - margin, high + margin, 5);
+        // A fraction does not go beyond 0 and 1, so its axis need not either.
+        if low >= 0.0 && high <= 1.0 {
+            Axis::linear(axis.low.max(0.0), axis.high.min(1.0), 5)
+        } else {
+            axis
+        }
     }
 }
 
@@ -165,15 +183,28 @@ impl Figure for ParetoFronts {
     fn draw(&self) -> Result<Canvas> {
         self.check()?;
         let series = self.series()?;
+        let fronts: Vec<Vec<bool>> = self.panels.iter().map(|p| front(&p.points)).collect();
+        let mut entries: Vec<(Sample, String)> = series
+            .iter()
+            .map(|(name, style)| (Sample::Point(*style, true), (*name).to_owned()))
+            .collect();
+        let outdone = |(p, front): (&ParetoPanel, &Vec<bool>)| {
+            let mut both = p.points.iter().zip(front);
+            both.any(|(point, on)| !on && point.strategy != Strategy::Oracle)
+        };
+        if self.panels.iter().zip(&fronts).any(outdone) {
+            let hollow = SeriesStyle {
+                colour: STAIR,
+                dash: Dash::Solid,
+                marker: Marker::Circle,
+            };
+            let text = "hollow: another is better at less dose".to_owned();
+            entries.push((Sample::Point(hollow, false), text));
+        }
         let grid = PanelGrid {
             panels: self.panels.len(),
             y: self.quality_axis(),
-            legend: Legend {
-                entries: series
-                    .iter()
-                    .map(|(name, style)| (Sample::Point(*style, true), (*name).to_owned()))
-                    .collect(),
-            },
+            legend: Legend { entries },
             note: self.note.as_deref(),
         };
         let axes: Vec<Axis> = self.panels.iter().map(|p| self.dose_axis(p)).collect();
@@ -189,7 +220,7 @@ impl Figure for ParetoFronts {
                 .iter()
                 .filter_map(|p| Some((p, series.iter().find(|s| s.0 == p.label)?.1)))
                 .collect();
-            draw_panel(canvas, frame, &styled, &non_dominated(points));
+            draw_panel(canvas, frame, &styled, &fronts[p]);
         }))
     }
 }
@@ -255,6 +286,7 @@ fn draw_panel(
     // Hollow first: where points meet, the one on the front is seen.
     for wanted in [false, true] {
         for ((point, style), &on) in points.iter().zip(front) {
+            let on = on || point.strategy == Strategy::Oracle;
             if on == wanted {
                 let (x, y) = place(point);
                 canvas.marker(style.marker, (x, y), MARKER_SIZE + 0.6, style.colour, on);
@@ -262,7 +294,10 @@ fn draw_panel(
             }
         }
     }
-    for ((point, style), _) in points.iter().zip(front).filter(|(_, on)| **on) {
+    let named = |(point, on): &(&(&ParetoPoint, SeriesStyle), &bool)| {
+        **on || point.0.strategy == Strategy::Oracle
+    };
+    for ((point, style), _) in points.iter().zip(front).filter(named) {
         draw_label(
             canvas,
             frame,
@@ -356,6 +391,18 @@ mod tests {
         assert_eq!(
             non_dominated(&points),
             [true, true, false, false, true, true]
+        );
+    }
+
+    #[test]
+    fn oracles_do_not_compete() {
+        let oracle = ParetoPoint {
+            strategy: Strategy::Oracle,
+            ..point(0.5, 1.0)
+        };
+        assert_eq!(
+            front(&[oracle, point(1.0, 0.2), point(2.0, 0.1)]),
+            [false, true, false]
         );
     }
 

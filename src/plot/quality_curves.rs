@@ -116,7 +116,7 @@ impl QualityCurves {
                 .min(high);
             Axis::log(if low > 0.0 { low } else { 1.0 }, high)
         } else {
-            Axis::linear(0.0, high, 4)
+            Axis::linear(0.0, high, 5)
         }
     }
 }
@@ -208,8 +208,9 @@ impl QualityCurve {
         if self.strategy == Strategy::Oracle {
             return;
         }
-        for k in 0..4 {
-            let x = frame.left + frame.width * (f64::from(k) + 0.1 + 0.8 * phase) / 4.0;
+        for k in 0..3 {
+            // Not at the left end, where all curves start from the same place.
+            let x = frame.left + frame.width * (0.2 + 0.26 * (f64::from(k) + phase));
             if let Some(&(i, ..)) = steps.iter().find(|s| s.1 <= x && x <= s.2) {
                 let at = (x, frame.y_at(self.quality[i]));
                 canvas.marker_with(style.marker, at, MARKER_SIZE, style.colour, WHITE, 0.5);
