@@ -230,14 +230,10 @@ impl FitOptions {
             .ok()?
             .with_tolerance_cost(1e-13 * (1.0 + scale * first.value.abs()))
             .ok()?;
+        // The first cost and gradient are left to the solver, which finds them remembered: a cost handed over here
+        // would also become the previous cost and stop the run as "unchanged" before its first step.
         let outcome = Executor::new(objective, solver)
-            .configure(|state| {
-                state
-                    .param(start.to_vec())
-                    .cost(-scale * first.value)
-                    .gradient(first.gradient.iter().map(|g| -scale * g).collect())
-                    .max_iters(self.max_iterations)
-            })
+            .configure(|state| state.param(start.to_vec()).max_iters(self.max_iterations))
             .run();
         let reason = match outcome {
             Err(error) => Stop::GaveUp(error.to_string()),

@@ -187,10 +187,8 @@ impl<'a> PointsView<'a> {
 }
 
 fn check_coordinates(argument: &str, coordinates: &[f64]) -> Result<()> {
-    match coordinates
-        .iter()
-        .find(|c| !(c.abs() <= LARGEST_COORDINATE))
-    {
+    let usable = -LARGEST_COORDINATE..=LARGEST_COORDINATE;
+    match coordinates.iter().find(|c| !usable.contains(c)) {
         None => Ok(()),
         Some(bad) => Err(Error::argument(
             argument,

@@ -1,0 +1,230 @@
+//! Fitting: does it find the hyper-parameters that made the data, and say honestly how it ended?
+
+use dosewise::gp::{
+    ExactGp, FitOptions, Kernel, LogNormal, Matern32, Matern52, Mean, Noise, Rbf, Stop,
+};
+use dosewise::units::Seed;
+use ndarray::{Array2, array};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand_distr::{Distribution, StandardNormal};
+
+fn scattered(n: usize) -> Array2<f64> {
+    Array2::from_shape_fn((n, 2), |(i, k)| {
+        ((i as f64 + 0.5) * [0.754_877_666, 0.569_840_291][k]).fract()
+    })
+}
+
+/// A noisy field drawn from the prior of `kernel`.
+fn field(kernel: impl Kernel + 'static, x: &Array2<f64>, noise: f64, seed: u64) -> Vec<f64> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let prior = ExactGp::new(kernel, Noise::Known(vec![]));
+    let truth = prior.posterior(x).unwrap().sample(&mut rng).unwrap();
+    truth
+        .into_iter()
+        .map(|f| {
+            let deviate: f64 = StandardNormal.sample(&mut rng);
+            f + noise.sqrt() * deviate
+        })
+        .collect()
+}
+
+#[test]
+fn hyper_parameters_of_sampled_fields_are_recovered() {
+    let x = scattered(200);
+    let truth = [0.12, 0.3, 2.0, 0.05];
+    let kernel = || Matern52::ard([truth[0], truth[1]]).scaled(truth[2]);
+    let fields = 8;
+    let mut errors = [0.0; 4];
+    let mut gains = 0.0;
+    for seed in 0..fields {
+        let y = field(kernel(), &x, truth[3], seed);
+        let poor_guess = Matern52::ard([1.0, 1.0]).scaled(1.0);
+        let gp = ExactGp::new(poor_guess, Noise::Homoscedastic(1.0))
+            .fit(&x, &y, &FitOptions::default())
+            .unwrap();
+        let report = gp.fit_report().unwrap();
+        assert!(report.converged() && !report.at_limit, "{report:?}");
+        assert!((report.log_marginal_likelihood - gp.log_marginal_likelihood()).abs() < 1e-9);
+        let slopes = gp.log_marginal_likelihood_gradient();
+        assert!(slopes.iter().all(|g| g.abs() <= 1e-3), "{slopes:?}");
+        for ((error, found), truth) in errors.iter_mut().zip(gp.parameters()).zip(truth) {
+            *error += (found.value / truth).ln() / fields as f64;
+        }
+        let at_truth = ExactGp::new(kernel(), Noise::Homoscedastic(truth[3]))
+            .condition(&x, &y)
+            .unwrap();
+        let gain = gp.log_marginal_likelihood() - at_truth.log_marginal_likelihood();
+        assert!((0.0..12.0).contains(&gain), "gain {gain}");
+        gains += gain / fields as f64;
+    }
+    // The maximum beats the truth by half the number of parameters on average (Wilks), here 2 ± 0.5.
+    assert!((1.0..4.0).contains(&gains), "mean gain {gains}");
+    // Mean log errors: about 0.1 for lengthscales and noise, 0.2 for the variance.
+    for (error, bound) in errors.iter().zip([0.25, 0.25, 0.5, 0.2]) {
+        assert!(error.abs() < bound, "mean log errors {errors:?}");
+    }
+}
+
+#[test]
+fn known_noise_is_kept_and_the_rest_is_fitted() {
+    let x = scattered(90);
+    let y = field(Rbf::isotropic(0.2).scaled(1.0), &x, 0.01, 8);
+    let noise = Noise::Known(vec![0.01; 90]);
+    let gp = ExactGp::new(Rbf::isotropic(3.0).scaled(30.0), noise.clone())
+        .fit(&x, &y, &FitOptions::default())
+        .unwrap();
+    assert!(gp.fit_report().unwrap().converged());
+    assert_eq!(gp.noise(), &noise);
+    assert!((0.15..0.27).contains(&gp.parameters()[0].value));
+}
+
+#[test]
+fn the_constant_mean_is_profiled() {
+    let x = scattered(80);
+    let mut y = field(Matern32::isotropic(0.15).scaled(0.5), &x, 0.01, 4);
+    y.iter_mut().for_each(|y| *y += 100.0);
+    let gp = ExactGp::new(
+        Matern32::isotropic(0.3).scaled(1.0),
+        Noise::Homoscedastic(0.1),
+    )
+    .with_mean(Mean::Constant(0.0))
+    .fit(&x, &y, &FitOptions::default())
+    .unwrap();
+    let Mean::Constant(mean) = gp.mean() else {
+        panic!("the kind of mean changed")
+    };
+    assert!((mean - 100.0).abs() < 1.0, "mean {mean}");
+    // Shifting the mean either way lowers the likelihood.
+    for shift in [-0.01, 0.01] {
+        let (kernel, noise) = (gp.kernel().clone_box(), gp.noise().clone());
+        let shifted = ExactGp::new(kernel, noise)
+            .with_mean(Mean::Constant(mean + shift))
+            .condition(&x, &y)
+            .unwrap();
+        assert!(shifted.log_marginal_likelihood() < gp.log_marginal_likelihood());
+    }
+}
+
+#[test]
+fn priors_pull_where_the_data_are_silent() {
+    let x = array![[0.0], [0.5], [1.0]];
+    let y = [0.1, -0.2, 0.15];
+    let prior = LogNormal {
+        median: 0.3,
+        log_sd: 0.2,
+    };
+    let options = FitOptions {
+        priors: vec![("lengthscale".into(), prior)],
+        ..FitOptions::default()
+    };
+    let gp = ExactGp::new(Rbf::ard([5.0]).scaled(1.0), Noise::Homoscedastic(0.1))
+        .fit(&x, &y, &options)
+        .unwrap();
+    assert!((0.2..0.45).contains(&gp.parameters()[0].value));
+    for (name, log_sd) in [("no such thing", 0.2), ("lengthscale", 0.0)] {
+        let bad = FitOptions {
+            priors: vec![(
+                name.into(),
+                LogNormal {
+                    median: 0.3,
+                    log_sd,
+                },
+            )],
+            ..FitOptions::default()
+        };
+        let model = ExactGp::new(Rbf::ard([5.0]), Noise::Homoscedastic(0.1));
+        assert!(model.fit(&x, &y, &bad).is_err());
+    }
+}
+
+#[test]
+fn the_seed_decides_everything() {
+    let x = scattered(120);
+    let y = field(Matern52::isotropic(0.2).scaled(1.0), &x, 0.1, 6);
+    let fit = |seed| {
+        let options = FitOptions {
+            seed: Seed(seed),
+            ..FitOptions::default()
+        };
+        ExactGp::new(
+            Matern52::isotropic(0.5).scaled(1.0),
+            Noise::Homoscedastic(0.1),
+        )
+        .fit(&x, &y, &options)
+        .unwrap()
+    };
+    let (a, b, c) = (fit(1), fit(1), fit(2));
+    assert_eq!(a.parameters(), b.parameters());
+    assert_eq!(a.fit_report(), b.fit_report());
+    // Another seed, another path, the same maximum.
+    assert!((a.log_marginal_likelihood() - c.log_marginal_likelihood()).abs() < 1e-5);
+}
+
+#[test]
+fn an_unfinished_search_is_a_status_not_an_error() {
+    let x = scattered(60);
+    let y = field(Matern52::isotropic(0.2).scaled(1.0), &x, 0.1, 6);
+    let options = FitOptions {
+        max_iterations: 1,
+        restarts: 0,
+        ..FitOptions::default()
+    };
+    let gp = ExactGp::new(
+        Matern52::isotropic(2.0).scaled(9.0),
+        Noise::Homoscedastic(0.5),
+    )
+    .fit(&x, &y, &options)
+    .unwrap();
+    let report = gp.fit_report().unwrap();
+    assert_eq!(report.stop, Stop::IterationLimit);
+    assert!(!report.converged() && report.largest_derivative > 1e-3);
+}
+
+#[test]
+fn degenerate_data_are_fitted_without_failing() {
+    let fit = |x: &Array2<f64>, y: &[f64]| {
+        ExactGp::new(Rbf::ard([0.5, 0.5]).scaled(1.0), Noise::Homoscedastic(0.1))
+            .fit(x, y, &FitOptions::default())
+            .unwrap()
+    };
+    // Constant outputs, one point, all points at one place, all zeros, huge outputs.
+    for (x, y) in [
+        (scattered(20), vec![3.0; 20]),
+        (scattered(1), vec![3.0]),
+        (
+            Array2::from_elem((12, 2), 0.5),
+            (0..12).map(f64::from).collect(),
+        ),
+        (scattered(15), vec![0.0; 15]),
+        (
+            scattered(15),
+            (0..15).map(|i| 1e60 * f64::from(i)).collect(),
+        ),
+    ] {
+        let gp = fit(&x, &y);
+        assert!(gp.log_marginal_likelihood().is_finite());
+        let posterior = gp.posterior(&x).unwrap();
+        assert!(posterior.mean().iter().all(|m| m.is_finite()));
+        assert!(posterior.variance().iter().all(|v| *v >= 0.0));
+    }
+    let constant = fit(&scattered(20), &[3.0; 20]);
+    let mean = constant.posterior(&scattered(20)).unwrap().mean()[7];
+    assert!((mean - 3.0).abs() < 0.05, "mean {mean}");
+}
+
+#[test]
+fn unusable_options_are_refused() {
+    let options = FitOptions {
+        gradient_tolerance: f64::NAN,
+        ..FitOptions::default()
+    };
+    let model = ExactGp::new(Rbf::isotropic(1.0), Noise::Homoscedastic(0.1));
+    assert!(model.clone().fit(&array![[0.0]], &[1.0], &options).is_err());
+    assert!(model.clone().refit(&FitOptions::default()).is_err());
+    assert!(
+        model
+            .fit(&Array2::zeros((0, 1)), &[], &FitOptions::default())
+            .is_err()
+    );
+}
