@@ -46,7 +46,7 @@ pub fn holm(p_values: &[f64]) -> Result<Vec<f64>> {
 /// [`Error::Argument`] if there is no score or one is not finite.
 ///
 /// Source: Agarwal et al., *Deep Reinforcement Learning at the Edge of the Statistical Precipice*, NeurIPS 2021
-/// (arXiv 2108.13264), section 4.3.
+/// (arXiv 2108.13264).
 ///
 /// ```
 /// use dosewise::metric::interquartile_mean;
@@ -71,7 +71,7 @@ pub fn interquartile_mean(scores: &[f64]) -> Result<f64> {
 /// # Errors
 /// [`Error::Argument`] if a slice is empty or holds a value that is not finite.
 ///
-/// Source: Agarwal et al., NeurIPS 2021 (arXiv 2108.13264), section 4.3; it is the Mann–Whitney `U / (n m)`.
+/// Source: Agarwal et al., NeurIPS 2021 (arXiv 2108.13264); it is the Mann–Whitney `U / (n m)`.
 ///
 /// ```
 /// use dosewise::metric::probability_of_improvement;
