@@ -70,7 +70,7 @@ impl Crystal {
             ("origin.y", origin.y, 1e6),
             ("origin.x", origin.x, 1e6),
         ] {
-            if !(value.abs() <= limit) {
+            if !(-limit..=limit).contains(&value) {
                 let allowed = format!("a finite number within ±{limit}");
                 return Err(Error::argument(name, value, allowed));
             }
