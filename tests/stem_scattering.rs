@@ -81,7 +81,7 @@ fn scattering_factors_and_potentials_agree_with_scipy() {
             close(factor.amplitude(k), expected, 1e-13);
         }
         for (&r, expected) in radii.iter().zip(numbers(&case["potential"])) {
-            close(factor.projected_potential(r), expected, 1e-10);
+            close(factor.projected_potential(r), expected, 1e-11);
         }
     }
 }
