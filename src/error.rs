@@ -84,6 +84,16 @@ pub enum Error {
         /// The budget, e⁻/Å² averaged over the field.
         budget: f64,
     },
+    /// A scan asks for more electrons than are left; none was given.
+    #[error(
+        "the scan asks for {asked} e⁻/Å² averaged over the field, allowed is what the budget has left, {remaining} e⁻/Å²"
+    )]
+    BudgetExceeded {
+        /// What the scan would cost, e⁻/Å² averaged over the field.
+        asked: f64,
+        /// What is left, e⁻/Å² averaged over the field.
+        remaining: f64,
+    },
     /// A figure could not be drawn.
     #[error("{}: cannot draw the figure: {reason}", file.display())]
     Figure {

@@ -3,12 +3,18 @@
 #![forbid(unsafe_code)]
 
 pub mod acquisition;
+pub mod agent;
+pub mod analyst;
 pub mod error;
 pub mod gp;
 pub mod linalg;
 pub mod metric;
+pub mod navigator;
 pub mod plot;
+pub mod prelude;
+pub mod random;
 pub mod stem;
 pub mod units;
+pub mod world;
 
 pub use error::{Error, Result};

@@ -1,0 +1,78 @@
+//! Where the specimen has drifted to, followed from the counts on the known lattice.
+
+use crate::units::Point;
+use crate::world::Briefing;
+use nalgebra::{Matrix2, Vector2};
+
+/// A Kalman filter of the beam's displacement on the specimen.
+///
+/// Between frames the displacement diffuses with the world's drift speed; each visit contributes one term of a
+/// Gauss-Newton step on the Poisson likelihood, Σ (n/λ − 1) ∇λ, with Fisher information Σ ∇λ ∇λᵀ/λ.
+#[derive(Debug, Clone)]
+pub(super) struct DriftTracker {
+    shift: Vector2<f64>,
+    covariance: Matrix2<f64>,
+    gradient: Vector2<f64>,
+    information: Matrix2<f64>,
+    time: f64,
+    speed: f64,
+    decay: f64,
+}
+
+impl DriftTracker {
+    /// `None` for a world without drift.
+    pub(super) fn new(briefing: &Briefing) -> Option<Self> {
+        (briefing.drift_speed > 0.0).then(|| Self {
+            shift: Vector2::zeros(),
+            covariance: Matrix2::zeros(),
+            gradient: Vector2::zeros(),
+            information: Matrix2::zeros(),
+            time: 0.0,
+            speed: briefing.drift_speed,
+            decay: briefing.drift_decay,
+        })
+    }
+
+    /// Best estimate of the displacement, Å.
+    pub(super) fn shift(&self) -> Point {
+        Point::new(self.shift.x, self.shift.y)
+    }
+
+    /// Lets time pass up to `time` s: the displacement may have changed by what the drift covers, in a direction not known.
+    pub(super) fn pass(&mut self, time: f64) {
+        let travelled = |t: f64| self.speed * self.decay * (1.0 - (-t / self.decay).exp());
+        let step = (travelled(time) - travelled(self.time)).max(0.0);
+        // The direction stays the same all along, so the variance grows with the square of the whole path: adding
+        // (whole path)² increments keeps the filter honest about a steady drift.
+        let (before, after) = (travelled(self.time), travelled(self.time) + step);
+        self.covariance += Matrix2::identity() * (0.5 * (after * after - before * before));
+        self.time = self.time.max(time);
+    }
+
+    /// One visit at the believed true place: `signal` electrons detected, `expected` expected, `gradient` its slope (1/Å).
+    pub(super) fn see(&mut self, signal: f64, expected: f64, gradient: Vector2<f64>) {
+        if expected > 0.0 {
+            self.gradient += gradient * (signal / expected - 1.0);
+            self.information += gradient * gradient.transpose() / expected;
+        }
+    }
+
+    /// Digests what was seen since the last call.
+    pub(super) fn update(&mut self) {
+        // P' = (P⁻¹ + F)⁻¹ = (1 + P F)⁻¹ P, which needs no inverse of P.
+        let gain = (Matrix2::identity() + self.covariance * self.information).try_inverse();
+        if let Some(gain) = gain {
+            self.covariance = gain * self.covariance;
+            let step = self.covariance * self.gradient;
+            // The image is linear in the shift only over a fraction of a column spacing.
+            let length = step.norm();
+            self.shift += if length > 0.3 {
+                step * (0.3 / length)
+            } else {
+                step
+            };
+        }
+        self.gradient = Vector2::zeros();
+        self.information = Matrix2::zeros();
+    }
+}

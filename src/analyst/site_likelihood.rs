@@ -1,0 +1,253 @@
+//! The per-site detector: counts near each column of the known lattice become the probability that it is a defect.
+
+use super::Analyst;
+use super::drift::DriftTracker;
+use super::site_states::{SiteStates, log_sum_exp};
+use super::spatial_prior::SpatialPrior;
+use crate::error::Result;
+use crate::units::Point;
+use crate::world::{Briefing, Finding, Frame, SiteBelief, World};
+use nalgebra::Vector2;
+use std::sync::Arc;
+
+/// Distance up to which a visit informs about a column, Å: the image of a column has faded to a few per cent there.
+const REACH: f64 = 2.4;
+/// Step of the finite difference that gives the slope of the image, Å.
+const SLOPE_STEP: f64 = 0.05;
+
+/// Knows the lattice, the response of every species, the damage law and the statistics of the counts.
+///
+/// For each column it keeps a hidden Markov filter over (what it was, what it has lost): log-messages are multiplied by
+/// the likelihood of every visit nearby and spread by the dose that passes (exact for one column; the neighbours enter
+/// at their current expectation). Readout noise of variance s² is handled by the shifted Poisson law, n + s² ~
+/// Poisson(λ + s²) (Snyder, Helstrom, Lanterman, Faisal & White, J. Opt. Soc. Am. A 12 (1995) 272). Drift is followed on
+/// the lattice itself, and in worlds with clustered defects the prior of a column follows its neighbourhood.
+#[derive(Debug, Clone)]
+pub struct SiteLikelihood {
+    briefing: Arc<Briefing>,
+    kinds: Vec<SiteStates>,
+    kind_of: Vec<usize>,
+    messages: Vec<Vec<f64>>,
+    log_prior: Vec<Vec<f64>>,
+    spatial: Option<Arc<SpatialPrior>>,
+    drift: Option<DriftTracker>,
+    /// Probability of each appearance of each column as it is now.
+    appearance: Vec<Vec<f64>>,
+    log_likelihood: Vec<Vec<f64>>,
+    fluence: Vec<f64>,
+    finding: Finding,
+}
+
+impl SiteLikelihood {
+    /// The detector for `world`, from what its operator knows.
+    ///
+    /// # Errors
+    /// None today; a world whose facts contradict each other would be refused here.
+    pub fn for_world(world: &World) -> Result<Self> {
+        Ok(Self::new(world.briefing().clone()))
+    }
+
+    fn new(briefing: Arc<Briefing>) -> Self {
+        let mut kinds: Vec<SiteStates> = Vec::new();
+        let mut kind_of = Vec::with_capacity(briefing.sites.len());
+        for site in &briefing.sites {
+            let known = kinds
+                .iter()
+                .position(|k| (k.element, k.atoms) == (site.element, site.atoms));
+            kind_of.push(known.unwrap_or(kinds.len()));
+            if known.is_none() {
+                kinds.push(SiteStates::new(&briefing, site.element, site.atoms));
+            }
+        }
+        let mut analyst = Self {
+            messages: kind_of
+                .iter()
+                .map(|&k| kinds[k].initial_messages())
+                .collect(),
+            log_prior: kind_of
+                .iter()
+                .map(|&k| kinds[k].hypotheses.iter().map(|h| h.prior.ln()).collect())
+                .collect(),
+            log_likelihood: kind_of
+                .iter()
+                .map(|&k| vec![0.0; kinds[k].appearances.len()])
+                .collect(),
+            appearance: vec![Vec::new(); kind_of.len()],
+            spatial: SpatialPrior::learn(&briefing).map(Arc::new),
+            drift: DriftTracker::new(&briefing),
+            fluence: vec![0.0; kind_of.len()],
+            finding: Finding::default(),
+            kinds,
+            kind_of,
+            briefing,
+        };
+        analyst.refresh(0..analyst.kind_of.len());
+        analyst
+    }
+
+    /// Difference between what column `site` looks like now, on average, and the perfect column, seen from an offset.
+    fn deviation(&self, site: usize, responses: &[f64]) -> f64 {
+        let now: f64 = self.appearance[site]
+            .iter()
+            .zip(responses)
+            .map(|(p, r)| p * r)
+            .sum();
+        now - responses[0]
+    }
+
+    /// Response of every appearance of a column from an offset; the first is that of the perfect column.
+    fn responses(&self, site: usize, offset: Point, into: &mut Vec<f64>) {
+        into.clear();
+        let mut last: Option<(crate::stem::Element, f64)> = None;
+        for appearance in &self.kinds[self.kind_of[site]].appearances {
+            let single = match last {
+                Some((element, value)) if element == appearance.element => value,
+                _ => self
+                    .briefing
+                    .atom_response(appearance.element, offset.y, offset.x),
+            };
+            last = Some((appearance.element, single));
+            into.push(f64::from(appearance.atoms) * single);
+        }
+    }
+
+    fn refresh(&mut self, sites: impl Iterator<Item = usize> + Clone) {
+        self.finding
+            .sites
+            .resize_with(self.kind_of.len(), || SiteBelief {
+                position: Point::default(),
+                log_odds: 0.0,
+                kind: None,
+            });
+        for site in sites {
+            self.believe(site);
+        }
+        let Some(spatial) = self.spatial.clone() else {
+            return;
+        };
+        let probabilities: Vec<f64> = self
+            .finding
+            .sites
+            .iter()
+            .map(SiteBelief::probability)
+            .collect();
+        for site in 0..self.kind_of.len() {
+            let prior = spatial.probability(site, &probabilities);
+            let kind = &self.kinds[self.kind_of[site]];
+            let mean = 1.0 - kind.hypotheses[0].prior;
+            if mean <= 0.0 {
+                continue;
+            }
+            for (log_prior, hypothesis) in self.log_prior[site].iter_mut().zip(&kind.hypotheses) {
+                *log_prior = match hypothesis.defect {
+                    None => (1.0 - prior).ln(),
+                    Some(_) => (prior * hypothesis.prior / mean).ln(),
+                };
+            }
+            self.believe(site);
+        }
+    }
+
+    /// Recomputes the belief about one site from its messages.
+    fn believe(&mut self, site: usize) {
+        let kind = &self.kinds[self.kind_of[site]];
+        let mut evidence = kind.evidence(&self.messages[site]);
+        for (e, prior) in evidence.iter_mut().zip(&self.log_prior[site]) {
+            *e += prior;
+        }
+        let best = (1..evidence.len()).max_by(|&a, &b| evidence[a].total_cmp(&evidence[b]));
+        let mut appearance = std::mem::take(&mut self.appearance[site]);
+        kind.appearance_probabilities(&self.messages[site], &self.log_prior[site], &mut appearance);
+        self.appearance[site] = appearance;
+        self.finding.sites[site] = SiteBelief {
+            position: self.briefing.sites[site].position,
+            log_odds: (log_sum_exp(&evidence[1..]) - evidence[0]).clamp(-500.0, 500.0),
+            kind: best.and_then(|h| kind.hypotheses[h].defect),
+        };
+    }
+}
+
+impl Analyst for SiteLikelihood {
+    fn observe(&mut self, frame: &Frame) -> Result<()> {
+        let Some(&end) = frame.time.last() else {
+            return Ok(());
+        };
+        let readout = self.briefing.readout_noise.powi(2);
+        let mut touched: Vec<usize> = Vec::new();
+        let mut is_touched = vec![false; self.kind_of.len()];
+        let mut near: Vec<(usize, Vec<f64>, f64)> = Vec::new();
+        if let Some(drift) = &mut self.drift {
+            drift.pass(end);
+        }
+        let shift = self
+            .drift
+            .as_ref()
+            .map_or(Point::default(), DriftTracker::shift);
+        let briefing = self.briefing.clone();
+        for (index, aim) in frame.positions.iter().enumerate() {
+            let (place, electrons) = (*aim + shift, frame.electrons[index]);
+            near.clear();
+            let perfect = briefing.perfect_image(place);
+            let mut mean = perfect;
+            for site in briefing.sites_near(place, REACH) {
+                let offset = place - briefing.sites[site].position;
+                let mut responses = Vec::with_capacity(3);
+                self.responses(site, offset, &mut responses);
+                let deviation = self.deviation(site, &responses);
+                mean += deviation;
+                self.fluence[site] += electrons * briefing.illumination(offset.y, offset.x);
+                near.push((site, responses, deviation));
+            }
+            // n + s² ~ Poisson(λ + s²), floored so that a stray negative reading cannot claim certainty.
+            let counts = (frame.signal[index] + readout).max(0.0);
+            for (site, responses, deviation) in &near {
+                if !is_touched[*site] {
+                    is_touched[*site] = true;
+                    touched.push(*site);
+                }
+                let others = mean - deviation - responses[0];
+                for (total, response) in self.log_likelihood[*site].iter_mut().zip(responses) {
+                    let expected = electrons * (others + response).max(1e-3 * perfect) + readout;
+                    *total += counts * expected.ln() - expected;
+                }
+            }
+            if let Some(drift) = &mut self.drift {
+                let slope = |dy: f64, dx: f64| {
+                    let ahead = briefing.perfect_image(place + Point::new(dy, dx));
+                    let behind = briefing.perfect_image(place - Point::new(dy, dx));
+                    electrons * (ahead - behind) / (2.0 * SLOPE_STEP)
+                };
+                let gradient = Vector2::new(slope(SLOPE_STEP, 0.0), slope(0.0, SLOPE_STEP));
+                drift.see(
+                    counts,
+                    electrons * mean.max(1e-3 * perfect) + readout,
+                    gradient,
+                );
+            }
+        }
+        for &site in &touched {
+            let kind = &self.kinds[self.kind_of[site]];
+            // Half of the wear comes before the counts and half after: the error of the split is of third order.
+            let half = 0.5 * std::mem::take(&mut self.fluence[site]);
+            kind.wear(&mut self.messages[site], half);
+            kind.see(&mut self.messages[site], &self.log_likelihood[site]);
+            kind.wear(&mut self.messages[site], half);
+            self.log_likelihood[site].iter_mut().for_each(|l| *l = 0.0);
+            // Only ratios matter; keep the numbers small.
+            let highest = self.messages[site]
+                .iter()
+                .copied()
+                .fold(f64::NEG_INFINITY, f64::max);
+            self.messages[site].iter_mut().for_each(|m| *m -= highest);
+        }
+        self.refresh(touched.into_iter());
+        if let Some(drift) = &mut self.drift {
+            drift.update();
+        }
+        Ok(())
+    }
+
+    fn finding(&self) -> &Finding {
+        &self.finding
+    }
+}

@@ -1,0 +1,417 @@
+//! The dose index: serve the column that promises the most information per electron.
+
+use super::columns::dithered;
+use super::{Navigator, Step, View};
+use crate::error::{Error, Result};
+use crate::stem::Element;
+use crate::units::{Dose, Point};
+use crate::world::{Briefing, Defect, LatticeSite, Scan};
+use std::collections::HashMap;
+
+/// How long to look, column by column: sequential testing with revisits.
+///
+/// The index of a column with defect probability p after local dose D is
+///
+/// a = max over visits d of [H(p) − E H(p′(n, d))] / d,
+///
+/// the expected information (nats) of the count n of a visit of d electrons, per electron. The predictive mixes the
+/// intact and the worn column, f_z(n | d) = S·Poisson(λ_z d) + (1 − S)·Poisson(λ_z^worn d), with the survival
+/// S = exp(−σ m D′) of its m atoms at the middle of the visit; so evidence that damage would blur is not bought. The
+/// columns of highest index are visited first, with the visit that attains it; a column that has had its share of dose
+/// (`cap` times 1/(σ m)) is left alone; when no column is worth an electron, the navigator stops.
+///
+/// Source: expected information per unit cost as in Chaloner & Verdinelli, Statistical Science 10 (1995) 273; sequential
+/// testing as in Wald, Ann. Math. Statist. 16 (1945) 117.
+#[derive(Debug, Clone)]
+pub struct DoseIndex {
+    quantum: f64,
+    batch: f64,
+    cap: f64,
+    sites: Vec<SiteMemory>,
+    /// Columns of one element under the same suspicion share a table.
+    tables: HashMap<(Element, Option<Defect>), IndexTable>,
+}
+
+/// The index of a site, the visit that attains it, and how often it has been visited.
+#[derive(Debug, Clone, Copy)]
+struct SiteMemory {
+    index: f64,
+    electrons: f64,
+    visits: usize,
+}
+
+/// Visits considered, in quanta.
+const VISITS: [f64; 6] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
+
+impl Default for DoseIndex {
+    /// Quanta of two detected electrons on the faintest perfect column, batches of 0.5 % of the budget, cap 0.4.
+    fn default() -> Self {
+        Self {
+            quantum: 2.0,
+            batch: 0.005,
+            cap: 0.4,
+            sites: Vec::new(),
+            tables: HashMap::new(),
+        }
+    }
+}
+
+impl DoseIndex {
+    /// The smallest visit, as the number of electrons it is expected to detect on the faintest perfect column.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless within 0.1 to 1000.
+    pub fn quantum(mut self, detected: f64) -> Result<Self> {
+        if !(0.1..=1000.0).contains(&detected) {
+            return Err(Error::argument(
+                "detected",
+                detected,
+                "0.1 to 1000 electrons",
+            ));
+        }
+        self.quantum = detected;
+        Ok(self)
+    }
+
+    /// Highest local dose of a column as a fraction of its critical dose 1/(σ m), at which 1/e of such columns are intact.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless within 0.001 to 1000.
+    pub fn cap(mut self, cap: f64) -> Result<Self> {
+        if !(0.001..=1000.0).contains(&cap) {
+            return Err(Error::argument("cap", cap, "0.001 to 1000"));
+        }
+        self.cap = cap;
+        Ok(self)
+    }
+
+    /// Share of the budget that is spent before the beliefs are read again.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless within (0, 1].
+    pub fn batch(mut self, fraction: f64) -> Result<Self> {
+        if !(fraction > 0.0 && fraction <= 1.0) {
+            return Err(Error::argument("fraction", fraction, "above 0, up to 1"));
+        }
+        self.batch = fraction;
+        Ok(self)
+    }
+
+    fn update(&mut self, view: &View<'_>) -> Result<()> {
+        let briefing = view.briefing();
+        let beliefs = &view.finding().sites;
+        if beliefs.len() != briefing.sites.len() {
+            let allowed = format!("{} beliefs, one per lattice site", briefing.sites.len());
+            return Err(Error::argument("finding.sites", beliefs.len(), allowed));
+        }
+        if self.sites.is_empty() {
+            self.sites = vec![
+                SiteMemory {
+                    index: 0.0,
+                    electrons: 0.0,
+                    visits: 0
+                };
+                beliefs.len()
+            ];
+        }
+        let faintest = briefing
+            .sites
+            .iter()
+            .map(|s| Outlook::perfect(briefing, s))
+            .fold(f64::INFINITY, f64::min);
+        let quantum = self.quantum / faintest.max(1e-12);
+        for (site, (memory, belief)) in self.sites.iter_mut().zip(beliefs).enumerate() {
+            let lattice = &briefing.sites[site];
+            let table = self
+                .tables
+                .entry((lattice.element, belief.kind))
+                .or_insert_with(|| {
+                    IndexTable::new(
+                        Outlook::new(briefing, lattice, belief.kind),
+                        quantum,
+                        self.cap,
+                    )
+                });
+            (memory.index, memory.electrons) =
+                table.best_visit(belief.log_odds, view.measurements().site_fluence()[site]);
+        }
+        Ok(())
+    }
+}
+
+impl Navigator for DoseIndex {
+    fn next(&mut self, view: &View<'_>) -> Result<Step> {
+        self.update(view)?;
+        let briefing = view.briefing();
+        let mut order: Vec<usize> = (0..self.sites.len())
+            .filter(|&i| self.sites[i].index > 0.0)
+            .collect();
+        order.sort_by(|&a, &b| {
+            self.sites[b]
+                .index
+                .total_cmp(&self.sites[a].index)
+                .then(a.cmp(&b))
+        });
+        if order.is_empty() {
+            return Ok(Step::Stop);
+        }
+        let batch = self.batch * briefing.budget_electrons();
+        let mut visits = Vec::new();
+        let mut electrons = 0.0;
+        for site in order {
+            let memory = &mut self.sites[site];
+            let aim = dithered(
+                briefing.sites[site].position,
+                memory.visits,
+                briefing.height,
+                briefing.width,
+            );
+            visits.push((aim, Dose(memory.electrons)));
+            electrons += memory.electrons;
+            memory.visits += 1;
+            if electrons >= batch {
+                break;
+            }
+        }
+        Ok(Step::Scan(Scan::visits(visits)))
+    }
+}
+
+/// What a visit to one column can show, per electron.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Outlook {
+    /// Detected fraction of a perfect column, of the suspected defect, and of each after losing an atom.
+    perfect: f64,
+    perfect_worn: f64,
+    defect: f64,
+    defect_worn: f64,
+    /// Rate at which a perfect column, and the suspected defect, lose their first atom, Å².
+    wear: f64,
+    defect_wear: f64,
+    /// Local dose per electron, 1/Å².
+    illumination: f64,
+    /// Variance of the readout, which acts like as many electrons of background.
+    readout: f64,
+}
+
+impl Outlook {
+    /// Offset of the dithered aim from the column, Å.
+    const AIM: f64 = 0.2;
+
+    fn perfect(briefing: &Briefing, site: &LatticeSite) -> f64 {
+        briefing.perfect_image(site.position + Point::new(Self::AIM, Self::AIM))
+    }
+
+    fn new(briefing: &Briefing, site: &LatticeSite, kind: Option<Defect>) -> Self {
+        let atom = |element| briefing.atom_response(element, Self::AIM, Self::AIM);
+        let column = f64::from(site.atoms);
+        let perfect = Self::perfect(briefing, site);
+        let own = atom(site.element);
+        let background = perfect - column * own;
+        let sigma = briefing.cross_section(site.element);
+        let (element, atoms) = match kind {
+            Some(Defect::Vacancy { removed }) => {
+                (site.element, f64::from(site.atoms.saturating_sub(removed)))
+            }
+            Some(Defect::Substitution { with }) => (with, column),
+            None => (site.element, column),
+        };
+        let defect = background + atoms * atom(element);
+        let worn = |signal: f64, element, atoms: f64| {
+            if atoms > 0.0 {
+                signal - atom(element)
+            } else {
+                signal
+            }
+        };
+        Self {
+            perfect,
+            perfect_worn: worn(perfect, site.element, column),
+            defect,
+            defect_worn: worn(defect, element, atoms),
+            wear: sigma * column,
+            defect_wear: briefing.cross_section(element) * atoms,
+            illumination: briefing.illumination(Self::AIM, Self::AIM),
+            readout: briefing.readout_noise.powi(2),
+        }
+    }
+
+    /// The best (information per electron, electrons of the visit) for a column with `log_odds` after `fluence`.
+    fn best_visit(&self, log_odds: f64, fluence: f64, quantum: f64, cap: f64) -> (f64, f64) {
+        let mut best = (0.0, quantum);
+        for visit in VISITS {
+            let electrons = visit * quantum;
+            let dose = electrons * self.illumination;
+            if (fluence + dose) * self.wear > cap {
+                break;
+            }
+            let index = self.information(log_odds, fluence + 0.5 * dose, electrons) / electrons;
+            if index > best.0 * (1.0 + 1e-9) {
+                best = (index, electrons);
+            }
+        }
+        best
+    }
+
+    /// Mutual information (nats) between "is a defect" and the count of a visit.
+    fn information(&self, log_odds: f64, fluence: f64, electrons: f64) -> f64 {
+        let probability = 1.0 / (1.0 + (-log_odds).exp());
+        if !(probability > 0.0 && probability < 1.0) || self.defect == self.perfect {
+            return 0.0;
+        }
+        let (intact, defect_intact) = (
+            (-self.wear * fluence).exp(),
+            (-self.defect_wear * fluence).exp(),
+        );
+        let rates = [
+            self.perfect,
+            self.perfect_worn,
+            self.defect,
+            self.defect_worn,
+        ]
+        .map(|signal| electrons * signal.max(1e-9) + self.readout);
+        let highest = rates.iter().copied().fold(0.0, f64::max);
+        let last = (highest + 6.0 * highest.sqrt() + 8.0).ceil();
+        // ln n! grows along the sum; Poisson weights follow by recursion in the logarithm.
+        let logs = rates.map(f64::ln);
+        let (mut information, mut log_factorial, mut count) = (0.0, 0.0, 0.0);
+        while count <= last {
+            let weight = |i: usize| (count * logs[i] - rates[i] - log_factorial).exp();
+            let null = intact * weight(0) + (1.0 - intact) * weight(1);
+            let defect = defect_intact * weight(2) + (1.0 - defect_intact) * weight(3);
+            let marginal = (1.0 - probability) * null + probability * defect;
+            if null > 0.0 {
+                information += (1.0 - probability) * null * (null / marginal).ln();
+            }
+            if defect > 0.0 {
+                information += probability * defect * (defect / marginal).ln();
+            }
+            count += 1.0;
+            log_factorial += count.ln();
+        }
+        information.max(0.0)
+    }
+}
+
+/// Indices on a grid of (log-odds, dose), filled in as they are asked for.
+#[derive(Debug, Clone)]
+struct IndexTable {
+    outlook: Outlook,
+    quantum: f64,
+    cap: f64,
+    /// (index, electrons of the visit), by log-odds and then dose.
+    entries: Vec<Option<(f64, f64)>>,
+}
+
+impl IndexTable {
+    /// Log-odds run over ±RANGE; beyond it there is nothing left to learn.
+    const RANGE: f64 = 16.0;
+    const STEP: f64 = 0.125;
+    /// Steps of the dose, each this fraction of the critical dose; the last one collects everything beyond.
+    const WEAR_STEP: f64 = 0.02;
+    const WEAR_STEPS: usize = 64;
+
+    fn new(outlook: Outlook, quantum: f64, cap: f64) -> Self {
+        let rows = (2.0 * Self::RANGE / Self::STEP) as usize + 2;
+        Self {
+            outlook,
+            quantum,
+            cap,
+            entries: vec![None; rows * Self::WEAR_STEPS],
+        }
+    }
+
+    /// Linear in the log-odds; the dose is rounded down to its step.
+    fn best_visit(&mut self, log_odds: f64, fluence: f64) -> (f64, f64) {
+        if log_odds.is_nan() || log_odds.abs() >= Self::RANGE {
+            return (0.0, self.quantum);
+        }
+        let wear =
+            ((fluence * self.outlook.wear / Self::WEAR_STEP) as usize).min(Self::WEAR_STEPS - 1);
+        let position = (log_odds + Self::RANGE) / Self::STEP;
+        let (row, weight) = (position as usize, position.fract());
+        let (low, high) = (self.entry(row, wear), self.entry(row + 1, wear));
+        let electrons = if weight < 0.5 { low.1 } else { high.1 };
+        ((1.0 - weight) * low.0 + weight * high.0, electrons)
+    }
+
+    fn entry(&mut self, row: usize, wear: usize) -> (f64, f64) {
+        let slot = row * Self::WEAR_STEPS + wear;
+        if let Some(entry) = self.entries[slot] {
+            return entry;
+        }
+        let log_odds = row as f64 * Self::STEP - Self::RANGE;
+        let fluence = if self.outlook.wear > 0.0 {
+            wear as f64 * Self::WEAR_STEP / self.outlook.wear
+        } else {
+            0.0
+        };
+        let entry = self
+            .outlook
+            .best_visit(log_odds, fluence, self.quantum, self.cap);
+        self.entries[slot] = Some(entry);
+        entry
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outlook(wear: f64) -> Outlook {
+        Outlook {
+            perfect: 0.01,
+            perfect_worn: 0.006,
+            defect: 0.006,
+            defect_worn: 0.002,
+            wear,
+            defect_wear: 0.5 * wear,
+            illumination: 1.0,
+            readout: 0.0,
+        }
+    }
+
+    #[test]
+    fn information_vanishes_at_certainty_and_is_bounded_by_the_entropy() {
+        let bare = outlook(0.0);
+        for log_odds in [-30.0, -4.0, 0.0, 2.0] {
+            let p = 1.0 / (1.0 + f64::exp(-log_odds));
+            let entropy = -p * p.ln() - (1.0 - p) * (1.0 - p).ln();
+            let mut previous = 0.0;
+            for electrons in [10.0, 100.0, 1e3, 1e4, 1e5] {
+                let information = bare.information(log_odds, 0.0, electrons);
+                assert!(information <= entropy + 1e-9 && information >= previous - 1e-12);
+                previous = information;
+            }
+            // A hundred thousand electrons leave no doubt.
+            assert!((previous - entropy).abs() < 1e-6 * entropy + 1e-15);
+        }
+    }
+
+    #[test]
+    fn small_visits_earn_at_the_rate_of_the_weak_signal_limit() {
+        // For few electrons the information is p(1−p)(λ₁−λ₀)²/(2λ̄) to leading order in the contrast.
+        let faint = Outlook {
+            defect: 0.0099,
+            perfect_worn: 0.0099,
+            defect_worn: 0.0098,
+            ..outlook(0.0)
+        };
+        let electrons = 1000.0;
+        let expected = 0.25 * (0.1 * electrons / 1000.0_f64).powi(2) / (2.0 * 9.95);
+        let found = faint.information(0.0, 0.0, electrons);
+        assert!(
+            (found / expected - 1.0).abs() < 0.02,
+            "{found} vs {expected}"
+        );
+    }
+
+    #[test]
+    fn wear_devalues_a_visit_and_the_cap_ends_it() {
+        let fresh = outlook(1e-4).information(-3.0, 0.0, 500.0);
+        let worn = outlook(1e-4).information(-3.0, 2e4, 500.0);
+        assert!(worn < 0.8 * fresh);
+        assert_eq!(outlook(1e-4).best_visit(0.0, 5e3, 100.0, 0.4).0, 0.0);
+        assert!(outlook(1e-4).best_visit(0.0, 1e3, 100.0, 0.4).0 > 0.0);
+    }
+}

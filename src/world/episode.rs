@@ -1,0 +1,290 @@
+//! One episode: a specimen under the beam, a dose meter, and a running score.
+
+use super::briefing::{Briefing, Defect};
+use super::finding::Finding;
+use super::scan::{Frame, Scan};
+use super::score::Scorer;
+use super::specimen::Specimen;
+use crate::error::{Error, Result};
+use crate::metric::QualityCurve;
+use crate::random::{Purpose, Stream};
+use crate::stem::{Arrivals, Charge, DoseMeter};
+use crate::units::{Dose, Point, Seed};
+use ndarray::Array2;
+use rand::RngExt;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What has happened at one probe position so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Visits {
+    number: u64,
+    /// Expected detected electrons so far: how far the position's arrival process has advanced.
+    exposure: f64,
+}
+
+/// A specimen under the beam.
+///
+/// The truth is private: it leaves only through [`Episode::finish`], which consumes the episode. What a policy can get
+/// is frames (Poisson counts) and the dose meter's reading.
+///
+/// ```
+/// use dosewise::prelude::*;
+/// let world = World::load("worlds/mos2-l1.toml")?;
+/// let mut episode = world.episode(Seed(7));
+/// let frame = episode.scan(&Scan::at([Point::new(10.0, 10.0)], Dose(100.0)))?;
+/// assert_eq!(frame.len(), 1);
+/// assert!((episode.spent().0 * world.briefing().area() - 100.0).abs() < 1e-5); // one Å² at 100 e⁻/Å²
+/// # Ok::<(), dosewise::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Episode {
+    briefing: Arc<Briefing>,
+    seed: Seed,
+    specimen: Specimen,
+    scorer: Scorer,
+    meter: DoseMeter,
+    time: f64,
+    drift_direction: f64,
+    visits: HashMap<(i64, i64), Visits>,
+    curve: QualityCurve,
+    scans: usize,
+}
+
+/// How far a scan has got.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    next: usize,
+    line: Option<usize>,
+    line_offset: Point,
+}
+
+/// The score sheet of a finished episode.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Quality of the answer held after each dose, from 0 to the budget.
+    pub curve: QualityCurve,
+    /// Dose spent, e⁻/Å² averaged over the field.
+    pub spent: Dose,
+    /// Share of the damageable atoms that the beam knocked out.
+    pub damaged_fraction: f64,
+    /// Duration, s.
+    pub time: f64,
+    /// Number of scans.
+    pub scans: usize,
+    /// For every site of the briefing, what it was when the episode began.
+    pub truth: Vec<Option<Defect>>,
+}
+
+impl Episode {
+    pub(super) fn new(briefing: Arc<Briefing>, seed: Seed) -> Self {
+        let specimen = Specimen::realise(briefing.clone(), seed);
+        let scorer = Scorer::new(&briefing.sites, specimen.truth());
+        let budget = Charge::from_electrons(briefing.budget_electrons());
+        let angle =
+            Stream::new(seed, Purpose::Drift, [0, 0]).random::<f64>() * std::f64::consts::TAU;
+        Self {
+            curve: briefing.blank_curve.clone(),
+            meter: DoseMeter::new(budget),
+            scorer,
+            specimen,
+            seed,
+            time: 0.0,
+            drift_direction: angle,
+            visits: HashMap::new(),
+            scans: 0,
+            briefing,
+        }
+    }
+
+    /// What the operator knows.
+    pub fn briefing(&self) -> &Arc<Briefing> {
+        &self.briefing
+    }
+
+    /// Dose spent so far, e⁻/Å² averaged over the field.
+    pub fn spent(&self) -> Dose {
+        Dose(self.meter.spent().electrons() / self.briefing.area())
+    }
+
+    /// Dose left, e⁻/Å² averaged over the field.
+    pub fn remaining(&self) -> Dose {
+        Dose(self.meter.remaining().electrons() / self.briefing.area())
+    }
+
+    /// Runs a whole scan.
+    ///
+    /// # Errors
+    /// [`Error::OutsideField`] when a position lies outside the field, [`Error::Argument`] when the dose, the footprint or
+    /// the list of positions is not valid, [`Error::BudgetSpent`] when nothing is left, [`Error::BudgetExceeded`] when the
+    /// scan asks for more than is left. No electron is given in any of these cases.
+    pub fn scan(&mut self, scan: &Scan) -> Result<Frame> {
+        let mut progress = self.begin(scan)?;
+        let asked = (0..scan.len()).fold(Charge::ZERO, |sum, index| sum + scan.charge(index));
+        let remaining = self.meter.remaining();
+        if asked > remaining {
+            let average = |charge: Charge| charge.electrons() / self.briefing.area();
+            return Err(Error::BudgetExceeded {
+                asked: average(asked),
+                remaining: average(remaining),
+            });
+        }
+        self.advance(scan, &mut progress, f64::INFINITY)
+    }
+
+    /// Checks a scan and prepares to run it in parts.
+    pub(crate) fn begin(&mut self, scan: &Scan) -> Result<Progress> {
+        scan.check(self.briefing.height, self.briefing.width)?;
+        if self.meter.remaining().is_zero() {
+            return Err(Error::BudgetSpent {
+                budget: self.briefing.budget.0,
+            });
+        }
+        self.scans += 1;
+        Ok(Progress {
+            next: 0,
+            line: None,
+            line_offset: Point::default(),
+        })
+    }
+
+    /// Runs the scan on until `electrons` are given, the scan ends or the budget ends; the visit that crosses the
+    /// budget is truncated there.
+    pub(crate) fn advance(
+        &mut self,
+        scan: &Scan,
+        progress: &mut Progress,
+        electrons: f64,
+    ) -> Result<Frame> {
+        let mut frame = Frame::default();
+        let mut given = 0.0;
+        while progress.next < scan.len() && given < electrons {
+            if self.meter.remaining().is_zero() {
+                break;
+            }
+            let charge = self.meter.draw(scan.charge(progress.next));
+            let place = scan.position(progress.next);
+            let line = scan.line(progress.next);
+            if progress.line != Some(line) {
+                if progress.line.is_some() && scan.is_rectangle() {
+                    self.time += self.briefing.flyback;
+                }
+                progress.line = Some(line);
+                let start = scan.position(scan.line_start(line));
+                progress.line_offset =
+                    self.jitter(Purpose::LineJitter, start, self.briefing.line_jitter);
+            }
+            let (signal, time) = self.visit(place, progress.line_offset, charge);
+            given += charge.electrons();
+            frame.positions.push(place);
+            frame.electrons.push(charge.electrons());
+            frame.signal.push(signal);
+            frame.time.push(time);
+            progress.next += 1;
+        }
+        if progress.next < scan.len() && self.meter.remaining().is_zero() {
+            frame.truncated = true;
+            progress.next = scan.len();
+        }
+        Ok(frame)
+    }
+
+    /// Whether a scan that was begun has more to do.
+    pub(crate) fn is_done(scan: &Scan, progress: &Progress) -> bool {
+        progress.next >= scan.len()
+    }
+
+    /// One visit: moves the beam, damages the specimen where it truly is, and detects.
+    fn visit(&mut self, place: Point, line_offset: Point, charge: Charge) -> (f64, f64) {
+        let key = position_key(place);
+        let jitter = self.jitter(Purpose::PixelJitter, place, self.briefing.pixel_jitter);
+        let duration = charge.electrons() / self.briefing.electrons_per_second;
+        let time = self.time + self.briefing.settle + 0.5 * duration;
+        let truly = place + line_offset + jitter + self.drift(time);
+        let expected = self.specimen.expose(truly, charge);
+        let visits = self.visits.entry(key).or_default();
+        let arrivals = Arrivals::new(self.seed, hash_key(key));
+        let mut signal = arrivals.between(visits.exposure, visits.exposure + expected) as f64;
+        if self.briefing.readout_noise > 0.0 {
+            let noise =
+                Stream::new(self.seed, Purpose::Readout, [hash_key(key), visits.number]).normal();
+            signal += self.briefing.readout_noise * noise;
+        }
+        visits.exposure += expected;
+        visits.number += 1;
+        self.time += self.briefing.settle + duration;
+        (signal, time)
+    }
+
+    /// A random offset that depends on the place and on how often it has been visited, not on what happened elsewhere.
+    fn jitter(&self, purpose: Purpose, place: Point, deviation: f64) -> Point {
+        if deviation == 0.0 {
+            return Point::default();
+        }
+        let key = position_key(place);
+        let number = self.visits.get(&key).map_or(0, |v| v.number);
+        let mut stream = Stream::new(self.seed, purpose, [hash_key(key), number]);
+        Point::new(deviation * stream.normal(), deviation * stream.normal())
+    }
+
+    /// Displacement of the beam on the specimen at `time` s, decaying with the world's time constant.
+    fn drift(&self, time: f64) -> Point {
+        let decay = self.briefing.drift_decay;
+        let length = self.briefing.drift_speed * decay * (1.0 - (-time / decay).exp());
+        let (sine, cosine) = self.drift_direction.sin_cos();
+        Point::new(length * sine, length * cosine)
+    }
+
+    /// Hands in an answer; it counts from the dose spent so far until the next one. The score is not told.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when the finding holds NaN.
+    pub fn submit(&mut self, finding: &Finding) -> Result<()> {
+        let quality = self.scorer.quality(finding)?;
+        let dose = self.spent().0.min(self.briefing.budget.0);
+        self.curve.push(dose, quality)
+    }
+
+    /// Ends the episode: the last answer is held to the budget, and the truth comes out.
+    pub fn finish(self) -> Outcome {
+        Outcome {
+            spent: self.spent(),
+            damaged_fraction: self.specimen.damaged_fraction(),
+            time: self.time,
+            scans: self.scans,
+            truth: self.specimen.truth().to_vec(),
+            curve: self.curve,
+        }
+    }
+
+    /// The noise-free image of the specimen as it is now, on pixels of `pixel` Å, for the pictures of a finished run.
+    pub(crate) fn field(&self, pixel: f64) -> Array2<f64> {
+        let extent = |length: f64| (length / pixel).floor().max(1.0) as usize;
+        Array2::from_shape_fn(
+            (extent(self.briefing.height), extent(self.briefing.width)),
+            |(row, column)| {
+                self.specimen.signal(Point::new(
+                    (row as f64 + 0.5) * pixel,
+                    (column as f64 + 0.5) * pixel,
+                ))
+            },
+        )
+    }
+
+    /// Which sites are defects, for the one navigator that may know: the clairvoyant bound.
+    pub(crate) fn truth_for_bound(&self) -> Vec<bool> {
+        self.specimen.truth().iter().map(Option::is_some).collect()
+    }
+}
+
+/// A probe position to a hundredth of an Å: two requests closer than that are the same place.
+fn position_key(place: Point) -> (i64, i64) {
+    (
+        (place.y * 100.0).round() as i64,
+        (place.x * 100.0).round() as i64,
+    )
+}
+
+fn hash_key((y, x): (i64, i64)) -> u64 {
+    ((y as u64) << 32) ^ (x as u64 & 0xFFFF_FFFF)
+}

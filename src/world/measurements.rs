@@ -1,0 +1,74 @@
+//! Everything that has been measured in an episode.
+
+use super::briefing::Briefing;
+use super::scan::Frame;
+use ndarray::Array2;
+
+/// Pixel of the summed maps, Å.
+pub const MAP_PIXEL: f64 = 0.5;
+
+/// All frames, and their sums on a map of [`MAP_PIXEL`] Å pixels, `[row, column]` = `[y, x]`.
+#[derive(Debug, Clone)]
+pub struct Measurements {
+    frames: Vec<Frame>,
+    electrons: Array2<f64>,
+    signal: Array2<f64>,
+    site_fluence: Vec<f64>,
+}
+
+/// Distance at which a visit still counts for the dose of a site, Å: nine tenths of the beam lie within.
+const REACH: f64 = 2.5;
+
+impl Measurements {
+    /// No measurement yet.
+    pub(crate) fn new(briefing: &Briefing) -> Self {
+        let extent = |length: f64| (length / MAP_PIXEL).ceil().max(1.0) as usize;
+        let shape = (extent(briefing.height), extent(briefing.width));
+        Self {
+            frames: Vec::new(),
+            electrons: Array2::zeros(shape),
+            signal: Array2::zeros(shape),
+            site_fluence: vec![0.0; briefing.sites.len()],
+        }
+    }
+
+    pub(crate) fn push(&mut self, briefing: &Briefing, frame: Frame) {
+        let (rows, columns) = self.electrons.dim();
+        for (index, place) in frame.positions.iter().enumerate() {
+            let pixel = |value: f64, count: usize| ((value / MAP_PIXEL) as usize).min(count - 1);
+            let at = [pixel(place.y, rows), pixel(place.x, columns)];
+            self.electrons[at] += frame.electrons[index];
+            self.signal[at] += frame.signal[index];
+            for site in briefing.sites_near(*place, REACH) {
+                let offset = *place - briefing.sites[site].position;
+                self.site_fluence[site] +=
+                    frame.electrons[index] * briefing.illumination(offset.y, offset.x);
+            }
+        }
+        self.frames.push(frame);
+    }
+
+    /// The frames in the order in which they were taken.
+    pub fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// Local dose that has passed each site of the briefing, as aimed, e⁻/Å².
+    pub fn site_fluence(&self) -> &[f64] {
+        &self.site_fluence
+    }
+
+    /// Dose per pixel, e⁻/Å²: where the beam was aimed.
+    pub fn dose_map(&self) -> Array2<f64> {
+        self.electrons.mapv(|e| e / (MAP_PIXEL * MAP_PIXEL))
+    }
+
+    /// Detected fraction of the electrons per pixel; NaN where none was given.
+    pub fn image(&self) -> Array2<f64> {
+        let mut image = self.signal.clone();
+        image.zip_mut_with(&self.electrons, |s, &e| {
+            *s = if e > 0.0 { *s / e } else { f64::NAN }
+        });
+        image
+    }
+}
