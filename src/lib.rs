@@ -14,6 +14,7 @@ pub mod plot;
 pub mod prelude;
 pub mod random;
 pub mod stem;
+pub mod suite;
 pub mod units;
 pub mod world;
 

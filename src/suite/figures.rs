@@ -1,0 +1,163 @@
+//! From the traces of a study to its figures.
+
+use super::study::{Results, Stage, Study};
+use crate::agent::{PICTURE_PIXEL, Record, Trace};
+use crate::error::{Error, Result};
+use crate::metric::Bootstrap;
+use crate::plot::{
+    Band, EpisodePanel, FieldMap, ParetoFronts, ParetoPanel, ParetoPoint, QualityCurve,
+    QualityCurves, QualityPanel, Site,
+};
+use crate::units::Seed;
+use crate::world::measurements::MAP_PIXEL;
+
+/// Doses at which the curves are drawn, as a number of steps of the budget.
+const STEPS: usize = 100;
+/// Fractions of the budget at which a run may be stopped in the Pareto figure.
+const STOPS: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
+
+/// Mean quality against dose of every configuration, with bootstrap bands, a panel per world.
+///
+/// # Errors
+/// [`Error::Argument`] for a study with fewer than two seeds.
+pub fn quality_curves(study: &Study, results: &Results) -> Result<QualityCurves> {
+    let panel = |(stage, traces): (&Stage, &Vec<Vec<Trace>>)| -> Result<QualityPanel> {
+        let budget = stage.world.briefing().budget.0;
+        let doses: Vec<f64> = (0..=STEPS)
+            .map(|i| budget * i as f64 / STEPS as f64)
+            .collect();
+        let curves = stage
+            .configurations
+            .iter()
+            .zip(traces)
+            .map(|(configuration, traces)| {
+                let (quality, band) = average(traces, &doses)?;
+                Ok(QualityCurve {
+                    label: configuration.name().into(),
+                    strategy: configuration.strategy(),
+                    dose: doses.clone(),
+                    quality,
+                    band: Some(band),
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(QualityPanel {
+            title: stage.world.briefing().name.clone(),
+            budget: Some(budget),
+            curves,
+        })
+    };
+    Ok(QualityCurves {
+        panels: study
+            .stages
+            .iter()
+            .zip(&results.traces)
+            .map(panel)
+            .collect::<Result<_>>()?,
+        log_dose: false,
+        note: Some(format!(
+            "Mean of {} episodes; bands: 95 % bootstrap intervals.",
+            study.seeds.len()
+        )),
+    })
+}
+
+/// Mean quality at each dose, with its bootstrap band.
+fn average(traces: &[Trace], doses: &[f64]) -> Result<(Vec<f64>, Band)> {
+    let sampled = traces
+        .iter()
+        .map(|t| t.curve.sampled(doses))
+        .collect::<Result<Vec<_>>>()?;
+    let bootstrap = Bootstrap {
+        resamples: 1000,
+        ..Bootstrap::default()
+    };
+    let (mut quality, mut band) = (Vec::new(), Band::default());
+    for index in 0..doses.len() {
+        let values: Vec<f64> = sampled.iter().map(|curve| curve[index]).collect();
+        let interval = bootstrap.mean(&values, Seed(0))?;
+        quality.push(interval.estimate);
+        band.lower.push(interval.low);
+        band.upper.push(interval.high);
+    }
+    Ok((quality, band))
+}
+
+/// Quality against dose of every configuration stopped at an eighth, a quarter, half and the whole of the budget, with
+/// the front of those that nothing beats.
+///
+/// # Errors
+/// As [`quality_curves`].
+pub fn pareto_fronts(study: &Study, results: &Results) -> Result<ParetoFronts> {
+    let panel = |(stage, traces): (&Stage, &Vec<Vec<Trace>>)| -> Result<ParetoPanel> {
+        let briefing = stage.world.briefing();
+        let doses = STOPS.map(|fraction| fraction * briefing.budget.0);
+        let mut points = Vec::new();
+        for (configuration, traces) in stage.configurations.iter().zip(traces) {
+            let (quality, band) = average(traces, &doses)?;
+            for (index, dose) in doses.into_iter().enumerate() {
+                points.push(ParetoPoint {
+                    label: configuration.name().into(),
+                    strategy: configuration.strategy(),
+                    dose,
+                    quality: quality[index],
+                    dose_interval: None,
+                    quality_interval: Some((band.lower[index], band.upper[index])),
+                });
+            }
+        }
+        Ok(ParetoPanel {
+            title: briefing.name.clone(),
+            points,
+        })
+    };
+    Ok(ParetoFronts {
+        panels: study
+            .stages
+            .iter()
+            .zip(&results.traces)
+            .map(panel)
+            .collect::<Result<_>>()?,
+        log_dose: true,
+        note: Some(format!(
+            "Every policy stopped at 1/8, 1/4, 1/2 and all of the budget; mean of {} episodes, bars: 95 % intervals.",
+            study.seeds.len()
+        )),
+        ..ParetoFronts::default()
+    })
+}
+
+/// One recorded episode: the specimen, the dose, the measurement and the answer.
+///
+/// # Errors
+/// [`Error::Argument`] when the finding does not hold one belief per lattice site.
+pub fn episode_panel(record: &Record, title: impl Into<String>) -> Result<EpisodePanel> {
+    let beliefs = &record.finding.sites;
+    if beliefs.len() != record.truth.len() {
+        let allowed = format!("{} beliefs, one per lattice site", record.truth.len());
+        return Err(Error::argument("finding.sites", beliefs.len(), allowed));
+    }
+    let sites = beliefs
+        .iter()
+        .zip(&record.truth)
+        .map(|(belief, truth)| Site {
+            y: belief.position.y,
+            x: belief.position.x,
+            probability: belief.probability(),
+            is_defect: truth.is_some(),
+            is_flagged: belief.is_flagged(),
+        })
+        .collect();
+    let percent = |values: ndarray::Array2<f64>| values.mapv(|v| 100.0 * v);
+    Ok(EpisodePanel {
+        title: Some(title.into()),
+        truth: FieldMap::new(percent(record.field.clone()), PICTURE_PIXEL),
+        truth_label: "detected / %".into(),
+        dose: FieldMap::new(record.measurements.dose_map(), MAP_PIXEL),
+        log_dose: true,
+        measured: FieldMap::new(percent(record.measurements.image()), MAP_PIXEL),
+        measured_label: "detected / %".into(),
+        sites,
+        colour_map: crate::plot::ColourMap::Grey,
+    })
+}
