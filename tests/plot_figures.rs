@@ -102,7 +102,7 @@ fn pareto() -> ParetoFronts {
             .iter()
             .map(|&(label, strategy, half)| {
                 let dose = scale * (0.15 + half + 0.3 * stream.next());
-                let quality = 0.92 - 0.75 * half + 0.2 * (stream.next() - 0.3);
+                let quality = 0.86 - 0.75 * half + 0.2 * (stream.next() - 0.3);
                 ParetoPoint {
                     label: label.to_owned(),
                     strategy,
@@ -318,6 +318,27 @@ fn quality_curves_of_five_worlds() {
 }
 
 #[test]
+fn quality_curves_of_fifteen_worlds_and_of_many_configurations() {
+    let mut figure = quality_curves();
+    figure.panels = (0..15)
+        .map(|i| quality_panel(&format!("world {i}"), 40.0 * 3_f64.powi(i), 9, i as u64))
+        .collect();
+    drawn(&figure, "quality_curves_fifteen", 180.0);
+    figure.panels.truncate(2);
+    for panel in &mut figure.panels {
+        let more = panel.curves.clone().into_iter().chain(panel.curves.clone());
+        let more = more.take(15).enumerate().map(|(i, mut curve)| {
+            curve.label = format!("configuration {i}");
+            curve.quality.iter_mut().for_each(|q| *q *= 0.05 * i as f64);
+            curve.band = None;
+            curve
+        });
+        panel.curves.extend(more);
+    }
+    drawn(&figure, "quality_curves_many", 180.0);
+}
+
+#[test]
 fn pareto_fronts_of_three_worlds() {
     let text = drawn(&pareto(), "pareto", 180.0);
     assert!(text.contains("DEC-AUC"));
@@ -341,6 +362,20 @@ fn an_episode_in_four_panels() {
         "dose / e⁻ Å⁻²",
     ] {
         assert!(text.contains(label), "{label}");
+    }
+}
+
+#[test]
+fn an_episode_on_an_oblong_field() {
+    for (name, rows, columns) in [("episode_wide", 60, 200), ("episode_tall", 200, 70)] {
+        let mut figure = episode();
+        let (truth, sites) = lattice(rows, columns, 0.3);
+        figure.truth = FieldMap::new(truth, 0.3);
+        figure.measured = figure.truth.clone();
+        figure.dose = FieldMap::new(Array2::from_elem((rows / 2, columns / 2), 150.0), 0.6);
+        figure.log_dose = name == "episode_wide";
+        figure.sites = sites;
+        drawn(&figure, name, 180.0);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Axes: ranges, ticks, numbers as text, and the frame around data.
 
 use super::canvas::{Anchor, Canvas, Place, TextFormat};
+use super::font::Weight;
 use super::style::{BLACK, Dash, FRAME_WIDTH, GRID, LABEL_SIZE, TICK_SIZE};
 
 /// One axis: its ends, its scale and its ticks.
@@ -83,6 +84,27 @@ impl Axis {
             ticks,
             minor,
         }
+    }
+
+    /// The same axis with as many ticks as have room for their labels side by side on `room` points.
+    pub(crate) fn fitted_to(self, room: f64) -> Self {
+        const BETWEEN: f64 = 7.0;
+        let crowded = |axis: &Self| {
+            axis.ticks.windows(2).any(|pair| {
+                let half =
+                    |i: usize| Canvas::text_width(&pair[i].1, TICK_SIZE, Weight::Regular) / 2.0;
+                let apart = room * (axis.fraction(pair[1].0) - axis.fraction(pair[0].0));
+                apart < half(0) + half(1) + BETWEEN
+            })
+        };
+        if self.log {
+            return self;
+        }
+        (2..=6)
+            .rev()
+            .map(|wanted| Self::linear(self.low, self.high, wanted))
+            .find(|axis| !crowded(axis))
+            .unwrap_or(self)
     }
 
     /// Where `value` lies between the ends, 0 to 1, clamped.
@@ -430,6 +452,14 @@ mod tests {
             }
         }
         assert!(Axis::log(0.0, 0.0).ticks.len() > 1);
+    }
+
+    #[test]
+    fn ticks_make_room_for_their_labels() {
+        let wide = Axis::linear(0.0, 24_000.0, 5).fitted_to(400.0);
+        assert_eq!(wide.ticks.len(), 5);
+        let narrow = Axis::linear(0.0, 24_000.0, 5).fitted_to(100.0);
+        assert_eq!(labels(&narrow), ["0", "10\u{2009}000", "20\u{2009}000"]);
     }
 
     #[test]

@@ -145,6 +145,7 @@ impl ColourScale {
     ) {
         const HEIGHT: f64 = 6.0;
         const POINT: f64 = 7.0;
+        const LEAN: f64 = 5.5;
         let width = full_width - if self.clipped { POINT } else { 0.0 };
         // Several equal rows, because some viewers blur a picture by half a row beyond its edge.
         let row: Vec<u8> = (0..256)
@@ -170,11 +171,7 @@ impl ColourScale {
         } else {
             canvas.frame(corner, (width, HEIGHT), FRAME_WIDTH, BLACK);
         }
-        let axis = if self.axis.log {
-            self.axis.clone()
-        } else {
-            Axis::linear(self.axis.low, self.axis.high, (width / 34.0) as usize)
-        };
+        let axis = self.axis.clone().fitted_to(width);
         let format = TextFormat::new(TICK_SIZE, Anchor::Middle);
         let mut free_from = f64::NEG_INFINITY;
         for (value, text) in &axis.ticks {
@@ -188,8 +185,8 @@ impl ColourScale {
             // Labels at the ends lean inward, so that they do not run into the next panel.
             let half = Canvas::text_width(text, TICK_SIZE, Weight::Regular) / 2.0;
             let middle = x
-                .min(corner.0 + full_width - half + 4.0)
-                .max(corner.0 + half - 4.0);
+                .min(corner.0 + full_width - half + LEAN)
+                .max(corner.0 + half - LEAN);
             if middle - half > free_from {
                 canvas.text(text, (middle, below + 9.6), format);
                 free_from = middle + half + 3.0;

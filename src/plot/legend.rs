@@ -204,7 +204,7 @@ impl PanelGrid<'_> {
                 top: TITLE + row * r as f64,
                 width,
                 height,
-                x: x.clone(),
+                x: x.clone().fitted_to(width),
                 y: self.y.clone(),
             };
             frame.draw_grid(&mut canvas);

@@ -7,7 +7,7 @@ use super::figure::Figure;
 use super::font::Weight;
 use super::legend::{Legend, MAX_PANELS, PanelGrid, Sample};
 use super::style::{
-    Colour, Dash, MARKER_SIZE, MAX_SERIES, Marker, SeriesStyle, Strategy, TICK_SIZE, series_styles,
+    Colour, Dash, MARKER_SIZE, MAX_SERIES, SeriesStyle, Strategy, TICK_SIZE, series_styles,
 };
 use crate::error::{Error, Result};
 
@@ -184,7 +184,7 @@ impl Figure for ParetoFronts {
         self.check()?;
         let series = self.series()?;
         let fronts: Vec<Vec<bool>> = self.panels.iter().map(|p| front(&p.points)).collect();
-        let mut entries: Vec<(Sample, String)> = series
+        let entries = series
             .iter()
             .map(|(name, style)| (Sample::Point(*style, true), (*name).to_owned()))
             .collect();
@@ -192,20 +192,18 @@ impl Figure for ParetoFronts {
             let mut both = p.points.iter().zip(front);
             both.any(|(point, on)| !on && point.strategy != Strategy::Oracle)
         };
-        if self.panels.iter().zip(&fronts).any(outdone) {
-            let hollow = SeriesStyle {
-                colour: STAIR,
-                dash: Dash::Solid,
-                marker: Marker::Circle,
-            };
-            let text = "hollow: another is better at less dose".to_owned();
-            entries.push((Sample::Point(hollow, false), text));
-        }
+        let hollow = self.panels.iter().zip(&fronts).any(outdone);
+        let note = [
+            hollow.then_some("hollow: another is at least as good at no more dose"),
+            self.note.as_deref(),
+        ];
+        let note: Vec<&str> = note.into_iter().flatten().collect();
+        let note = note.join("; ");
         let grid = PanelGrid {
             panels: self.panels.len(),
             y: self.quality_axis(),
             legend: Legend { entries },
-            note: self.note.as_deref(),
+            note: Some(&note),
         };
         let axes: Vec<Axis> = self.panels.iter().map(|p| self.dose_axis(p)).collect();
         let titles: Vec<&str> = self.panels.iter().map(|p| p.title.as_str()).collect();
@@ -236,6 +234,13 @@ fn overlap(a: Area, b: Area) -> f64 {
     } else {
         0.0
     }
+}
+
+/// Distance from a place to the nearest edge of an area, 0 inside.
+fn gap(area: Area, (x, y): Place) -> f64 {
+    let aside = (area.0 - x).max(x - area.2).max(0.0);
+    let above = (area.1 - y).max(y - area.3).max(0.0);
+    aside.hypot(above)
 }
 
 fn draw_panel(
@@ -294,6 +299,7 @@ fn draw_panel(
             }
         }
     }
+    let markers: Vec<Place> = points.iter().map(|(p, _)| place(p)).collect();
     let named = |(point, on): &(&(&ParetoPoint, SeriesStyle), &bool)| {
         **on || point.0.strategy == Strategy::Oracle
     };
@@ -304,7 +310,7 @@ fn draw_panel(
             place(point),
             &point.label,
             style.colour,
-            &mut taken,
+            (&markers, &mut taken),
         );
     }
 }
@@ -316,7 +322,7 @@ fn draw_label(
     (x, y): Place,
     name: &str,
     colour: Colour,
-    taken: &mut Vec<Area>,
+    (markers, taken): (&[Place], &mut Vec<Area>),
 ) {
     let width = Canvas::text_width(name, TICK_SIZE, Weight::Regular);
     let (half, rise) = (width / 2.0, 0.5 * TICK_SIZE);
@@ -331,7 +337,11 @@ fn draw_label(
             (half + s, s),
             (half + s, -s),
             (-half - d, 0.0),
+            (-half / 2.0, -d),
+            (half / 2.0, -d),
             (0.0, d),
+            (half / 2.0, d),
+            (-half / 2.0, d),
             (-half - s, s),
         ] {
             let middle = (x + dx, y + dy);
@@ -342,11 +352,17 @@ fn draw_label(
                 middle.1 + rise,
             );
             let outside = (frame.left + 1.0 - area.0).max(0.0)
-                + (area.2 - frame.right() - 8.0).max(0.0)
+                + (area.2 - frame.right() - 3.0).max(0.0)
                 + (frame.top - 2.0 - area.1).max(0.0)
                 + (area.3 - frame.bottom() + 1.0).max(0.0);
             let covered: f64 = taken.iter().map(|t| overlap(area, *t)).sum();
-            let cost = covered + 1e3 * outside + 0.1 * distance;
+            // A name close to a stranger's marker would be read as the stranger's.
+            let confused: f64 = markers
+                .iter()
+                .filter(|m| **m != (x, y))
+                .map(|m| (8.0 - gap(area, *m)).max(0.0))
+                .sum();
+            let cost = covered + 2.0 * confused + 1e3 * outside + 0.3 * distance;
             if best.is_none_or(|(least, _)| cost < least - 1e-9) {
                 best = Some((cost, area));
             }
@@ -419,9 +435,11 @@ mod tests {
         };
         let mut canvas = Canvas::new(220.0, 170.0);
         let mut taken = Vec::new();
-        for (x, y) in [(50.0, 50.0), (56.0, 48.0), (60.0, 60.0), (52.0, 62.0)] {
+        let markers = [(50.0, 50.0), (56.0, 48.0), (60.0, 60.0), (52.0, 62.0)];
+        for at in markers {
             let before = taken.len();
-            draw_label(&mut canvas, &frame, (x, y), "gittins", STAIR, &mut taken);
+            let around = (&markers[..], &mut taken);
+            draw_label(&mut canvas, &frame, at, "gittins", STAIR, around);
             let new = taken[before];
             assert!(taken[..before].iter().all(|t| overlap(*t, new) == 0.0));
         }
