@@ -143,15 +143,14 @@ impl EpisodePanel {
         }
     }
 
-    fn legend(&self) -> Legend {
+    fn legend(&self, unvisited: bool) -> Legend {
         let count = |defect: bool, flagged: bool| {
             self.sites
                 .iter()
                 .filter(|s| s.is_defect == defect && s.is_flagged == flagged)
                 .count()
         };
-        let entries = vec![
-            (Sample::Swatch(UNVISITED), "not visited".to_owned()),
+        let mut entries = vec![
             (
                 Sample::Ring(Marker::Circle, FOUND),
                 format!("defect found ({})", count(true, true)),
@@ -165,6 +164,9 @@ impl EpisodePanel {
                 format!("false alarm ({})", count(false, true)),
             ),
         ];
+        if unvisited {
+            entries.insert(0, (Sample::Swatch(UNVISITED), "not visited".to_owned()));
+        }
         Legend { entries }
     }
 }
@@ -185,7 +187,12 @@ impl Figure for EpisodePanel {
         let shown = cell.min(2.0 * cell * width / height);
         let size = (shown, shown * height / width);
         let top = 16.0 + if self.title.is_some() { 15.0 } else { 0.0 };
-        let legend = self.legend();
+        let mut dose_map = self.dose.clone();
+        dose_map
+            .values
+            .mapv_inplace(|d| if d > 0.0 { d } else { f64::NAN });
+        let mut shown_values = dose_map.values.iter().chain(&self.measured.values);
+        let legend = self.legend(shown_values.any(|v| v.is_nan()));
         let room = page - 2.0 * MARGIN;
         let below = top + size.1 + 5.0 + BAR_HEIGHT + 4.0;
         let mut canvas = Canvas::new(page, below + legend.height(room) + 4.0);
@@ -195,10 +202,6 @@ impl Figure for EpisodePanel {
         }
         let measured = ColourScale::over_most(&self.measured, self.colour_map, 0.995);
         let truth = ColourScale::over(&self.truth, self.colour_map, false);
-        let mut dose_map = self.dose.clone();
-        dose_map
-            .values
-            .mapv_inplace(|d| if d > 0.0 { d } else { f64::NAN });
         let dose = ColourScale::over(&dose_map, ColourMap::Viridis, self.log_dose);
         let probability = ColourScale::new(0.0, 1.0, ColourMap::Cividis);
         let panels = [

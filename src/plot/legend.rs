@@ -4,14 +4,14 @@ use super::axes::{Axis, BELOW_TICKS, BELOW_TITLE, Frame, fitted, wrapped};
 use super::canvas::{Anchor, Canvas, Place, TextFormat};
 use super::style::{
     COLUMN_WIDTH_MM, CURVE_WIDTH, Colour, LABEL_SIZE, MARKER_SIZE, Marker, PAGE_WIDTH_MM,
-    POINTS_PER_MM, SeriesStyle, Strategy, TICK_SIZE, WHITE,
+    POINTS_PER_MM, SeriesStyle, TICK_SIZE, WHITE,
 };
 
 /// What stands before a name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sample {
-    /// A line with its marker.
-    Curve(SeriesStyle, Strategy),
+    /// A line, with or without its marker.
+    Curve(SeriesStyle, bool),
     /// A data point, filled or hollow.
     Point(SeriesStyle, bool),
     /// The outline of a marker.
@@ -33,10 +33,10 @@ impl Sample {
     fn draw(self, canvas: &mut Canvas, (x, y): Place) {
         let middle = (x + self.width() / 2.0, y);
         match self {
-            Self::Curve(style, strategy) => {
+            Self::Curve(style, marked) => {
                 let ends = [(x, y), (x + self.width(), y)];
                 canvas.line(&ends, CURVE_WIDTH, style.colour, style.dash);
-                if strategy != Strategy::Oracle {
+                if marked {
                     let (marker, size) = (style.marker, MARKER_SIZE);
                     canvas.marker_with(marker, middle, size, style.colour, WHITE, 0.5);
                 }
@@ -230,14 +230,14 @@ impl PanelGrid<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::style::series_styles;
+    use crate::plot::style::{Strategy, series_styles};
 
     fn legend(names: &[&str]) -> Legend {
         let style = series_styles(&[Strategy::Adaptive])[0];
         Legend {
             entries: names
                 .iter()
-                .map(|n| (Sample::Curve(style, Strategy::Adaptive), (*n).to_owned()))
+                .map(|n| (Sample::Curve(style, true), (*n).to_owned()))
                 .collect(),
         }
     }

@@ -243,6 +243,23 @@ fn gap(area: Area, (x, y): Place) -> f64 {
     aside.hypot(above)
 }
 
+/// The line that ties a name to a point far from it; none when they are neighbours.
+fn leader((x, y): Place, area: Area) -> Option<[Place; 2]> {
+    let apart = gap(area, (x, y));
+    let to = (x.clamp(area.0, area.2), y.clamp(area.1, area.3));
+    let t = 3.8 / apart;
+    (apart > 7.5).then(|| [(x + t * (to.0 - x), y + t * (to.1 - y)), to])
+}
+
+/// Small areas along a line, to ask what it crosses.
+fn beads(from: Place, to: Place) -> impl Iterator<Item = Area> {
+    (0..12).map(move |i| {
+        let t = f64::from(i) / 12.0;
+        let (x, y) = (from.0 + t * (to.0 - from.0), from.1 + t * (to.1 - from.1));
+        (x - 0.7, y - 0.7, x + 0.7, y + 0.7)
+    })
+}
+
 fn draw_panel(
     canvas: &mut Canvas,
     frame: &Frame,
@@ -327,7 +344,7 @@ fn draw_label(
     let width = Canvas::text_width(name, TICK_SIZE, Weight::Regular);
     let (half, rise) = (width / 2.0, 0.5 * TICK_SIZE);
     let mut best: Option<(f64, Area)> = None;
-    for distance in [6.0, 9.0, 13.0] {
+    for distance in [6.0, 9.0, 13.0, 18.0, 24.0, 32.0] {
         // Above left first: the side of the front where no configuration can lie.
         let (d, s) = (distance, 0.75 * distance);
         for (dx, dy) in [
@@ -362,13 +379,23 @@ fn draw_label(
                 .filter(|m| **m != (x, y))
                 .map(|m| (8.0 - gap(area, *m)).max(0.0))
                 .sum();
-            let cost = covered + 2.0 * confused + 1e3 * outside + 0.3 * distance;
+            let crossed: f64 = leader((x, y), area)
+                .into_iter()
+                .flat_map(|[from, to]| beads(from, to))
+                .flat_map(|bead| taken.iter().map(move |t| overlap(bead, *t)))
+                .sum();
+            let cost = covered + 3.0 * crossed + 4.0 * confused + 1e3 * outside + 0.5 * distance;
             if best.is_none_or(|(least, _)| cost < least - 1e-9) {
                 best = Some((cost, area));
             }
         }
     }
     if let Some((_, area)) = best {
+        // A name that had to move away is tied to its point by a thin line.
+        if let Some([from, to]) = leader((x, y), area) {
+            canvas.line(&[from, to], 0.5, colour, Dash::Solid);
+            taken.extend(beads(from, to));
+        }
         let middle = ((area.0 + area.2) / 2.0, (area.1 + area.3) / 2.0);
         let format = TextFormat::new(TICK_SIZE, Anchor::Middle).coloured(darker(colour));
         canvas.text_centred(name, middle, format);

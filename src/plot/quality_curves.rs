@@ -194,8 +194,14 @@ impl QualityCurve {
         }
     }
 
-    /// Draws the line and, shifted by `phase` in [0, 1) so that series do not hide each other, its markers.
-    fn draw_line(&self, canvas: &mut Canvas, frame: &Frame, style: SeriesStyle, phase: f64) {
+    /// Draws the line and, if there is a `phase`, markers shifted by it (0 to 1) so that series do not hide each other.
+    fn draw_line(
+        &self,
+        canvas: &mut Canvas,
+        frame: &Frame,
+        style: SeriesStyle,
+        phase: Option<f64>,
+    ) {
         let steps = self.steps(frame);
         let points: Vec<Place> = steps
             .iter()
@@ -205,9 +211,7 @@ impl QualityCurve {
             })
             .collect();
         canvas.line(&points, CURVE_WIDTH, style.colour, style.dash);
-        if self.strategy == Strategy::Oracle {
-            return;
-        }
+        let Some(phase) = phase else { return };
         for k in 0..3 {
             // Not at the left end, where all curves start from the same place.
             let x = frame.left + frame.width * (0.2 + 0.26 * (f64::from(k) + phase));
@@ -233,6 +237,9 @@ impl Figure for QualityCurves {
             c.quality.iter().chain(band)
         });
         let (low, high) = values.fold((0.0_f64, 1.0_f64), |(l, h), &v| (l.min(v), h.max(v)));
+        // A single oracle is told by its dots alone and needs no markers.
+        let oracles = series.iter().filter(|s| s.1 == Strategy::Oracle).count();
+        let marked = |strategy: Strategy| strategy != Strategy::Oracle || oracles > 1;
         let grid = PanelGrid {
             panels: self.panels.len(),
             y: Axis::rounded(low, high, 5),
@@ -240,7 +247,7 @@ impl Figure for QualityCurves {
                 entries: series
                     .iter()
                     .map(|(name, strategy, style)| {
-                        (Sample::Curve(*style, *strategy), (*name).to_owned())
+                        (Sample::Curve(*style, marked(*strategy)), (*name).to_owned())
                     })
                     .collect(),
             },
@@ -267,6 +274,7 @@ impl Figure for QualityCurves {
             }
             for (s, curve) in &curves {
                 let phase = *s as f64 / series.len() as f64;
+                let phase = marked(curve.strategy).then_some(phase);
                 curve.draw_line(canvas, frame, series[*s].2, phase);
             }
         }))
