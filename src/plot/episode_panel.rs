@@ -1,9 +1,9 @@
 //! One episode at a glance: truth, dose, measurement, posterior.
 
-use super::axes::{draw_title, fitted};
 use super::canvas::{Anchor, Canvas, Place, TextFormat};
+use super::field_map::{BAR_HEIGHT, ColourScale, FieldMap, draw_field, draw_scale_bar};
 use super::figure::Figure;
-use super::image::{BAR_HEIGHT, ColourScale, FieldMap, draw_field, draw_scale_bar};
+use super::frame::{draw_title, fitted};
 use super::legend::{Legend, Sample};
 use super::style::{
     BLACK, BLUE, Colour, ColourMap, FRAME_WIDTH, LETTER_SIZE, Marker, PAGE_WIDTH_MM, POINTS_PER_MM,

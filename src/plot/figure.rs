@@ -1,7 +1,7 @@
 //! What a figure is, and how a page becomes a file: whole or not at all.
 
 use super::canvas::Canvas;
-use super::{render, style};
+use super::{encode, render, style};
 use crate::error::{Error, Result};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -103,8 +103,8 @@ impl Canvas {
         let mut temporary = temporary_in(folder).map_err(|e| Error::io(file, e))?;
         let bytes = match format {
             Format::Png => render::bitmap(self, style::PNG_DPI)
-                .and_then(|(w, h, pixels)| render::png((w, h), &pixels, folder))
-                .and_then(|png| render::with_resolution(&png, style::PNG_DPI))
+                .and_then(|(w, h, pixels)| encode::png((w, h), &pixels, folder))
+                .and_then(|png| encode::with_resolution(&png, style::PNG_DPI))
                 .map_err(failed)?,
             Format::Svg => render::svg(self, folder).map_err(failed)?.into_bytes(),
         };

@@ -1,7 +1,8 @@
 //! The key below a figure: samples and names in aligned columns, never over data. Also the grid of panels above it.
 
-use super::axes::{Axis, BELOW_TICKS, BELOW_TITLE, Frame, fitted, wrapped};
+use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Place, TextFormat};
+use super::frame::{BELOW_TICKS, BELOW_TITLE, Frame, fitted, wrapped};
 use super::style::{
     COLUMN_WIDTH_MM, CURVE_WIDTH, Colour, LABEL_SIZE, MARKER_SIZE, Marker, PAGE_WIDTH_MM,
     POINTS_PER_MM, SeriesStyle, TICK_SIZE, WHITE,

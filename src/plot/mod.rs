@@ -14,13 +14,17 @@
 //!
 //! A figure of one's own draws on a [`Canvas`] in points.
 
-mod axes;
+mod axis;
 pub mod canvas;
 mod check;
+mod encode;
 pub mod episode_panel;
+pub mod field_map;
 pub mod figure;
 mod font;
+mod frame;
 pub mod image;
+mod label;
 mod legend;
 pub mod pareto;
 pub mod quality_curves;
@@ -29,9 +33,10 @@ pub mod style;
 
 pub use canvas::Canvas;
 pub use episode_panel::{EpisodePanel, Site};
+pub use field_map::FieldMap;
 pub use figure::{Figure, Format};
 pub use font::Weight;
-pub use image::{FieldImage, FieldMap};
+pub use image::FieldImage;
 pub use pareto::{ParetoFronts, ParetoPanel, ParetoPoint};
 pub use quality_curves::{Band, QualityCurve, QualityCurves, QualityPanel};
 pub use style::{ColourMap, Strategy};

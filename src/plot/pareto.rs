@@ -1,14 +1,13 @@
 //! Quality against dose for whole configurations, with the front of those that nothing beats.
 
-use super::axes::{Axis, Frame};
-use super::canvas::{Anchor, Canvas, Place, TextFormat};
+use super::axis::Axis;
+use super::canvas::{Canvas, Place};
 use super::check;
 use super::figure::Figure;
-use super::font::Weight;
+use super::frame::Frame;
+use super::label::{Area, Name, Surroundings, draw_names};
 use super::legend::{Legend, MAX_PANELS, PanelGrid, Sample};
-use super::style::{
-    Colour, Dash, MARKER_SIZE, MAX_SERIES, SeriesStyle, Strategy, TICK_SIZE, series_styles,
-};
+use super::style::{Colour, Dash, MARKER_SIZE, MAX_SERIES, SeriesStyle, Strategy, series_styles};
 use crate::error::{Error, Result};
 
 /// One configuration: what it costs and what it gives.
@@ -223,43 +222,6 @@ impl Figure for ParetoFronts {
     }
 }
 
-/// An upright rectangle: left, top, right, bottom.
-type Area = (f64, f64, f64, f64);
-
-fn overlap(a: Area, b: Area) -> f64 {
-    let width = a.2.min(b.2) - a.0.max(b.0);
-    let height = a.3.min(b.3) - a.1.max(b.1);
-    if width > 0.0 && height > 0.0 {
-        width * height
-    } else {
-        0.0
-    }
-}
-
-/// Distance from a place to the nearest edge of an area, 0 inside.
-fn gap(area: Area, (x, y): Place) -> f64 {
-    let aside = (area.0 - x).max(x - area.2).max(0.0);
-    let above = (area.1 - y).max(y - area.3).max(0.0);
-    aside.hypot(above)
-}
-
-/// The line that ties a name to a point far from it; none when they are neighbours.
-fn leader((x, y): Place, area: Area) -> Option<[Place; 2]> {
-    let apart = gap(area, (x, y));
-    let to = (x.clamp(area.0, area.2), y.clamp(area.1, area.3));
-    let t = 3.8 / apart;
-    (apart > 7.5).then(|| [(x + t * (to.0 - x), y + t * (to.1 - y)), to])
-}
-
-/// Small areas along a line, to ask what it crosses.
-fn beads(from: Place, to: Place) -> impl Iterator<Item = Area> {
-    (0..12).map(move |i| {
-        let t = f64::from(i) / 12.0;
-        let (x, y) = (from.0 + t * (to.0 - from.0), from.1 + t * (to.1 - from.1));
-        (x - 0.7, y - 0.7, x + 0.7, y + 0.7)
-    })
-}
-
 fn draw_panel(
     canvas: &mut Canvas,
     frame: &Frame,
@@ -320,93 +282,21 @@ fn draw_panel(
     let named = |(point, on): &(&(&ParetoPoint, SeriesStyle), &bool)| {
         **on || point.0.strategy == Strategy::Oracle
     };
-    for ((point, style), _) in points.iter().zip(front).filter(named) {
-        draw_label(
-            canvas,
-            frame,
-            place(point),
-            &point.label,
-            style.colour,
-            (&markers, &mut taken),
-        );
-    }
-}
-
-/// Writes a name beside its point where it covers least of what is there already.
-fn draw_label(
-    canvas: &mut Canvas,
-    frame: &Frame,
-    (x, y): Place,
-    name: &str,
-    colour: Colour,
-    (markers, taken): (&[Place], &mut Vec<Area>),
-) {
-    let width = Canvas::text_width(name, TICK_SIZE, Weight::Regular);
-    let (half, rise) = (width / 2.0, 0.5 * TICK_SIZE);
-    let mut best: Option<(f64, Area)> = None;
-    for distance in [6.0, 9.0, 13.0, 18.0, 24.0, 32.0] {
-        // Above left first: the side of the front where no configuration can lie.
-        let (d, s) = (distance, 0.75 * distance);
-        for (dx, dy) in [
-            (-half - s, -s),
-            (0.0, -d),
-            (half + d, 0.0),
-            (half + s, s),
-            (half + s, -s),
-            (-half - d, 0.0),
-            (-half / 2.0, -d),
-            (half / 2.0, -d),
-            (0.0, d),
-            (half / 2.0, d),
-            (-half / 2.0, d),
-            (-half - s, s),
-        ] {
-            let middle = (x + dx, y + dy);
-            let area = (
-                middle.0 - half,
-                middle.1 - rise,
-                middle.0 + half,
-                middle.1 + rise,
-            );
-            let outside = (frame.left + 1.0 - area.0).max(0.0)
-                + (area.2 - frame.right() - 3.0).max(0.0)
-                + (frame.top - 2.0 - area.1).max(0.0)
-                + (area.3 - frame.bottom() + 1.0).max(0.0);
-            let covered: f64 = taken.iter().map(|t| overlap(area, *t)).sum();
-            // A name close to a stranger's marker would be read as the stranger's.
-            let confused: f64 = markers
-                .iter()
-                .filter(|m| **m != (x, y))
-                .map(|m| (8.0 - gap(area, *m)).max(0.0))
-                .sum();
-            let crossed: f64 = leader((x, y), area)
-                .into_iter()
-                .flat_map(|[from, to]| beads(from, to))
-                .flat_map(|bead| taken.iter().map(move |t| overlap(bead, *t)))
-                .sum();
-            let cost = covered + 3.0 * crossed + 4.0 * confused + 1e3 * outside + 0.5 * distance;
-            if best.is_none_or(|(least, _)| cost < least - 1e-9) {
-                best = Some((cost, area));
-            }
-        }
-    }
-    if let Some((_, area)) = best {
-        // A name that had to move away is tied to its point by a thin line.
-        if let Some([from, to]) = leader((x, y), area) {
-            canvas.line(&[from, to], 0.5, colour, Dash::Solid);
-            taken.extend(beads(from, to));
-        }
-        let middle = ((area.0 + area.2) / 2.0, (area.1 + area.3) / 2.0);
-        let format = TextFormat::new(TICK_SIZE, Anchor::Middle).coloured(darker(colour));
-        canvas.text_centred(name, middle, format);
-        taken.push(area);
-    }
-}
-
-/// The colour dark enough for small text on white.
-fn darker(colour: Colour) -> Colour {
-    let dim = |c: u8| (0.72 * f64::from(c)) as u8;
-    Colour(dim(colour.0), dim(colour.1), dim(colour.2))
+    let names: Vec<Name> = points
+        .iter()
+        .zip(front)
+        .filter(named)
+        .map(|((point, style), _)| Name {
+            at: place(point),
+            text: &point.label,
+            colour: style.colour,
+        })
+        .collect();
+    let around = Surroundings {
+        points: markers,
+        taken,
+    };
+    draw_names(canvas, frame, &names, &around);
 }
 
 #[cfg(test)]
@@ -447,28 +337,5 @@ mod tests {
             front(&[oracle, point(1.0, 0.2), point(2.0, 0.1)]),
             [false, true, false]
         );
-    }
-
-    #[test]
-    fn labels_of_separate_points_do_not_overlap() {
-        let y = Axis::linear(0.0, 1.0, 5);
-        let frame = Frame {
-            left: 0.0,
-            top: 0.0,
-            width: 200.0,
-            height: 150.0,
-            x: y.clone(),
-            y,
-        };
-        let mut canvas = Canvas::new(220.0, 170.0);
-        let mut taken = Vec::new();
-        let markers = [(50.0, 50.0), (56.0, 48.0), (60.0, 60.0), (52.0, 62.0)];
-        for at in markers {
-            let before = taken.len();
-            let around = (&markers[..], &mut taken);
-            draw_label(&mut canvas, &frame, at, "gittins", STAIR, around);
-            let new = taken[before];
-            assert!(taken[..before].iter().all(|t| overlap(*t, new) == 0.0));
-        }
     }
 }

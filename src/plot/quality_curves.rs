@@ -1,9 +1,10 @@
 //! Quality of the answer against dose: mean curves with bands, a panel per world.
 
-use super::axes::{Axis, Frame};
+use super::axis::Axis;
 use super::canvas::{Canvas, Place};
 use super::check;
 use super::figure::Figure;
+use super::frame::Frame;
 use super::legend::{Legend, MAX_PANELS, PanelGrid, Sample};
 use super::style::{
     CURVE_WIDTH, MARKER_SIZE, MAX_SERIES, SeriesStyle, Strategy, WHITE, series_styles,

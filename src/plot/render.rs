@@ -1,6 +1,7 @@
 //! Replays the marks of a page through plotters' backends: one drawing, two file formats.
 
 use super::canvas::{Anchor, Canvas, Mark, Place, TextFormat};
+use super::encode::{Outcome, base64, png};
 use super::font;
 use super::style::Colour;
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
@@ -22,8 +23,6 @@ const SVG_FONT_RATIO: f64 = 1.24;
 
 /// plotters lowers an SVG text anchored at its top by this many em to reach the baseline.
 const SVG_BASELINE: f64 = 0.76;
-
-type Outcome<T = ()> = std::result::Result<T, String>;
 
 /// A plotters backend with the scale and the habits of its format.
 struct Pen<B> {
@@ -275,47 +274,6 @@ pub(crate) fn bitmap(canvas: &Canvas, dpi: f64) -> Outcome<(u32, u32, Vec<u8>)> 
     Ok((width as u32, height as u32, coarse))
 }
 
-/// RGB pixels as the bytes of a PNG file; `scratch` is a folder for a passing file, because plotters writes only to paths.
-pub(crate) fn png(size: (u32, u32), pixels: &[u8], scratch: &Path) -> Outcome<Vec<u8>> {
-    let file = tempfile::Builder::new()
-        .prefix(".dosewise-")
-        .suffix(".png")
-        .tempfile_in(scratch)
-        .map_err(|e| e.to_string())?;
-    let mut backend = BitMapBackend::new(file.path(), size);
-    backend
-        .blit_bitmap((0, 0), size, pixels)
-        .and_then(|()| backend.present())
-        .map_err(|e| e.to_string())?;
-    std::fs::read(file.path()).map_err(|e| e.to_string())
-}
-
-/// Adds the print resolution to a PNG file (chunk `pHYs`, PNG specification 11.3.5.3), so that it opens at its true size.
-pub(crate) fn with_resolution(png: &[u8], dpi: f64) -> Outcome<Vec<u8>> {
-    // Signature (8 bytes) and header chunk (25 bytes) always come first.
-    let (head, rest) = png.split_at_checked(33).ok_or("the encoder wrote no PNG")?;
-    let per_metre = ((dpi / 0.0254).round() as u32).to_be_bytes();
-    let mut chunk = b"pHYs".to_vec();
-    chunk.extend(per_metre);
-    chunk.extend(per_metre);
-    chunk.push(1);
-    let mut bytes = head.to_vec();
-    bytes.extend(9_u32.to_be_bytes());
-    bytes.extend(&chunk);
-    bytes.extend(crc32(&chunk).to_be_bytes());
-    bytes.extend(rest);
-    Ok(bytes)
-}
-
-/// CRC-32 of the PNG specification, annex D.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |c, _| {
-            (c >> 1) ^ (0xEDB8_8320 & (c & 1).wrapping_neg())
-        })
-    })
-}
-
 /// The page as an SVG document of the right print size, each picture embedded as one PNG.
 pub(crate) fn svg(canvas: &Canvas, scratch: &Path) -> Outcome<String> {
     font::register();
@@ -394,50 +352,10 @@ fn embedded(mark: &Mark, scratch: &Path) -> Outcome<String> {
     Ok(tag)
 }
 
-/// Base64 (RFC 4648, section 4).
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let word = (0..3).fold(0_u32, |w, i| {
-            w << 8 | u32::from(group.get(i).copied().unwrap_or(0))
-        });
-        for i in 0..4 {
-            let digit = (word >> (18 - 6 * i)) & 63;
-            text.push(if i <= group.len() {
-                char::from(DIGITS[digit as usize])
-            } else {
-                '='
-            });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::font::Weight;
     use super::*;
-
-    #[test]
-    fn base64_matches_rfc_4648() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-    }
-
-    #[test]
-    fn crc_matches_the_check_value() {
-        // Check value of CRC-32/ISO-HDLC.
-        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
-    }
 
     #[test]
     fn a_filled_square_has_its_size_and_colour() {
