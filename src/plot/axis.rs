@@ -46,7 +46,8 @@ impl Axis {
 
     /// A logarithmic axis from `low` to `high`, both above zero.
     pub(crate) fn log(low: f64, high: f64) -> Self {
-        let low = low.max(1e-100);
+        // Ends that no quantity reaches, so that the number of decades stays countable.
+        let (low, high) = (low.clamp(1e-100, 1e100), high.clamp(1e-100, 1e101));
         let high = if high > low * 1.001 { high } else { low * 10.0 };
         let decades = high.log10() - low.log10();
         let exponents = (low.log10().floor() as i32)..=(high.log10().ceil() as i32);
@@ -278,7 +279,9 @@ mod tests {
                 assert!(axis.high > axis.low && axis.fraction(low).is_finite());
             }
         }
-        assert!(Axis::log(0.0, 0.0).ticks.len() > 1);
+        for (low, high) in [(0.0, 0.0), (1e-308, f64::INFINITY), (1e100, 1e100)] {
+            assert!(Axis::log(low, high).ticks.len() > 1, "{low} {high}");
+        }
     }
 
     #[test]

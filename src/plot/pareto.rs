@@ -147,7 +147,7 @@ impl ParetoFronts {
         let (low, high) = ends.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
         if self.log_dose {
             // A tenth of the range on either side, so that markers stay off the axes.
-            let margin = (high / low).powf(0.1).max(1.15);
+            let margin = (high / low.max(1e-100)).powf(0.1).max(1.15);
             Axis::log(low / margin, high * margin)
         } else {
             Axis::linear(0.0, 1.1 * high, 5)

@@ -44,7 +44,7 @@ pub const BLUE: Colour = Colour(0, 114, 178);
 pub const PURPLE: Colour = Colour(204, 121, 167);
 
 /// Colours of data series, in order of use: those of M. Okabe and K. Ito, "Color Universal Design" (2008), told apart
-/// with any common colour vision. Their yellow is left out because it vanishes on white paper; a wine red and a grey follow.
+/// with any common colour vision. Their yellow is left out because it vanishes on white paper; a wine red and an indigo follow.
 pub const PALETTE: [Colour; 8] = [
     BLUE,
     VERMILLION,
@@ -53,7 +53,7 @@ pub const PALETTE: [Colour; 8] = [
     Colour(86, 180, 233),
     Colour(230, 159, 0),
     Colour(120, 28, 70),
-    Colour(120, 120, 120),
+    Colour(70, 50, 190),
 ];
 
 /// What a configuration may do; decides the dash of its curve.
