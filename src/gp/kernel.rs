@@ -63,14 +63,15 @@ pub trait Kernel: Debug + Send + Sync {
     /// [`Error::Argument`] if the number of values is wrong or one is not finite; nothing is changed then.
     fn set_log_parameters(&mut self, values: &[f64]) -> Result<()>;
 
-    /// Adds Σⱼ weights\[j\] ∂k(point, others\[j\])/∂log θₚ to `gradient[p]` for every hyper-parameter p.
+    /// Adds Σⱼ weights\[j\] ∂k(point, others\[j\])/∂log θₚ to `gradient[p]` for every hyper-parameter p, and returns
+    /// Σⱼ weights\[j\] k(point, others\[j\]), which comes along for free and is what a kernel around this one needs.
     fn accumulate_gradient(
         &self,
         point: &[f64],
         others: PointsView<'_>,
         weights: &[f64],
         gradient: &mut [f64],
-    );
+    ) -> f64;
 
     /// A copy behind a box.
     fn clone_box(&self) -> Box<dyn Kernel>;
@@ -154,9 +155,9 @@ impl Kernel for Box<dyn Kernel> {
         others: PointsView<'_>,
         weights: &[f64],
         gradient: &mut [f64],
-    ) {
+    ) -> f64 {
         self.as_ref()
-            .accumulate_gradient(point, others, weights, gradient);
+            .accumulate_gradient(point, others, weights, gradient)
     }
     fn clone_box(&self) -> Box<dyn Kernel> {
         self.as_ref().clone_box()
@@ -223,25 +224,20 @@ impl Kernel for Scaled {
         others: PointsView<'_>,
         weights: &[f64],
         gradient: &mut [f64],
-    ) {
-        let Some((own, inner)) = gradient.split_last_mut() else {
-            return;
-        };
-        let length = others.len().min(weights.len());
-        for start in (0..length).step_by(CHUNK) {
-            let end = (start + CHUNK).min(length);
-            let mut scaled = [0.0; CHUNK];
-            let mut values = [0.0; CHUNK];
-            let (scaled, values) = (&mut scaled[..end - start], &mut values[..end - start]);
-            for (s, w) in scaled.iter_mut().zip(&weights[start..end]) {
-                *s = w * self.outputscale;
-            }
-            let others = others.range(start, end);
-            self.kernel.covariances(point, others, values);
-            *own += dot(scaled, values);
-            self.kernel
-                .accumulate_gradient(point, others, scaled, inner);
+    ) -> f64 {
+        // The weights pass through unscaled and the result is scaled, so that no copy of them is needed.
+        let mut inner = vec![0.0; gradient.len().saturating_sub(1)];
+        let sum = self
+            .kernel
+            .accumulate_gradient(point, others, weights, &mut inner);
+        let sum = self.outputscale * sum;
+        for (total, part) in gradient.iter_mut().zip(inner.iter().chain([&0.0])) {
+            *total += self.outputscale * part;
         }
+        if let Some(own) = gradient.last_mut() {
+            *own += sum;
+        }
+        sum
     }
 
     fn clone_box(&self) -> Box<dyn Kernel> {

@@ -12,8 +12,9 @@ const FAR: f64 = 700.0;
 pub trait Profile: std::fmt::Debug + Clone + Copy + Default + Send + Sync + 'static {
     /// k(r²), with k(0) = 1.
     fn value(squared_distance: f64) -> f64;
-    /// dk/d(r²); where it diverges at zero any large finite value, since it meets a factor of zero there.
-    fn slope(squared_distance: f64) -> f64;
+    /// k(r²) and dk/d(r²), which share their exponential; where the slope diverges at zero any large finite value
+    /// will do, since it meets a factor of zero there.
+    fn value_and_slope(squared_distance: f64) -> (f64, f64);
 }
 
 /// Profile of [`Rbf`].
@@ -35,8 +36,9 @@ impl Profile for RbfProfile {
         exp_of_negative(-0.5 * squared_distance)
     }
     #[inline(always)]
-    fn slope(squared_distance: f64) -> f64 {
-        -0.5 * exp_of_negative(-0.5 * squared_distance)
+    fn value_and_slope(squared_distance: f64) -> (f64, f64) {
+        let value = Self::value(squared_distance);
+        (value, -0.5 * value)
     }
 }
 
@@ -46,35 +48,36 @@ impl Profile for Matern12Profile {
         exp_of_negative(-squared_distance.sqrt())
     }
     #[inline(always)]
-    fn slope(squared_distance: f64) -> f64 {
-        let r = squared_distance.sqrt();
-        -0.5 * exp_of_negative(-r) / r.max(1e-150)
+    fn value_and_slope(squared_distance: f64) -> (f64, f64) {
+        let value = Self::value(squared_distance);
+        (value, -0.5 * value / squared_distance.sqrt().max(1e-150))
     }
 }
 
 impl Profile for Matern32Profile {
     #[inline(always)]
     fn value(squared_distance: f64) -> f64 {
-        let s = (3.0 * squared_distance).sqrt().min(FAR);
-        (1.0 + s) * exp_of_negative(-s)
+        Self::value_and_slope(squared_distance).0
     }
     #[inline(always)]
-    fn slope(squared_distance: f64) -> f64 {
+    fn value_and_slope(squared_distance: f64) -> (f64, f64) {
         let s = (3.0 * squared_distance).sqrt().min(FAR);
-        -1.5 * exp_of_negative(-s)
+        let decay = exp_of_negative(-s);
+        ((1.0 + s) * decay, -1.5 * decay)
     }
 }
 
 impl Profile for Matern52Profile {
     #[inline(always)]
     fn value(squared_distance: f64) -> f64 {
-        let s = (5.0 * squared_distance).sqrt().min(FAR);
-        (1.0 + s + s * s / 3.0) * exp_of_negative(-s)
+        Self::value_and_slope(squared_distance).0
     }
     #[inline(always)]
-    fn slope(squared_distance: f64) -> f64 {
+    fn value_and_slope(squared_distance: f64) -> (f64, f64) {
         let s = (5.0 * squared_distance).sqrt().min(FAR);
-        -(5.0 / 6.0) * (1.0 + s) * exp_of_negative(-s)
+        let decay = exp_of_negative(-s);
+        let value = (1.0 + s + s * s * (1.0 / 3.0)) * decay;
+        (value, -(5.0 / 6.0) * (1.0 + s) * decay)
     }
 }
 
@@ -227,24 +230,28 @@ impl<P: Profile> Kernel for Stationary<P> {
         others: PointsView<'_>,
         weights: &[f64],
         gradient: &mut [f64],
-    ) {
+    ) -> f64 {
         // dk/dlog ℓ_d = dk/d(r²) · (−2) (x_d − x′_d)²/ℓ_d².
         let length = others.len().min(weights.len());
+        let mut sum = 0.0;
         for start in (0..length).step_by(CHUNK) {
             let end = (start + CHUNK).min(length);
             let others = others.range(start, end);
+            let weights = &weights[start..end];
             let mut distances = [0.0; CHUNK];
+            let mut values = [0.0; CHUNK];
             let mut factors = [0.0; CHUNK];
             let distances = &mut distances[..end - start];
+            let values = &mut values[..end - start];
             let factors = &mut factors[..end - start];
             self.squared_distances(point, others, distances);
-            for ((f, w), r) in factors
-                .iter_mut()
-                .zip(&weights[start..end])
-                .zip(distances.iter())
-            {
-                *f = -2.0 * w * P::slope(*r);
+            let both = values.iter_mut().zip(factors.iter_mut());
+            for ((value, factor), (w, r)) in both.zip(weights.iter().zip(distances.iter())) {
+                let (k, slope) = P::value_and_slope(*r);
+                *value = k;
+                *factor = -2.0 * w * slope;
             }
+            sum += dot(weights, values);
             if self.isotropic {
                 gradient[0] += dot(factors, distances);
                 continue;
@@ -259,6 +266,7 @@ impl<P: Profile> Kernel for Stationary<P> {
                 *slot += self.inverse_square(k) * dot(factors, squares);
             }
         }
+        sum
     }
 
     fn clone_box(&self) -> Box<dyn Kernel> {
@@ -324,7 +332,8 @@ mod tests {
             };
             let theta = kernel.log_parameters();
             let mut gradient = vec![0.0; theta.len()];
-            kernel.accumulate_gradient(&point, points.view(), &weights, &mut gradient);
+            let sum = kernel.accumulate_gradient(&point, points.view(), &weights, &mut gradient);
+            assert!((sum - weighted(&theta)).abs() < 1e-11);
             for p in 0..theta.len() {
                 let (mut up, mut down) = (theta.clone(), theta.clone());
                 up[p] += 1e-5;
