@@ -8,6 +8,7 @@ use ndarray::{Array2, array};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, StandardNormal};
+use serde::Deserialize;
 
 fn scattered(n: usize) -> Array2<f64> {
     Array2::from_shape_fn((n, 2), |(i, k)| {
@@ -63,6 +64,64 @@ fn hyper_parameters_of_sampled_fields_are_recovered() {
     // Mean log errors: about 0.1 for lengthscales and noise, 0.2 for the variance.
     for (error, bound) in errors.iter().zip([0.25, 0.25, 0.5, 0.2]) {
         assert!(error.abs() < bound, "mean log errors {errors:?}");
+    }
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    fits: Vec<BestFit>,
+}
+
+#[derive(Deserialize)]
+struct BestFit {
+    kernel: String,
+    known: bool,
+    profiled: bool,
+    noise: Vec<f64>,
+    x: Vec<[f64; 2]>,
+    y: Vec<f64>,
+    log_marginal_likelihood: f64,
+    parameters: Vec<f64>,
+    constant: f64,
+}
+
+#[test]
+fn the_maximum_is_the_one_scipy_finds() {
+    let reference: Reference =
+        serde_json::from_str(include_str!("reference/gp_exact.json")).unwrap();
+    assert_eq!(reference.fits.len(), 3);
+    for best in reference.fits {
+        let x = Array2::from(best.x);
+        let start = [1.0, 1.0];
+        let kernel: Box<dyn Kernel> = match best.kernel.as_str() {
+            "rbf" => Box::new(Rbf::ard(start).scaled(1.0)),
+            "matern32" => Box::new(Matern32::ard(start).scaled(1.0)),
+            _ => Box::new(Matern52::ard(start).scaled(1.0)),
+        };
+        let noise = if best.known {
+            Noise::Known(best.noise)
+        } else {
+            Noise::Homoscedastic(0.5)
+        };
+        let mean = if best.profiled {
+            Mean::Constant(0.0)
+        } else {
+            Mean::Zero
+        };
+        let gp = ExactGp::new(kernel, noise)
+            .with_mean(mean)
+            .fit(&x, &best.y, &FitOptions::default())
+            .unwrap();
+        assert!(gp.fit_report().unwrap().converged());
+        let lead = gp.log_marginal_likelihood() - best.log_marginal_likelihood;
+        assert!(lead.abs() < 1e-6, "{lead} from scipy's maximum");
+        assert!((gp.mean().value() - best.constant).abs() < 1e-2);
+        for (found, expected) in gp.parameters().iter().zip(best.parameters) {
+            assert!(
+                (found.value / expected).ln().abs() < 1e-2,
+                "{found:?}, scipy {expected}"
+            );
+        }
     }
 }
 

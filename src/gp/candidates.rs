@@ -189,7 +189,7 @@ impl Tracked {
         let (rows, new) = self.solved.split_at_mut(old);
         self.gp.kernel().covariances(x, self.candidates.view(), new);
         subtract_combination(new, row, rows);
-        let z = self.gp.whitened().last().copied().unwrap_or(0.0);
+        let z = self.gp.whitened.last().copied().unwrap_or(0.0);
         let known = self.mean.iter_mut().zip(self.variance.iter_mut());
         for ((mean, variance), v) in known.zip(new) {
             *v /= pivot;
@@ -206,7 +206,7 @@ impl Tracked {
         self.solved = vec![0.0; self.gp.len() * m];
         solve_cross_covariance(&self.gp, self.candidates.view(), &mut self.solved)?;
         reduce(
-            self.gp.whitened(),
+            &self.gp.whitened,
             &self.solved,
             &mut self.mean,
             &mut self.variance,

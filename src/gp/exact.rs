@@ -19,16 +19,16 @@ use std::sync::OnceLock;
 /// prior, and can be grown from there. Rasmussen & Williams (2006), chapter 2.
 #[derive(Debug, Clone)]
 pub struct ExactGp {
-    kernel: Box<dyn Kernel>,
-    noise: Noise,
-    mean: Mean,
-    points: Points,
-    targets: Vec<f64>,
-    factor: Cholesky,
+    pub(super) kernel: Box<dyn Kernel>,
+    pub(super) noise: Noise,
+    pub(super) mean: Mean,
+    pub(super) points: Points,
+    pub(super) targets: Vec<f64>,
+    pub(super) factor: Cholesky,
     /// L⁻¹ (y − mean).
-    whitened: Vec<f64>,
+    pub(super) whitened: Vec<f64>,
     /// K⁻¹ (y − mean), computed when first asked for.
-    alpha: OnceLock<Vec<f64>>,
+    pub(super) alpha: OnceLock<Vec<f64>>,
     report: Option<FitReport>,
 }
 
@@ -113,73 +113,6 @@ impl ExactGp {
         }
         self.report = Some(found.report);
         Ok(())
-    }
-
-    /// Adds one measurement `y` at `x`: one forward solve, n²/2 multiplications. The result equals conditioning on
-    /// all measurements anew. `noise_variance` (a **variance**) is needed with [`Noise::Known`], and `None` with
-    /// [`Noise::Homoscedastic`].
-    ///
-    /// If the new row is so nearly a copy of old ones that its pivot is lost to rounding, everything is factored
-    /// again with jitter.
-    ///
-    /// # Errors
-    /// As [`ExactGp::condition`]; the model is then unchanged.
-    pub fn append(
-        &mut self,
-        x: &[f64],
-        y: f64,
-        noise_variance: impl Into<Option<f64>>,
-    ) -> Result<()> {
-        self.append_row(x, y, noise_variance.into()).map(|_| ())
-    }
-
-    /// Appends and returns the new row of L with its diagonal entry last, or `None` if all was factored again.
-    pub(super) fn append_row(
-        &mut self,
-        x: &[f64],
-        y: f64,
-        noise_variance: Option<f64>,
-    ) -> Result<Option<Vec<f64>>> {
-        self.check_new(x, y)?;
-        let mut row = vec![0.0; self.len()];
-        self.kernel.covariances(x, self.points.view(), &mut row);
-        self.factor.forward(&mut row)?;
-        self.append_solved(x, y, noise_variance, row)
-    }
-
-    /// As [`ExactGp::append_row`], for a caller who already holds L⁻¹ k(X, x).
-    pub(super) fn append_solved(
-        &mut self,
-        x: &[f64],
-        y: f64,
-        noise_variance: Option<f64>,
-        mut row: Vec<f64>,
-    ) -> Result<Option<Vec<f64>>> {
-        self.check_new(x, y)?;
-        let variance = self.noise.admit(noise_variance)?;
-        let diagonal = self.kernel.variance(x) + variance;
-        match self.factor.append_solved(&row, diagonal) {
-            Ok(pivot) => {
-                let explained: f64 = row.iter().zip(&self.whitened).map(|(l, z)| l * z).sum();
-                self.whitened
-                    .push((y - self.mean.value() - explained) / pivot);
-                self.points.push(x)?;
-                self.targets.push(y);
-                self.noise.push(variance);
-                self.alpha = OnceLock::new();
-                row.push(pivot);
-                Ok(Some(row))
-            }
-            Err(_) => {
-                let mut whole = self.clone();
-                whole.points.push(x)?;
-                whole.targets.push(y);
-                whole.noise.push(variance);
-                whole.refactor()?;
-                *self = whole;
-                Ok(None)
-            }
-        }
     }
 
     /// Mean and variance of the latent function at the rows of `points` (m × d); never allocates m × m.
@@ -288,14 +221,6 @@ impl ExactGp {
         self.report.as_ref()
     }
 
-    pub(super) fn factor(&self) -> &Cholesky {
-        &self.factor
-    }
-
-    pub(super) fn whitened(&self) -> &[f64] {
-        &self.whitened
-    }
-
     fn alpha(&self) -> &[f64] {
         self.alpha.get_or_init(|| {
             let mut alpha = self.whitened.clone();
@@ -334,24 +259,6 @@ impl ExactGp {
         Ok(())
     }
 
-    fn check_new(&self, x: &[f64], y: f64) -> Result<()> {
-        let expected = self.points.dimension();
-        if x.is_empty() || (expected != 0 && x.len() != expected) {
-            return Err(Error::argument(
-                "x",
-                format!("a point of {} coordinates", x.len()),
-                format!("{} coordinates", expected.max(1)),
-            ));
-        }
-        if expected == 0 {
-            self.kernel.check(x.len())?;
-            self.noise.check(0)?;
-            self.mean.check()?;
-        }
-        Points::default().push(x)?;
-        check_target(y)
-    }
-
     fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
         let places = Points::from_rows(argument, rows)?;
         self.mean.check()?;
@@ -367,7 +274,7 @@ impl ExactGp {
         Ok(places)
     }
 
-    fn refactor(&mut self) -> Result<()> {
+    pub(super) fn refactor(&mut self) -> Result<()> {
         let mut factor = std::mem::take(&mut self.factor);
         let outcome = self.data().factor_into(self.kernel.as_ref(), &mut factor);
         self.factor = factor;
@@ -375,7 +282,7 @@ impl ExactGp {
         self.rewhiten()
     }
 
-    fn rewhiten(&mut self) -> Result<()> {
+    pub(super) fn rewhiten(&mut self) -> Result<()> {
         self.whitened = self.data().whiten(&self.factor)?;
         self.alpha = OnceLock::new();
         Ok(())
@@ -395,7 +302,7 @@ pub(super) fn parameters(kernel: &dyn Kernel, noise: &Noise) -> Vec<Parameter> {
     parameters
 }
 
-fn check_target(value: f64) -> Result<()> {
+pub(super) fn check_target(value: f64) -> Result<()> {
     if value.abs() <= 1e150 {
         return Ok(());
     }

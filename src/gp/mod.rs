@@ -6,7 +6,7 @@
 //! | noise you know per measurement, or want fitted | [`Noise`] (**variances**, not standard deviations) |
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
-//! | one more measurement without refitting | [`ExactGp::append`] |
+//! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
 //! ```
@@ -26,6 +26,7 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod append;
 mod candidates;
 mod evidence;
 mod exact;
@@ -34,6 +35,7 @@ mod fit;
 mod kernel;
 mod mean;
 mod noise;
+mod objective;
 mod points;
 mod posterior;
 mod restart;

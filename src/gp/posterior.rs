@@ -33,7 +33,7 @@ impl<'gp> Posterior<'gp> {
             let solved = &mut solved[..n * (end - start)];
             solve_cross_covariance(gp, places.view().range(start, end), solved)?;
             reduce(
-                gp.whitened(),
+                &gp.whitened,
                 solved,
                 &mut mean[start..end],
                 &mut variance[start..end],
@@ -160,7 +160,7 @@ pub(super) fn solve_cross_covariance(
         gp.points().view().copy_point(i, &mut point);
         gp.kernel().covariances(&point, places, row);
     }
-    gp.factor().forward_many(solved, places.len())
+    gp.factor.forward_many(solved, places.len())
 }
 
 /// Adds Vᵀ z to the mean and takes the column sums of V² off the variance.
