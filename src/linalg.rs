@@ -58,11 +58,12 @@ impl Cholesky {
     /// times more, up to 10⁻⁴. `fill` is called again for each attempt.
     ///
     /// # Errors
-    /// [`Error::NotPositiveDefinite`] if even the largest jitter fails, or if an entry is not finite.
+    /// [`Error::NotPositiveDefinite`] if even the largest jitter fails, or if an entry is not finite;
+    /// [`Error::Argument`] if the matrix does not fit into memory.
     pub fn refactor(&mut self, size: usize, fill: &mut dyn FnMut(usize, &mut [f64])) -> Result<()> {
         if size > self.capacity {
+            self.lower = zeros(size, size)?;
             self.capacity = size;
-            self.lower = vec![0.0; size * size];
         }
         self.size = 0;
         self.jitter = 0.0;
@@ -216,7 +217,7 @@ impl Cholesky {
                 jitter: self.jitter,
             });
         }
-        self.reserve(self.size + 1);
+        self.reserve(self.size + 1)?;
         let last = self.size;
         for (j, l) in row.iter().enumerate() {
             self.lower[j * self.capacity + last] = *l;
@@ -257,7 +258,7 @@ impl Cholesky {
                 jitter: self.jitter,
             }
         })?;
-        self.reserve(new);
+        self.reserve(new)?;
         for j in 0..old {
             let column = &mut self.lower[j * self.capacity..][old..new];
             column.copy_from_slice(&cross[j * count..][..count]);
@@ -300,18 +301,36 @@ impl Cholesky {
         )
     }
 
-    fn reserve(&mut self, size: usize) {
+    fn reserve(&mut self, size: usize) -> Result<()> {
         if size <= self.capacity {
-            return;
+            return Ok(());
         }
         let capacity = size.max(2 * self.capacity).max(16);
-        let mut lower = vec![0.0; capacity * capacity];
+        let mut lower = zeros(capacity, capacity)?;
         for j in 0..self.size {
             let column = &self.lower[j * self.capacity..][j..self.size];
             lower[j * capacity..][j..self.size].copy_from_slice(column);
         }
         self.capacity = capacity;
         self.lower = lower;
+        Ok(())
+    }
+}
+
+/// A `rows` × `columns` buffer of zeros, or an error where the machine has no such memory.
+pub(crate) fn zeros(rows: usize, columns: usize) -> Result<Vec<f64>> {
+    let mut buffer = Vec::new();
+    let length = rows.checked_mul(columns);
+    match length.map(|length| (length, buffer.try_reserve_exact(length))) {
+        Some((length, Ok(()))) => {
+            buffer.resize(length, 0.0);
+            Ok(buffer)
+        }
+        _ => Err(Error::argument(
+            "points",
+            format!("a matrix of {rows} × {columns} numbers"),
+            "matrices that fit into memory",
+        )),
     }
 }
 

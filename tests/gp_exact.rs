@@ -431,6 +431,15 @@ fn unusable_input_is_refused_by_name() {
     assert!(shared.append(&[0.5, 0.5], 1.0, 0.1).is_err());
     shared.append(&[0.5, 0.5], 1.0, None).unwrap();
 
+    // A covariance no machine can hold is an error, not an abort; the variances alone are no trouble.
+    let many = Array2::zeros((3_000_000, 1));
+    let prior = ExactGp::new(Rbf::isotropic(1.0), Noise::Known(vec![]));
+    let posterior = prior.posterior(&many).unwrap();
+    assert!(matches!(
+        posterior.covariance(),
+        Err(Error::Argument { .. })
+    ));
+
     // Numbers at the edge of what is accepted never panic: a result or a typed error.
     for huge in [1e150, 1e120, 1e-300, 0.0] {
         let x = array![[0.0, huge], [huge, 0.0]];

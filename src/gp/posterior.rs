@@ -2,8 +2,8 @@
 
 use super::exact::ExactGp;
 use super::points::{Points, PointsView};
-use crate::error::{Error, Result};
-use crate::linalg::{Cholesky, subtract_gram};
+use crate::error::Result;
+use crate::linalg::{Cholesky, subtract_gram, zeros};
 use ndarray::Array2;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -70,36 +70,28 @@ impl<'gp> Posterior<'gp> {
     /// The m × m posterior covariance between the places. Allocates m² numbers.
     ///
     /// # Errors
-    /// [`Error::Argument`] if m² does not fit in memory's address range.
+    /// [`crate::Error::Argument`] if m² numbers do not fit into memory.
     pub fn covariance(&self) -> Result<Array2<f64>> {
         let (n, m) = (self.gp.len(), self.len());
-        if m > 1 << 20 {
-            return Err(Error::argument(
-                "points",
-                format!("{m} places"),
-                "at most 1048576 places for a full covariance",
-            ));
-        }
         let places = self.places.view();
-        let mut solved = vec![0.0; n * m];
+        let mut full = zeros(m, m)?;
+        let mut solved = zeros(n, m)?;
         solve_cross_covariance(self.gp, places, &mut solved)?;
-        let mut lower = vec![0.0; m * m];
         let mut point = Vec::new();
         for j in 0..m {
             places.copy_point(j, &mut point);
-            let column = &mut lower[j * m..][j..m];
-            self.gp
-                .kernel()
-                .covariances(&point, places.range(j, m), column);
+            let column = &mut full[j * m..][j..m];
+            let kernel = self.gp.kernel();
+            kernel.covariances(&point, places.range(j, m), column);
         }
-        subtract_gram(&mut lower, &solved, n, m);
-        Ok(Array2::from_shape_fn((m, m), |(i, j)| {
-            if i == j {
-                self.variance[i]
-            } else {
-                lower[i.min(j) * m + i.max(j)]
+        subtract_gram(&mut full, &solved, n, m);
+        for j in 0..m {
+            full[j * m + j] = self.variance[j];
+            for i in j + 1..m {
+                full[i * m + j] = full[j * m + i];
             }
-        }))
+        }
+        Ok(Array2::from_shape_vec((m, m), full).expect("m rows of m covariances"))
     }
 
     /// One joint draw of the latent function at all places; O(m³), see [`Posterior::samples`] for many.
@@ -113,7 +105,7 @@ impl<'gp> Posterior<'gp> {
     /// `count` joint draws, one a row (count × m): mean + L z with L Lᵀ the posterior covariance.
     ///
     /// # Errors
-    /// [`Error::NotPositiveDefinite`] if the posterior covariance has no factor even with jitter; as
+    /// [`crate::Error::NotPositiveDefinite`] if the posterior covariance has no factor even with jitter; as
     /// [`Posterior::covariance`].
     pub fn samples<R: Rng + ?Sized>(&self, count: usize, rng: &mut R) -> Result<Array2<f64>> {
         let m = self.len();
