@@ -138,7 +138,13 @@ impl FitOptions {
                 ..*data
             };
             let objective = Objective::new(kernel, few, &ranges, &priors);
-            let best = self.best_of(&objective, &starts);
+            // Only to tell the basins apart, so a tenth of a nat a log unit is near enough.
+            let rough = Self {
+                gradient_tolerance: self.gradient_tolerance.max(0.1),
+                max_iterations: self.max_iterations.min(40),
+                ..self.clone()
+            };
+            let best = rough.best_of(&objective, &starts);
             coarse_evaluations = objective.search.borrow().evaluations;
             starts = vec![best.map_or(given.clone(), |b| b.log_parameters)];
         }

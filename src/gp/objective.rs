@@ -92,12 +92,13 @@ impl<'a> Objective<'a> {
         factor.backward(&mut alpha).ok()?;
         let mut gradient = buffers.gradient(kernel.as_ref(), &data, factor, &alpha);
         let mut value = likelihood;
-        let stiffness = 1.0 + data.targets.len() as f64;
         let terms = self.ranges.iter().zip(self.priors);
         for ((&v, slot), (range, prior)) in log_parameters.iter().zip(&mut gradient).zip(terms) {
             let beyond = (v - range.wall.1).max(0.0) + (v - range.wall.0).min(0.0);
-            value -= stiffness * beyond * beyond;
-            *slot -= 2.0 * stiffness * beyond;
+            // Gentle at its foot, where a sudden curvature would ruin the optimiser's memory, steep further out,
+            // where the likelihood of degenerate data may pull with n/2 nats a log unit.
+            value -= beyond.powi(2) + beyond.powi(4);
+            *slot -= 2.0 * beyond + 4.0 * beyond.powi(3);
             if let Some(prior) = prior {
                 let deviate = (v - prior.median.ln()) / prior.log_sd;
                 value -= 0.5 * deviate * deviate;

@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 pub(super) struct LogRange {
     /// Random starts are drawn from here.
     pub start: (f64, f64),
-    /// Beyond this the likelihood says nothing any more and a quadratic wall rises.
+    /// Beyond this the likelihood says nothing any more and a penalty rises.
     pub wall: (f64, f64),
 }
 
