@@ -233,7 +233,7 @@ impl FitOptions {
         let solver = LBFGS::new(search, MEMORY)
             .with_tolerance_grad(0.5 * self.gradient_tolerance * scale)
             .ok()?
-            .with_tolerance_cost(1e-13 * (1.0 + scale * first.value.abs()))
+            .with_tolerance_cost(1e-11 * (1.0 + scale * first.value.abs()))
             .ok()?;
         // The first cost and gradient are left to the solver, which finds them remembered: a cost handed over here
         // would also become the previous cost and stop the run as "unchanged" before its first step.
