@@ -11,7 +11,7 @@ use crate::world::Scan;
 #[derive(Debug, Clone)]
 pub struct Columns {
     passes: usize,
-    fraction: f64,
+    dwell: f64,
     next_pass: usize,
 }
 
@@ -26,20 +26,21 @@ impl Columns {
         }
         Ok(Self {
             passes,
-            fraction: 1.0,
+            dwell: 1.0,
             next_pass: 0,
         })
     }
 
-    /// Spends `fraction` of the budget and stops.
+    /// Dwell relative to the one that spends the budget exactly on all visits: below one the scan ends early and keeps the
+    /// specimen fresh, above one the budget ends before the field does.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless `fraction` lies in (0, 1].
-    pub fn fraction(mut self, fraction: f64) -> Result<Self> {
-        if !(fraction > 0.0 && fraction <= 1.0) {
-            return Err(Error::argument("fraction", fraction, "above 0, up to 1"));
+    /// [`Error::Argument`] unless `factor` is within 0.01 to 100.
+    pub fn dwell(mut self, factor: f64) -> Result<Self> {
+        if !(0.01..=100.0).contains(&factor) {
+            return Err(Error::argument("factor", factor, "0.01 to 100"));
         }
-        self.fraction = fraction;
+        self.dwell = factor;
         Ok(self)
     }
 }
@@ -68,7 +69,7 @@ impl Navigator for Columns {
             dithered(site.position, pass + index, briefing.height, briefing.width)
         });
         let visits = (briefing.sites.len() * self.passes) as f64;
-        let electrons = self.fraction * briefing.budget_electrons() / visits;
+        let electrons = self.dwell * briefing.budget_electrons() / visits;
         Ok(Step::Scan(Scan::at(aims, Dose(electrons))))
     }
 }

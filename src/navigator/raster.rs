@@ -12,7 +12,7 @@ use crate::world::Scan;
 pub struct Raster {
     stride: f64,
     side: usize,
-    fraction: f64,
+    dwell: f64,
     next_pass: usize,
 }
 
@@ -28,7 +28,7 @@ impl Raster {
         Ok(Self {
             stride,
             side: 1,
-            fraction: 1.0,
+            dwell: 1.0,
             next_pass: 0,
         })
     }
@@ -47,15 +47,16 @@ impl Raster {
         Ok(self)
     }
 
-    /// Spends `fraction` of the budget and stops: less than one keeps the specimen fresh.
+    /// Dwell relative to the one that spends the budget exactly on the whole field: below one the scan ends early and keeps
+    /// the specimen fresh, above one the budget ends before the field does.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless `fraction` lies in (0, 1].
-    pub fn fraction(mut self, fraction: f64) -> Result<Self> {
-        if !(fraction > 0.0 && fraction <= 1.0) {
-            return Err(Error::argument("fraction", fraction, "above 0, up to 1"));
+    /// [`Error::Argument`] unless `factor` is within 0.01 to 100.
+    pub fn dwell(mut self, factor: f64) -> Result<Self> {
+        if !(0.01..=100.0).contains(&factor) {
+            return Err(Error::argument("factor", factor, "0.01 to 100"));
         }
-        self.fraction = fraction;
+        self.dwell = factor;
         Ok(self)
     }
 
@@ -91,7 +92,7 @@ impl Navigator for Raster {
         // The scan centres its positions on coarse squares; this pass wants them on its share of the fine grid.
         let corner = |along: usize| (along as f64 + 0.5) * self.stride - 0.5 * coarse;
         let (height, width) = (rows * coarse, columns * coarse);
-        let electrons = self.fraction * briefing.budget_electrons() / passes as f64;
+        let electrons = self.dwell * briefing.budget_electrons() / passes as f64;
         let dose = Dose(electrons / (height * width));
         let scan = Scan::rectangle(
             Point::new(corner(row), corner(column)),
@@ -128,6 +129,6 @@ mod tests {
     fn arguments_out_of_range_are_refused() {
         assert!(Raster::new(f64::NAN).is_err());
         assert!(Raster::new(0.5).unwrap().interleaved(0).is_err());
-        assert!(Raster::new(0.5).unwrap().fraction(1.5).is_err());
+        assert!(Raster::new(0.5).unwrap().dwell(0.0).is_err());
     }
 }

@@ -201,7 +201,8 @@ impl Figure for EpisodePanel {
             canvas.text(fitted(title, room, format), (page / 2.0, 11.0), format);
         }
         let measured = ColourScale::over_most(&self.measured, self.colour_map, 0.995);
-        let truth = ColourScale::over(&self.truth, self.colour_map, false);
+        // A heavy substitutional atom would push everything else into the dark.
+        let truth = ColourScale::over_most(&self.truth, self.colour_map, 0.995);
         let dose = ColourScale::over(&dose_map, ColourMap::Viridis, self.log_dose);
         let probability = ColourScale::new(0.0, 1.0, ColourMap::Cividis);
         let panels = [

@@ -76,7 +76,11 @@ impl Figure for FieldImage {
                 title,
             );
         }
-        let scale = ColourScale::over(&self.map, self.colour_map, self.log_scale);
+        let scale = if self.log_scale {
+            ColourScale::over(&self.map, self.colour_map, true)
+        } else {
+            ColourScale::over_most(&self.map, self.colour_map, 0.995)
+        };
         draw_field(&mut canvas, corner, size, &self.map, &scale);
         draw_scale_bar(&mut canvas, corner, size, width);
         let bar = size.0.max(100.0).min(room);

@@ -13,6 +13,8 @@ use crate::world::measurements::MAP_PIXEL;
 
 /// Doses at which the curves are drawn, as a number of steps of the budget.
 const STEPS: usize = 100;
+/// Map pixels per pixel of the episode's picture: a visit should be seen at column width.
+const BINNING: usize = 2;
 /// Fractions of the budget at which a run may be stopped in the Pareto figure.
 const STOPS: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
 
@@ -148,14 +150,15 @@ pub fn episode_panel(record: &Record, title: impl Into<String>) -> Result<Episod
             is_flagged: belief.is_flagged(),
         })
         .collect();
+    let pixel = BINNING as f64 * MAP_PIXEL;
     let percent = |values: ndarray::Array2<f64>| values.mapv(|v| 100.0 * v);
     Ok(EpisodePanel {
         title: Some(title.into()),
         truth: FieldMap::new(percent(record.field.clone()), PICTURE_PIXEL),
         truth_label: "detected / %".into(),
-        dose: FieldMap::new(record.measurements.dose_map(), MAP_PIXEL),
+        dose: FieldMap::new(record.measurements.dose_map(BINNING), pixel),
         log_dose: true,
-        measured: FieldMap::new(percent(record.measurements.image()), MAP_PIXEL),
+        measured: FieldMap::new(percent(record.measurements.image(BINNING)), pixel),
         measured_label: "detected / %".into(),
         sites,
         colour_map: crate::plot::ColourMap::Grey,

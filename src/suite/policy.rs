@@ -17,6 +17,8 @@ pub enum Policy {
     Raster {
         /// Grid pitch, Å.
         stride: f64,
+        /// Dwell relative to the one that spends the budget on the whole field.
+        dwell: f64,
     },
     /// Several interleaved coarse passes that add up to a fine grid.
     InterleavedRaster {
@@ -30,8 +32,13 @@ pub enum Policy {
         /// Grid pitch, Å.
         stride: f64,
     },
-    /// The known columns, once each or in several passes.
+    /// The known columns, once each.
     Columns {
+        /// Dwell relative to the one that spends the budget on the whole field.
+        dwell: f64,
+    },
+    /// The known columns in several passes.
+    ColumnPasses {
         /// Visits to every column.
         passes: usize,
     },
@@ -63,8 +70,8 @@ impl Policy {
             Self::Raster { .. } => "raster",
             Self::InterleavedRaster { .. } => "interleaved raster",
             Self::RandomOrder { .. } => "random order",
-            Self::Columns { passes: 1 } => "columns, one pass",
-            Self::Columns { .. } => "columns, multi-pass",
+            Self::Columns { .. } => "columns, one pass",
+            Self::ColumnPasses { .. } => "columns, multi-pass",
             Self::BayesianImprovement { .. } => "Bayesian (LogEI)",
             Self::BayesianConfidence { .. } => "Bayesian (UCB)",
             Self::DoseIndex { .. } => "dose index",
@@ -78,7 +85,8 @@ impl Policy {
             Self::Raster { .. }
             | Self::InterleavedRaster { .. }
             | Self::RandomOrder { .. }
-            | Self::Columns { .. } => Strategy::Fixed,
+            | Self::Columns { .. }
+            | Self::ColumnPasses { .. } => Strategy::Fixed,
             Self::BayesianImprovement { .. }
             | Self::BayesianConfidence { .. }
             | Self::DoseIndex { .. } => Strategy::Adaptive,
@@ -86,29 +94,34 @@ impl Policy {
         }
     }
 
-    /// The settings that [`tune`](super::tune) tries: four for every policy, so that none has more chances than another.
+    /// The settings that [`tune`](super::tune) tries: four for every policy, so that none has more chances than another
+    /// (the bound has no setting).
     pub fn alternatives(&self) -> Vec<Self> {
         match self {
-            Self::Raster { .. } => [0.4, 0.5, 0.65, 0.8]
-                .map(|stride| Self::Raster { stride })
+            Self::Raster { .. } => [(0.4, 1.0), (0.5, 1.0), (0.8, 1.0), (0.8, 2.0)]
+                .map(|(stride, dwell)| Self::Raster { stride, dwell })
                 .into(),
             Self::InterleavedRaster { .. } => [(0.5, 2), (0.5, 4), (0.8, 2), (0.8, 4)]
                 .map(|(stride, side)| Self::InterleavedRaster { stride, side })
                 .into(),
-            Self::RandomOrder { .. } => [0.4, 0.5, 0.65, 0.8]
+            Self::RandomOrder { .. } => [0.4, 0.5, 0.8, 1.0]
                 .map(|stride| Self::RandomOrder { stride })
                 .into(),
-            // One pass has nothing to tune but its dwell, which the budget sets.
-            Self::Columns { passes: 1 } | Self::Clairvoyant => vec![self.clone()],
-            Self::Columns { .. } => [2, 4, 8, 16].map(|passes| Self::Columns { passes }).into(),
+            Self::Columns { .. } => [0.5, 1.0, 2.0, 4.0]
+                .map(|dwell| Self::Columns { dwell })
+                .into(),
+            Self::ColumnPasses { .. } => [2, 4, 8, 16]
+                .map(|passes| Self::ColumnPasses { passes })
+                .into(),
+            Self::Clairvoyant => vec![self.clone()],
             Self::BayesianImprovement { .. } => [6.0, 8.0, 12.0, 16.0]
                 .map(|patch| Self::BayesianImprovement { patch })
                 .into(),
             Self::BayesianConfidence { .. } => [6.0, 8.0, 12.0, 16.0]
                 .map(|patch| Self::BayesianConfidence { patch })
                 .into(),
-            Self::DoseIndex { cap, .. } => [1.0, 2.0, 4.0, 8.0]
-                .map(|quantum| Self::DoseIndex { quantum, cap: *cap })
+            Self::DoseIndex { .. } => [(1.0, 0.4), (2.0, 0.4), (4.0, 0.4), (2.0, 0.2)]
+                .map(|(quantum, cap)| Self::DoseIndex { quantum, cap })
                 .into(),
         }
     }
@@ -116,14 +129,17 @@ impl Policy {
     /// The policies of the standard comparison, with settings yet to be tuned.
     pub fn standard() -> Vec<Self> {
         vec![
-            Self::Raster { stride: 0.5 },
+            Self::Raster {
+                stride: 0.5,
+                dwell: 1.0,
+            },
             Self::InterleavedRaster {
                 stride: 0.5,
                 side: 4,
             },
             Self::RandomOrder { stride: 0.5 },
-            Self::Columns { passes: 1 },
-            Self::Columns { passes: 8 },
+            Self::Columns { dwell: 1.0 },
+            Self::ColumnPasses { passes: 8 },
             Self::BayesianImprovement { patch: 8.0 },
             Self::BayesianConfidence { patch: 8.0 },
             Self::DoseIndex {
@@ -141,14 +157,17 @@ impl Policy {
     pub fn agent(&self, setting: &Setting<'_>) -> Result<Agent> {
         let analyst = setting.analyst();
         Ok(match *self {
-            Self::Raster { stride } => Agent::new(Raster::new(stride)?, analyst),
+            Self::Raster { stride, dwell } => {
+                Agent::new(Raster::new(stride)?.dwell(dwell)?, analyst)
+            }
             Self::InterleavedRaster { stride, side } => {
                 Agent::new(Raster::new(stride)?.interleaved(side)?, analyst)
             }
             Self::RandomOrder { stride } => {
                 Agent::new(RandomOrder::new(stride, setting.seed())?, analyst)
             }
-            Self::Columns { passes } => Agent::new(Columns::new(passes)?, analyst),
+            Self::Columns { dwell } => Agent::new(Columns::new(1)?.dwell(dwell)?, analyst),
+            Self::ColumnPasses { passes } => Agent::new(Columns::new(passes)?, analyst),
             Self::BayesianImprovement { patch } => {
                 let improvement =
                     |incumbent| Ok(Box::new(LogExpectedImprovement::over(incumbent)?) as Box<_>);

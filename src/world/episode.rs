@@ -257,6 +257,19 @@ impl Episode {
         }
     }
 
+    /// Ends the episode unscored and returns the noise-free image of the specimen as it is now, on pixels of `pixel` Å:
+    /// the fraction of the electrons detected, `[row, column]` = `[y, x]`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless the pixel is within 0.01 Å and the field's smaller side.
+    pub fn into_image(self, pixel: f64) -> Result<Array2<f64>> {
+        let side = self.briefing.height.min(self.briefing.width);
+        if !(0.01..=side).contains(&pixel) {
+            return Err(Error::argument("pixel", pixel, format!("0.01 to {side} Å")));
+        }
+        Ok(self.field(pixel))
+    }
+
     /// The noise-free image of the specimen as it is now, on pixels of `pixel` Å, for the pictures of a finished run.
     pub(crate) fn field(&self, pixel: f64) -> Array2<f64> {
         let extent = |length: f64| (length / pixel).floor().max(1.0) as usize;

@@ -58,17 +58,32 @@ impl Measurements {
         &self.site_fluence
     }
 
-    /// Dose per pixel, e⁻/Å²: where the beam was aimed.
-    pub fn dose_map(&self) -> Array2<f64> {
-        self.electrons.mapv(|e| e / (MAP_PIXEL * MAP_PIXEL))
+    /// Dose per pixel, e⁻/Å²: where the beam was aimed. Pixels of `binning` × [`MAP_PIXEL`] Å; zero bins like one.
+    pub fn dose_map(&self, binning: usize) -> Array2<f64> {
+        let area = (binning.max(1) as f64 * MAP_PIXEL).powi(2);
+        binned(&self.electrons, binning).mapv(|electrons| electrons / area)
     }
 
-    /// Detected fraction of the electrons per pixel; NaN where none was given.
-    pub fn image(&self) -> Array2<f64> {
-        let mut image = self.signal.clone();
-        image.zip_mut_with(&self.electrons, |s, &e| {
+    /// Detected fraction of the electrons per pixel of `binning` × [`MAP_PIXEL`] Å; NaN where none was given.
+    pub fn image(&self, binning: usize) -> Array2<f64> {
+        let (mut image, electrons) = (
+            binned(&self.signal, binning),
+            binned(&self.electrons, binning),
+        );
+        image.zip_mut_with(&electrons, |s, &e| {
             *s = if e > 0.0 { *s / e } else { f64::NAN }
         });
         image
     }
+}
+
+/// Sums of `binning` × `binning` pixels; the last bins may hold fewer.
+fn binned(map: &Array2<f64>, binning: usize) -> Array2<f64> {
+    let binning = binning.max(1);
+    let (rows, columns) = map.dim();
+    let mut sums = Array2::zeros((rows.div_ceil(binning), columns.div_ceil(binning)));
+    for ((row, column), value) in map.indexed_iter() {
+        sums[[row / binning, column / binning]] += value;
+    }
+    sums
 }

@@ -1,0 +1,113 @@
+//! `dosewise run`: one policy, one episode.
+
+use clap::{Args, ValueEnum};
+use dosewise::plot::Figure;
+use dosewise::prelude::*;
+use dosewise::suite::{Configuration, Policy, Stage, Study, episode_panel};
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub struct RunOptions {
+    /// World file.
+    #[arg(long, default_value = "worlds/mos2-l2.toml")]
+    world: PathBuf,
+    /// The policy.
+    #[arg(long, value_enum, default_value_t = Name::DoseIndex)]
+    policy: Name,
+    /// Seed of the episode.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Figure of the episode to write, .png or .svg.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// The policies with their usual settings.
+#[derive(Clone, Copy, ValueEnum)]
+enum Name {
+    Raster,
+    InterleavedRaster,
+    RandomOrder,
+    Columns,
+    ColumnPasses,
+    BayesianImprovement,
+    BayesianConfidence,
+    DoseIndex,
+    Clairvoyant,
+}
+
+impl From<Name> for Policy {
+    fn from(name: Name) -> Self {
+        match name {
+            Name::Raster => Self::Raster {
+                stride: 0.5,
+                dwell: 1.0,
+            },
+            Name::InterleavedRaster => Self::InterleavedRaster {
+                stride: 0.5,
+                side: 4,
+            },
+            Name::RandomOrder => Self::RandomOrder { stride: 0.5 },
+            Name::Columns => Self::Columns { dwell: 1.0 },
+            Name::ColumnPasses => Self::ColumnPasses { passes: 8 },
+            Name::BayesianImprovement => Self::BayesianImprovement { patch: 8.0 },
+            Name::BayesianConfidence => Self::BayesianConfidence { patch: 8.0 },
+            Name::DoseIndex => Self::DoseIndex {
+                quantum: 2.0,
+                cap: 0.4,
+            },
+            Name::Clairvoyant => Self::Clairvoyant,
+        }
+    }
+}
+
+pub fn run(options: &RunOptions) -> Result<()> {
+    let policy = Policy::from(options.policy);
+    let name = policy.name();
+    let stage = Stage {
+        world: World::load(&options.world)?,
+        configurations: vec![Configuration::from(policy)],
+    };
+    let study = Study {
+        stages: vec![stage],
+        seeds: vec![Seed(options.seed)],
+    };
+    let (mut agent, episode) = study.agent(0, 0, study.seeds[0])?;
+    let record = agent.record(episode)?;
+    let (trace, world) = (&record.trace, &record.briefing.name);
+    let defects = record.truth.iter().flatten().count();
+    let flagged = record
+        .finding
+        .sites
+        .iter()
+        .zip(&record.truth)
+        .filter(|(b, _)| b.is_flagged());
+    let (found, alarms) = flagged.fold((0, 0), |(found, alarms), (_, truth)| {
+        if truth.is_some() {
+            (found + 1, alarms)
+        } else {
+            (found, alarms + 1)
+        }
+    });
+    println!("{name} in {world}, seed {}", options.seed);
+    println!("DEC-AUC             {:.4}", trace.dec_auc());
+    println!("quality at budget   {:.4}", trace.final_quality());
+    println!("defects             {found} of {defects} flagged, {alarms} false alarms");
+    println!(
+        "dose spent          {:.2} of {}",
+        trace.spent.0, record.briefing.budget
+    );
+    println!(
+        "atoms lost          {:.3} % of the damageable ones",
+        100.0 * trace.damaged_fraction
+    );
+    println!(
+        "duration            {:.3} s, {} scans",
+        trace.time, trace.scans
+    );
+    if let Some(out) = &options.out {
+        episode_panel(&record, format!("{name} in {world}"))?.save(out)?;
+        println!("figure              {}", out.display());
+    }
+    Ok(())
+}
