@@ -38,7 +38,7 @@ pub struct ParetoPanel {
 
 /// Quality against dose, one panel a world: configurations on the front are filled and named, the others hollow; a grey
 /// staircase bounds what the front reaches. Oracles know the truth and so do not compete: they are black and named, but
-/// neither make up the front nor push others off it.
+/// neither make up the front nor push others off it. A configuration at several doses is named at the lowest of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParetoFronts {
     /// The panels, left to right, top to bottom.
@@ -282,16 +282,24 @@ fn draw_panel(
     let named = |(point, on): &(&(&ParetoPoint, SeriesStyle), &bool)| {
         **on || point.0.strategy == Strategy::Oracle
     };
-    let names: Vec<Name> = points
+    let mut candidates: Vec<&(&ParetoPoint, SeriesStyle)> = points
         .iter()
         .zip(front)
         .filter(named)
-        .map(|((point, style), _)| Name {
-            at: place(point),
-            text: &point.label,
-            colour: style.colour,
-        })
+        .map(|(point, _)| point)
         .collect();
+    candidates.sort_by(|a, b| a.0.dose.total_cmp(&b.0.dose));
+    // A configuration that is there at several doses is named once, at the lowest.
+    let mut names: Vec<Name> = Vec::new();
+    for (point, style) in candidates {
+        if !names.iter().any(|name| name.text == point.label) {
+            names.push(Name {
+                at: place(point),
+                text: &point.label,
+                colour: style.colour,
+            });
+        }
+    }
     let around = Surroundings {
         points: markers,
         taken,

@@ -13,8 +13,6 @@ use crate::world::measurements::MAP_PIXEL;
 
 /// Doses at which the curves are drawn, as a number of steps of the budget.
 const STEPS: usize = 100;
-/// Map pixels per pixel of the episode's picture: a visit should be seen at column width.
-const BINNING: usize = 2;
 /// Fractions of the budget at which a run may be stopped in the Pareto figure.
 const STOPS: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
 
@@ -58,7 +56,7 @@ pub fn quality_curves(study: &Study, results: &Results) -> Result<QualityCurves>
             .collect::<Result<_>>()?,
         log_dose: false,
         note: Some(format!(
-            "Mean of {} episodes; bands: 95 % bootstrap intervals.",
+            "mean of {} episodes; bands: 95 % bootstrap intervals",
             study.seeds.len()
         )),
     })
@@ -122,7 +120,7 @@ pub fn pareto_fronts(study: &Study, results: &Results) -> Result<ParetoFronts> {
             .collect::<Result<_>>()?,
         log_dose: true,
         note: Some(format!(
-            "Every policy stopped at 1/8, 1/4, 1/2 and all of the budget; mean of {} episodes, bars: 95 % intervals.",
+            "stopped at 1/8, 1/4, 1/2 and all of the budget; {} episodes, bars: 95 % intervals",
             study.seeds.len()
         )),
         ..ParetoFronts::default()
@@ -150,15 +148,17 @@ pub fn episode_panel(record: &Record, title: impl Into<String>) -> Result<Episod
             is_flagged: belief.is_flagged(),
         })
         .collect();
-    let pixel = BINNING as f64 * MAP_PIXEL;
     let percent = |values: ndarray::Array2<f64>| values.mapv(|v| 100.0 * v);
     Ok(EpisodePanel {
         title: Some(title.into()),
         truth: FieldMap::new(percent(record.field.clone()), PICTURE_PIXEL),
         truth_label: "detected / %".into(),
-        dose: FieldMap::new(record.measurements.dose_map(BINNING), pixel),
+        dose: FieldMap::new(record.measurements.dose_map(&record.briefing), MAP_PIXEL),
         log_dose: true,
-        measured: FieldMap::new(percent(record.measurements.image(BINNING)), pixel),
+        measured: FieldMap::new(
+            percent(record.measurements.image(&record.briefing)),
+            MAP_PIXEL,
+        ),
         measured_label: "detected / %".into(),
         sites,
         colour_map: crate::plot::ColourMap::Grey,

@@ -16,6 +16,8 @@ pub struct Measurements {
     site_fluence: Vec<f64>,
 }
 
+/// Distance to which a visit is spread in the maps, Å: most of the beam lies within.
+pub const SPREAD: f64 = 1.25;
 /// Distance at which a visit still counts for the dose of a site, Å: nine tenths of the beam lie within.
 const REACH: f64 = 2.5;
 
@@ -58,18 +60,16 @@ impl Measurements {
         &self.site_fluence
     }
 
-    /// Dose per pixel, e⁻/Å²: where the beam was aimed. Pixels of `binning` × [`MAP_PIXEL`] Å; zero bins like one.
-    pub fn dose_map(&self, binning: usize) -> Array2<f64> {
-        let area = (binning.max(1) as f64 * MAP_PIXEL).powi(2);
-        binned(&self.electrons, binning).mapv(|electrons| electrons / area)
+    /// Local dose as aimed, e⁻/Å²: the electrons of every visit spread over the beam's profile, up to [`SPREAD`] Å.
+    pub fn dose_map(&self, briefing: &Briefing) -> Array2<f64> {
+        spread(&self.electrons, briefing)
     }
 
-    /// Detected fraction of the electrons per pixel of `binning` × [`MAP_PIXEL`] Å; NaN where none was given.
-    pub fn image(&self, binning: usize) -> Array2<f64> {
-        let (mut image, electrons) = (
-            binned(&self.signal, binning),
-            binned(&self.electrons, binning),
-        );
+    /// Detected fraction of the electrons, averaged locally with the beam's profile as weight; NaN where nothing was
+    /// measured within [`SPREAD`] Å.
+    pub fn image(&self, briefing: &Briefing) -> Array2<f64> {
+        let mut image = spread(&self.signal, briefing);
+        let electrons = spread(&self.electrons, briefing);
         image.zip_mut_with(&electrons, |s, &e| {
             *s = if e > 0.0 { *s / e } else { f64::NAN }
         });
@@ -77,13 +77,29 @@ impl Measurements {
     }
 }
 
-/// Sums of `binning` × `binning` pixels; the last bins may hold fewer.
-fn binned(map: &Array2<f64>, binning: usize) -> Array2<f64> {
-    let binning = binning.max(1);
+/// Convolution of a map of sums per pixel with the beam's profile.
+fn spread(map: &Array2<f64>, briefing: &Briefing) -> Array2<f64> {
+    let reach = (SPREAD / MAP_PIXEL) as isize;
+    let offsets: Vec<(isize, isize, f64)> = (-reach..=reach)
+        .flat_map(|dy| (-reach..=reach).map(move |dx| (dy, dx)))
+        .filter(|(dy, dx)| ((dy * dy + dx * dx) as f64).sqrt() * MAP_PIXEL <= SPREAD)
+        .map(|(dy, dx)| {
+            let intensity = briefing.illumination(dy as f64 * MAP_PIXEL, dx as f64 * MAP_PIXEL);
+            (dy, dx, intensity)
+        })
+        .collect();
     let (rows, columns) = map.dim();
-    let mut sums = Array2::zeros((rows.div_ceil(binning), columns.div_ceil(binning)));
-    for ((row, column), value) in map.indexed_iter() {
-        sums[[row / binning, column / binning]] += value;
+    let mut result = Array2::zeros((rows, columns));
+    for ((row, column), &value) in map.indexed_iter().filter(|(_, value)| **value != 0.0) {
+        for &(dy, dx, intensity) in &offsets {
+            let (y, x) = (row.checked_add_signed(dy), column.checked_add_signed(dx));
+            if let (Some(y), Some(x)) = (y, x)
+                && y < rows
+                && x < columns
+            {
+                result[[y, x]] += value * intensity;
+            }
+        }
     }
-    sums
+    result
 }
