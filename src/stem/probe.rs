@@ -100,10 +100,10 @@ impl TryFrom<BTreeMap<String, Coefficient>> for Aberrations {
 }
 
 impl Aberrations {
-    /// A set of aberrations; each (n, m) at most once, all numbers finite.
+    /// A set of aberrations; each (n, m) at most once, magnitudes within ±1e10 Å, angles within ±1e6 rad.
     ///
     /// # Errors
-    /// [`Error::Argument`] for an (n, m) beyond fifth order or of wrong parity, a repeated one, or a number that is not finite.
+    /// [`Error::Argument`] for an (n, m) beyond fifth order or of wrong parity, a repeated one, or a number out of range.
     pub fn new(terms: Vec<Aberration>) -> Result<Self> {
         for (index, term) in terms.iter().enumerate() {
             let name = format!("C{}{}", term.order, term.symmetry);
@@ -124,12 +124,11 @@ impl Aberrations {
                     "each coefficient once",
                 ));
             }
-            if !term.magnitude.is_finite() || term.magnitude.abs() > 1e10 || !term.angle.is_finite()
-            {
+            if !(term.magnitude.abs() <= 1e10 && term.angle.abs() <= 1e6) {
                 return Err(Error::argument(
                     name,
-                    term.magnitude,
-                    "a finite length up to 1e10 Å and a finite angle",
+                    format!("{} Å at {} rad", term.magnitude, term.angle),
+                    "a length within ±1e10 Å at an angle within ±1e6 rad",
                 ));
             }
         }
@@ -185,7 +184,7 @@ impl Grid {
     fn check(self) -> Result<Self> {
         let pixels_ok = [self.pixel_y, self.pixel_x]
             .iter()
-            .all(|p| p.is_finite() && *p > 0.0);
+            .all(|p| (1e-6..=1e6).contains(p));
         if self.rows == 0
             || self.columns == 0
             || self.rows.saturating_mul(self.columns) > 1 << 26
@@ -194,7 +193,7 @@ impl Grid {
             return Err(Error::argument(
                 "grid",
                 format!("{self:?}"),
-                "1 to 2²⁶ pixels of positive finite size",
+                "1 to 2²⁶ pixels of 1e-6 to 1e6 Å",
             ));
         }
         Ok(self)
@@ -254,7 +253,7 @@ impl Probe {
     /// The wave ψ on `grid`, `[row, column]`, centred at pixel `[rows/2, columns/2]`; Σ|ψ|²·pixel area = 1.
     ///
     /// # Errors
-    /// [`Error::Argument`] when the grid is empty, larger than 2²⁶ pixels, or too coarse to hold the aperture
+    /// [`Error::Argument`] when the grid is empty, larger than 2²⁶ pixels, of pixels outside 1e-6 to 1e6 Å, or too coarse to hold the aperture
     /// (its Nyquist frequency lies below α/λ).
     pub fn wave(&self, grid: Grid) -> Result<Array2<Complex64>> {
         let grid = grid.check()?;
