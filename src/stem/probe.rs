@@ -309,7 +309,11 @@ mod tests {
         (0..80)
             .map(|k| {
                 let k = f64::from(k);
-                let sign = if k as u64 % 2 == 0 { 1.0 } else { -1.0 };
+                let sign = if (k as u64).is_multiple_of(2) {
+                    1.0
+                } else {
+                    -1.0
+                };
                 sign * ((2.0 * k + 1.0) * (x / 2.0).ln() - ln_gamma(k + 1.0) - ln_gamma(k + 2.0))
                     .exp()
             })

@@ -161,6 +161,7 @@ pub fn episode_panel(record: &Record, title: impl Into<String>) -> Result<Episod
         ),
         measured_label: "detected / %".into(),
         sites,
-        colour_map: crate::plot::ColourMap::Grey,
+        // Grey is taken: it marks what was not visited.
+        colour_map: crate::plot::ColourMap::Cividis,
     })
 }

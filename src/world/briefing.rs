@@ -391,7 +391,7 @@ impl Briefing {
             .map_or(0.0, |kernel| kernel.at(dy, dx))
     }
 
-    /// Intensity of the beam at an offset (`dy`, `dx`) Å from its aim, averaged over the jitter, 1/Å².
+    /// Intensity of the beam at a place from which its aim is off by (`dy`, `dx`) Å, averaged over the jitter, 1/Å².
     pub fn illumination(&self, dy: f64, dx: f64) -> f64 {
         self.expected.illumination.at(dy, dx).max(0.0)
     }

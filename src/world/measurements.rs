@@ -5,7 +5,7 @@ use super::scan::Frame;
 use ndarray::Array2;
 
 /// Pixel of the summed maps, Å.
-pub const MAP_PIXEL: f64 = 0.5;
+pub const MAP_PIXEL: f64 = 0.25;
 
 /// All frames, and their sums on a map of [`MAP_PIXEL`] Å pixels, `[row, column]` = `[y, x]`.
 #[derive(Debug, Clone)]
@@ -16,8 +16,8 @@ pub struct Measurements {
     site_fluence: Vec<f64>,
 }
 
-/// Distance to which a visit is spread in the maps, Å: most of the beam lies within.
-pub const SPREAD: f64 = 1.25;
+/// Distance to which a visit is spread in the maps, Å: half a column spacing, so that columns stay apart.
+pub const SPREAD: f64 = 0.9;
 /// Distance at which a visit still counts for the dose of a site, Å: nine tenths of the beam lie within.
 const REACH: f64 = 2.5;
 
@@ -84,7 +84,8 @@ fn spread(map: &Array2<f64>, briefing: &Briefing) -> Array2<f64> {
         .flat_map(|dy| (-reach..=reach).map(move |dx| (dy, dx)))
         .filter(|(dy, dx)| ((dy * dy + dx * dx) as f64).sqrt() * MAP_PIXEL <= SPREAD)
         .map(|(dy, dx)| {
-            let intensity = briefing.illumination(dy as f64 * MAP_PIXEL, dx as f64 * MAP_PIXEL);
+            // Seen from a pixel that lies ahead of the aim, the aim lies behind.
+            let intensity = briefing.illumination(-dy as f64 * MAP_PIXEL, -dx as f64 * MAP_PIXEL);
             (dy, dx, intensity)
         })
         .collect();

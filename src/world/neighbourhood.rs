@@ -16,10 +16,6 @@ pub(super) struct Neighbourhood {
 
 impl Neighbourhood {
     pub(super) fn new(positions: &[Point]) -> Self {
-        let fold = |f: fn(f64, f64) -> f64, start: f64, axis: fn(&Point) -> f64| {
-            positions.iter().map(axis).fold(start, f)
-        };
-        let (y, x): (fn(&Point) -> f64, fn(&Point) -> f64) = (|p| p.y, |p| p.x);
         if positions.is_empty() {
             return Self {
                 corner: Point::default(),
@@ -28,13 +24,14 @@ impl Neighbourhood {
                 bins: vec![Vec::new()],
             };
         }
-        let corner = Point::new(
-            fold(f64::min, f64::INFINITY, y),
-            fold(f64::min, f64::INFINITY, x),
-        );
-        let count = |high: f64, low: f64| ((high - low) / BIN).floor() as usize + 1;
-        let rows = count(fold(f64::max, f64::NEG_INFINITY, y), corner.y);
-        let columns = count(fold(f64::max, f64::NEG_INFINITY, x), corner.x);
+        let (mut corner, mut opposite) = (positions[0], positions[0]);
+        for place in positions {
+            corner = Point::new(corner.y.min(place.y), corner.x.min(place.x));
+            opposite = Point::new(opposite.y.max(place.y), opposite.x.max(place.x));
+        }
+        let extent = opposite - corner;
+        let rows = (extent.y / BIN).floor() as usize + 1;
+        let columns = (extent.x / BIN).floor() as usize + 1;
         let mut bins = vec![Vec::new(); rows * columns];
         for (index, place) in positions.iter().enumerate() {
             let offset = *place - corner;
