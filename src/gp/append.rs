@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 
 impl ExactGp {
     /// Adds one measurement `y` at `x`: one forward solve, n²/2 multiplications. The result equals conditioning on
-    /// all measurements anew. `noise_variance` (a **variance**) is needed with [`Noise::Known`], and `None` with
-    /// [`Noise::Homoscedastic`].
+    /// all measurements anew. `noise_variance` (a **variance**) is needed with [`Noise::Known`](super::Noise::Known), and `None` with
+    /// [`Noise::Homoscedastic`](super::Noise::Homoscedastic).
     ///
     /// If the new row is so nearly a copy of old ones that its pivot is lost to rounding, everything is factored
     /// again with jitter.
@@ -76,8 +76,8 @@ impl ExactGp {
     }
 
     /// Adds the measurements `y` at the rows of `x` (k × d) at once, for batches; equal to appending one by one.
-    /// `noise_variances` holds one **variance** each with [`Noise::Known`](super::Noise::Known) and is `None` with
-    /// [`Noise::Homoscedastic`](super::Noise::Homoscedastic).
+    /// `noise_variances` holds one **variance** each with [`Noise::Known`](super::Noise::Known)(super::Noise::Known) and is `None` with
+    /// [`Noise::Homoscedastic`](super::Noise::Homoscedastic)(super::Noise::Homoscedastic).
     ///
     /// # Errors
     /// As [`ExactGp::append`]; the model is then unchanged.
