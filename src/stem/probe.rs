@@ -53,7 +53,10 @@ pub struct Aberrations {
 
 /// How a world file writes a coefficient: `C10 = 20.0` or `C12 = { magnitude = 15.0, angle_deg = 30.0 }`.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "something else, expected a length in Å, or { magnitude = …, angle_deg = … }"
+)]
 enum Coefficient {
     Magnitude(f64),
     Oriented(Oriented),

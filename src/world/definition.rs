@@ -1,5 +1,6 @@
 //! A world file: TOML, read with serde, refused with file, key, found and allowed.
 
+use super::key_refusal::refused_key;
 use crate::error::{Error, Result};
 use crate::stem::Aberrations;
 use serde::Deserialize;
@@ -129,7 +130,7 @@ pub struct DefectSection {
 
 /// One kind of defect.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(try_from = "DefectClassRow")]
 pub enum DefectClassSection {
     /// Atoms missing from a column.
     Vacancy {
@@ -149,6 +150,70 @@ pub enum DefectClassSection {
         /// Mean fraction of the element's columns that have this defect.
         density: f64,
     },
+}
+
+/// The keys of a defect class as they stand in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DefectClassRow {
+    kind: DefectKind,
+    element: String,
+    removed: Option<u8>,
+    with: Option<String>,
+    density: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DefectKind {
+    Vacancy,
+    Substitution,
+}
+
+impl DefectClassSection {
+    /// Element of the columns that can have the defect, and the mean fraction that has it.
+    fn host(&self) -> (&str, f64) {
+        match self {
+            Self::Vacancy {
+                element, density, ..
+            }
+            | Self::Substitution {
+                element, density, ..
+            } => (element, *density),
+        }
+    }
+}
+
+impl TryFrom<DefectClassRow> for DefectClassSection {
+    type Error = String;
+
+    fn try_from(row: DefectClassRow) -> Result<Self, String> {
+        let missing = |key: &str| format!("missing field `{key}`");
+        let unknown = |key: &str, kind: &str, keys: &str| {
+            format!(
+                "unknown field `{key}`, expected `kind`, `element`, {keys}, `density` of a {kind}"
+            )
+        };
+        let (element, density) = (row.element, row.density);
+        match (row.kind, row.removed, row.with) {
+            (DefectKind::Vacancy, _, Some(_)) => Err(unknown("with", "vacancy", "`removed`")),
+            (DefectKind::Vacancy, None, _) => Err(missing("removed")),
+            (DefectKind::Vacancy, Some(removed), None) => Ok(Self::Vacancy {
+                element,
+                removed,
+                density,
+            }),
+            (DefectKind::Substitution, Some(_), _) => {
+                Err(unknown("removed", "substitution", "`with`"))
+            }
+            (DefectKind::Substitution, None, None) => Err(missing("with")),
+            (DefectKind::Substitution, None, Some(with)) => Ok(Self::Substitution {
+                element,
+                with,
+                density,
+            }),
+        }
+    }
 }
 
 /// How defects cluster: a defect belongs to a cluster, or with probability `background` to none.
@@ -206,9 +271,11 @@ impl Definition {
     pub fn parse(text: &str, file: impl AsRef<Path>) -> Result<Self> {
         let file = file.as_ref();
         let syntax = |error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| {
-                text[..span.start.min(text.len())].lines().count().max(1)
-            });
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = 1 + text.as_bytes()[..start]
+                .iter()
+                .filter(|&&b| b == b'\n')
+                .count();
             Error::parse(file, line, error.message(), "TOML 1.0")
         };
         // Syntax first: whatever fails afterwards is a matter of one key.
@@ -220,7 +287,8 @@ impl Definition {
         Ok(definition)
     }
 
-    fn check(&self, file: &Path) -> Result<()> {
+    /// Refuses values out of range; a definition need not come from a file.
+    pub(super) fn check(&self, file: &Path) -> Result<()> {
         let range = |key: &str, value: f64, low: f64, high: f64| {
             if (low..=high).contains(&value) {
                 Ok(())
@@ -291,6 +359,16 @@ impl Definition {
         )?;
         for (index, element) in self.damage.element.iter().enumerate() {
             let key = |name: &str| format!("damage.element[{index}].{name}");
+            let earlier = self.damage.element[..index].iter();
+            if earlier.clone().any(|e| e.symbol == element.symbol) {
+                let found = format!("{:?} again", element.symbol);
+                return Err(Error::config(
+                    file,
+                    key("symbol"),
+                    found,
+                    "each element once",
+                ));
+            }
             match (element.cross_section_barn, element.threshold_ev) {
                 (Some(barn), None) => range(&key("cross_section_barn"), barn, 0.0, 1e9)?,
                 (None, Some(threshold)) => range(&key("threshold_ev"), threshold, 0.1, 1e3)?,
@@ -334,9 +412,31 @@ impl Definition {
                     range(key("removed"), f64::from(*removed), 1.0, 2.0)?;
                     range(key("density"), *density, 0.0, 0.3)?;
                 }
-                DefectClassSection::Substitution { density, .. } => {
-                    range(key("density"), *density, 0.0, 0.3)?
+                DefectClassSection::Substitution {
+                    element,
+                    with,
+                    density,
+                } => {
+                    range(key("density"), *density, 0.0, 0.3)?;
+                    if element == with {
+                        let allowed = format!("another element than {element:?}");
+                        let found = format!("{with:?}");
+                        return Err(Error::config(file, key("with"), found, allowed));
+                    }
                 }
+            }
+            // However many classes there are, most columns stay perfect.
+            let (host, _) = class.host();
+            let earlier = self.defects.class[..=index].iter();
+            let together: f64 = earlier
+                .map(DefectClassSection::host)
+                .filter(|(element, _)| *element == host)
+                .map(|(_, density)| density)
+                .sum();
+            if together > 0.5 {
+                let found = format!("{together} together with the classes before it");
+                let allowed = format!("at most 0.5 of the columns of {host:?}");
+                return Err(Error::config(file, key("density"), found, allowed));
             }
         }
         if let Some(clusters) = &self.defects.clusters {
@@ -361,41 +461,4 @@ impl Definition {
         }
         Ok(())
     }
-}
-
-/// Turns serde's sentence about a key into the key, what was found and what is allowed.
-fn refused_key(file: &Path, path: &str, message: &str) -> Error {
-    let message = message.trim();
-    let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_string();
-    let join = |name: String| match path {
-        "." | "" => name,
-        _ => format!("{path}.{name}"),
-    };
-    if let Some(rest) = message.strip_prefix("missing field ") {
-        return Error::config(
-            file,
-            join(quoted(rest)),
-            "nothing",
-            "a value; the key is required",
-        );
-    }
-    if let Some(rest) = message.strip_prefix("unknown field ") {
-        // The path already ends in the unknown key when serde knows it, else it names the table.
-        let name = quoted(rest);
-        let key = if path.ends_with(&name) {
-            path.to_string()
-        } else {
-            join(name)
-        };
-        let allowed = rest
-            .split_once("expected ")
-            .map_or("the keys of the schema", |(_, allowed)| allowed);
-        return Error::config(file, key, "an unknown key", allowed.to_string());
-    }
-    for separator in [", expected ", ", allowed is "] {
-        if let Some((found, allowed)) = message.split_once(separator) {
-            return Error::config(file, path, found, allowed.to_string());
-        }
-    }
-    Error::config(file, path, message, "a value that the schema admits")
 }

@@ -4,6 +4,7 @@ pub mod briefing;
 pub mod definition;
 pub mod episode;
 pub mod finding;
+mod key_refusal;
 pub mod measurements;
 mod neighbourhood;
 pub mod scan;
@@ -50,8 +51,9 @@ impl World {
     /// Builds a world from a definition; `file` tells where its crystal structure is looked for and is named in errors.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] when the definition asks for what the crystal does not have.
+    /// [`crate::Error::Config`] when a value is out of range or the definition asks for what the crystal does not have.
     pub fn from_definition(definition: &Definition, file: impl AsRef<Path>) -> Result<Self> {
+        definition.check(file.as_ref())?;
         Ok(Self {
             briefing: Arc::new(Briefing::new(definition, file.as_ref())?),
         })
