@@ -15,6 +15,9 @@ use rand::RngExt;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Part of the dose left by which a scan may exceed it: what rounding can bring about.
+const ROUNDING: f64 = 1e-9;
+
 /// What has happened at one probe position so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Visits {
@@ -119,27 +122,33 @@ impl Episode {
     /// the list of positions is not valid, [`Error::BudgetSpent`] when nothing is left, [`Error::BudgetExceeded`] when the
     /// scan asks for more than is left. No electron is given in any of these cases.
     pub fn scan(&mut self, scan: &Scan) -> Result<Frame> {
-        let mut progress = self.begin(scan)?;
-        let asked = (0..scan.len()).fold(Charge::ZERO, |sum, index| sum + scan.charge(index));
-        let remaining = self.meter.remaining();
-        if asked > remaining {
-            let average = |charge: Charge| charge.electrons() / self.briefing.area();
+        self.check(scan)?;
+        let (asked, remaining) = (scan.electrons(), self.meter.remaining().electrons());
+        // Visits are rounded to the meter's unit; that alone must not refuse a scan that asks for all that is left.
+        if asked > remaining * (1.0 + ROUNDING) {
             return Err(Error::BudgetExceeded {
-                asked: average(asked),
-                remaining: average(remaining),
+                asked: asked / self.briefing.area(),
+                remaining: remaining / self.briefing.area(),
             });
         }
+        let mut progress = self.begin(scan)?;
         self.advance(scan, &mut progress, f64::INFINITY)
     }
 
-    /// Checks a scan and prepares to run it in parts.
-    pub(crate) fn begin(&mut self, scan: &Scan) -> Result<Progress> {
+    /// Refuses a scan that cannot run here, or when nothing is left to run it with.
+    fn check(&self, scan: &Scan) -> Result<()> {
         scan.check(self.briefing.height, self.briefing.width)?;
         if self.meter.remaining().is_zero() {
             return Err(Error::BudgetSpent {
                 budget: self.briefing.budget.0,
             });
         }
+        Ok(())
+    }
+
+    /// Checks a scan and prepares to run it in parts.
+    pub(crate) fn begin(&mut self, scan: &Scan) -> Result<Progress> {
+        self.check(scan)?;
         self.scans += 1;
         Ok(Progress {
             next: 0,

@@ -193,6 +193,10 @@ impl Scan {
 
     /// Refuses a scan that a microscope with this field cannot run.
     pub(crate) fn check(&self, height: f64, width: f64) -> Result<()> {
+        let area = self.area_per_position();
+        if !(area.is_finite() && area > 0.0) {
+            return Err(Error::argument("footprint", area, "a positive area in Å²"));
+        }
         let no_dose =
             |index: &usize| !(self.dose(*index).0.is_finite() && self.dose(*index).0 > 0.0);
         if let Some(index) = (0..self.len()).find(no_dose) {
@@ -202,9 +206,14 @@ impl Scan {
                 "a positive finite dose in e⁻/Å²",
             ));
         }
-        let area = self.area_per_position();
-        if !(area.is_finite() && area > 0.0) {
-            return Err(Error::argument("footprint", area, "a positive area in Å²"));
+        // A visit that costs nothing would let a policy look for ever.
+        if let Some(index) = (0..self.len()).find(|&index| self.charge(index).is_zero()) {
+            let found = format!("{} on {area} Å²", self.dose(index));
+            return Err(Error::argument(
+                "dose",
+                found,
+                "at least 2⁻²⁰ electron a visit, the unit of the dose meter",
+            ));
         }
         if self.is_empty() {
             return Err(Error::argument(
@@ -285,6 +294,7 @@ mod tests {
         );
         assert!(refused(Scan::at([origin], Dose(-1.0))).contains("dose"));
         assert!(refused(Scan::at([origin], Dose(1.0)).footprint(0.0)).contains("footprint"));
+        assert!(refused(Scan::at([origin], Dose(1e-7))).contains("2⁻²⁰ electron"));
         assert!(refused(Scan::at([], Dose(1.0))).contains("positions"));
     }
 }
