@@ -79,12 +79,7 @@ impl PerfectImage {
         bicubic(
             wrap(fraction.x, rows),
             wrap(fraction.y, columns),
-            |row, column| {
-                self.cell[[
-                    row.rem_euclid(rows as isize) as usize,
-                    column.rem_euclid(columns as isize) as usize,
-                ]]
-            },
+            |row, column| self.cell[[around(row, rows), around(column, columns)]],
         )
     }
 }
@@ -113,6 +108,17 @@ fn add_image(
             line[j] += kernel.at(offset.x, offset.y);
         }
     }
+}
+
+/// The index within 0..count of a neighbour at most one period away; a division would cost more than the lookup.
+fn around(index: isize, count: usize) -> usize {
+    let count = count as isize;
+    let wrapped = match index {
+        i if i < 0 => i + count,
+        i if i >= count => i - count,
+        i => i,
+    };
+    wrapped as usize
 }
 
 #[cfg(test)]

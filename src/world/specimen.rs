@@ -13,6 +13,10 @@ const PIXEL: f64 = 0.1;
 /// Side of the bins in which columns are looked up, Å.
 const BIN: f64 = 4.0;
 
+/// No probe is brighter than this, 1/Å²: a coherent one of 60 mrad at 400 keV has a peak of π(α/λ)² = 42. An atom that
+/// would need more than the whole budget at this intensity stays for ever, and need not be watched.
+const HIGHEST_INTENSITY: f64 = 100.0;
+
 /// A column as it is now.
 #[derive(Debug, Clone)]
 struct Column {
@@ -61,6 +65,7 @@ impl Specimen {
             lost: 0,
             briefing,
         };
+        let highest_dose = HIGHEST_INTENSITY * specimen.briefing.budget_electrons();
         for (index, (site, defect)) in sites.iter().zip(&defects).enumerate() {
             let (element, remaining) = match defect {
                 None => (site.element, site.atoms),
@@ -74,7 +79,7 @@ impl Specimen {
                 .map(|atom| {
                     let key = [index as u64, u64::from(atom)];
                     let waiting = Stream::new(seed, Purpose::DamageThreshold, key).exponential();
-                    if cross_section > 0.0 {
+                    if waiting < cross_section * highest_dose {
                         Fluence::from_dose(waiting / cross_section)
                     } else {
                         Fluence::NEVER
@@ -91,9 +96,12 @@ impl Specimen {
                 fluence: Fluence::default(),
                 thresholds,
             });
-            if defect.is_some() {
-                specimen.paint(site.position, site.element, -f64::from(site.atoms));
-                specimen.paint(site.position, element, f64::from(remaining));
+            let (before, after) = (f64::from(site.atoms), f64::from(remaining));
+            if element == site.element {
+                specimen.paint(site.position, element, after - before);
+            } else {
+                specimen.paint(site.position, site.element, -before);
+                specimen.paint(site.position, element, after);
             }
         }
         specimen.defects = defects;
@@ -221,6 +229,9 @@ impl Specimen {
 }
 
 /// Which columns are defects: for each class a Poisson number of distinct columns, at random or in clusters.
+///
+/// Clusters lie in the field and end at its edge, so that the mean density in the field is the one the world states;
+/// the margin around it holds background only.
 pub(crate) fn draw_defects(
     briefing: &Briefing,
     sites: &[LatticeSite],
@@ -242,7 +253,14 @@ pub(crate) fn draw_defects(
         let hosts: Vec<usize> = (0..sites.len())
             .filter(|&i| sites[i].element == class.element)
             .collect();
-        let number = poisson(&mut stream, class.density * hosts.len() as f64);
+        let is_inside = |&i: &usize| {
+            let place = sites[i].position;
+            (0.0..=briefing.height).contains(&place.y) && (0.0..=briefing.width).contains(&place.x)
+        };
+        let background = briefing.clusters.map_or(1.0, |c| c.background);
+        let scattered = background * hosts.len() as f64;
+        let gathered = (1.0 - background) * hosts.iter().filter(|i| is_inside(i)).count() as f64;
+        let number = poisson(&mut stream, class.density * (scattered + gathered));
         for _ in 0..number {
             let free: Vec<usize> = hosts
                 .iter()
@@ -254,30 +272,40 @@ pub(crate) fn draw_defects(
             }
             let clustered = briefing
                 .clusters
-                .filter(|c| stream.random::<f64>() >= c.background);
+                .filter(|_| stream.random::<f64>() * (scattered + gathered) >= scattered);
             let chosen = match clustered {
                 None => free[(stream.random::<f64>() * free.len() as f64) as usize % free.len()],
                 Some(cluster) => {
                     let centre = centres
                         [(stream.random::<f64>() * centres.len() as f64) as usize % centres.len()];
-                    let place = centre
-                        + Point::new(
-                            cluster.radius * stream.normal(),
-                            cluster.radius * stream.normal(),
-                        );
+                    let place = Point::new(
+                        normal_within(&mut stream, centre.y, cluster.radius, briefing.height),
+                        normal_within(&mut stream, centre.x, cluster.radius, briefing.width),
+                    );
                     let nearest = |&a: &usize, &b: &usize| {
                         sites[a]
                             .position
                             .distance(place)
                             .total_cmp(&sites[b].position.distance(place))
                     };
-                    free.iter().copied().min_by(nearest).unwrap_or(free[0])
+                    let inside = free.iter().copied().filter(is_inside);
+                    inside.min_by(nearest).unwrap_or(free[0])
                 }
             };
             defects[chosen] = Some(class.defect);
         }
     }
     defects
+}
+
+/// A normal deviate on the condition that it lies within 0 to `length`, where its `mean` lies too.
+fn normal_within(stream: &mut Stream, mean: f64, deviation: f64, length: f64) -> f64 {
+    loop {
+        let value = mean + deviation * stream.normal();
+        if (0.0..=length).contains(&value) {
+            return value;
+        }
+    }
 }
 
 /// A Poisson deviate by counting unit-rate arrivals; the means here are tens.
