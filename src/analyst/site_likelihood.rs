@@ -95,9 +95,8 @@ impl SiteLikelihood {
         now - responses[0]
     }
 
-    /// Response of every appearance of a column from an offset; the first is that of the perfect column.
+    /// Appends the response of every appearance of a column from an offset; the first is that of the perfect column.
     fn responses(&self, site: usize, offset: Point, into: &mut Vec<f64>) {
-        into.clear();
         let mut last: Option<(crate::stem::Element, f64)> = None;
         for appearance in &self.kinds[self.kind_of[site]].appearances {
             let single = match last {
@@ -175,7 +174,9 @@ impl Analyst for SiteLikelihood {
         let readout = self.briefing.readout_noise.powi(2);
         let mut touched: Vec<usize> = Vec::new();
         let mut is_touched = vec![false; self.kind_of.len()];
-        let mut near: Vec<(usize, Vec<f64>, f64)> = Vec::new();
+        // Columns near the beam: which, where their responses stand, and how far they are from perfect.
+        let mut near: Vec<(usize, std::ops::Range<usize>, f64)> = Vec::new();
+        let mut responses: Vec<f64> = Vec::new();
         if let Some(drift) = &mut self.drift {
             drift.pass(end);
         }
@@ -187,20 +188,22 @@ impl Analyst for SiteLikelihood {
         for (index, aim) in frame.positions.iter().enumerate() {
             let (place, electrons) = (*aim + shift, frame.electrons[index]);
             near.clear();
+            responses.clear();
             let perfect = briefing.perfect_image(place);
             let mut mean = perfect;
             for site in briefing.sites_near(place, REACH) {
                 let offset = place - briefing.sites[site].position;
-                let mut responses = Vec::with_capacity(3);
+                let start = responses.len();
                 self.responses(site, offset, &mut responses);
-                let deviation = self.deviation(site, &responses);
+                let deviation = self.deviation(site, &responses[start..]);
                 mean += deviation;
                 self.fluence[site] += electrons * briefing.illumination(offset.y, offset.x);
-                near.push((site, responses, deviation));
+                near.push((site, start..responses.len(), deviation));
             }
             // n + s² ~ Poisson(λ + s²), floored so that a stray negative reading cannot claim certainty.
             let counts = (frame.signal[index] + readout).max(0.0);
-            for (site, responses, deviation) in &near {
+            for (site, range, deviation) in &near {
+                let responses = &responses[range.clone()];
                 if !is_touched[*site] {
                     is_touched[*site] = true;
                     touched.push(*site);

@@ -5,15 +5,17 @@ use crate::units::Seed;
 use crate::world::{Briefing, draw_defects};
 use rand::RngExt;
 
-/// Prior probability of a defect from the expected density of defects around it: ln prior = ln(a + b·m), m the
-/// Gaussian-weighted mean of the neighbours' defect probabilities.
+/// Prior probability of a defect from the defects around it: prior = prevalence · (a + b·r), with r the ratio of the
+/// Gaussian-weighted defect probabilities of the neighbours to what their elements' prevalences let expect.
 ///
-/// a and b are the regression of defects on m over specimens drawn from the world's published law with seeds of their
-/// own; the analyst learns the law, not a specimen.
+/// a and b are the regression of defects on r (in units of the prevalence, and weighted by it) over specimens drawn from
+/// the world's published law with seeds of their own; the analyst learns the law, not a specimen.
 #[derive(Debug, Clone)]
 pub(super) struct SpatialPrior {
-    /// For each site, its neighbours and their weights (summing to one).
+    /// For each site, its neighbours and their weights; the weighted prevalences sum to one.
     neighbours: Vec<Vec<(u32, f64)>>,
+    /// Prevalence of defects in the columns of each site's element.
+    prevalence: Vec<f64>,
     intercept: f64,
     slope: f64,
 }
@@ -26,6 +28,11 @@ impl SpatialPrior {
     pub(super) fn learn(briefing: &Briefing) -> Option<Self> {
         let clusters = briefing.clusters?;
         let reach = 2.5 * clusters.radius;
+        let prevalence: Vec<f64> = briefing
+            .sites
+            .iter()
+            .map(|site| briefing.prevalence(site.element))
+            .collect();
         let neighbours = (0..briefing.sites.len())
             .map(|site| {
                 let centre = briefing.sites[site].position;
@@ -38,14 +45,15 @@ impl SpatialPrior {
                         (other as u32, (-0.25 * distance * distance).exp())
                     })
                     .collect();
-                let total: f64 = list.iter().map(|(_, w)| w).sum();
+                let expected: f64 = list.iter().map(|&(j, w)| w * prevalence[j as usize]).sum();
                 list.iter_mut()
-                    .for_each(|(_, w)| *w /= total.max(f64::MIN_POSITIVE));
+                    .for_each(|(_, w)| *w /= expected.max(f64::MIN_POSITIVE));
                 list
             })
             .collect();
         let mut prior = Self {
             neighbours,
+            prevalence,
             intercept: 0.0,
             slope: 0.0,
         };
@@ -59,30 +67,32 @@ impl SpatialPrior {
                 .map(|d| f64::from(u8::from(d.is_some())))
                 .collect();
             for (site, &y) in defects.iter().enumerate() {
-                let x = prior.local_mean(site, &defects);
-                n += 1.0;
-                sum_x += x;
+                let (x, weight) = (prior.ratio(site, &defects), prior.prevalence[site]);
+                n += weight;
+                sum_x += weight * x;
                 sum_y += y;
-                sum_xx += x * x;
+                sum_xx += weight * x * x;
                 sum_xy += x * y;
             }
         }
         let variance = sum_xx - sum_x * sum_x / n;
-        if variance <= 0.0 {
+        if variance.is_nan() || variance <= 0.0 {
             return None;
         }
         prior.slope = ((sum_xy - sum_x * sum_y / n) / variance).max(0.0);
-        // A cluster may yet show up anywhere: never let the prior fall below a tenth of the mean density.
-        prior.intercept = (sum_y / n - prior.slope * sum_x / n).max(0.1 * sum_y / n);
+        // A cluster may yet show up anywhere: never let the prior fall below a tenth of the prevalence.
+        prior.intercept = (sum_y / n - prior.slope * sum_x / n).max(0.1);
         Some(prior)
     }
 
     /// Prior probability of a defect at `site` when its neighbours are defects with `probabilities`.
     pub(super) fn probability(&self, site: usize, probabilities: &[f64]) -> f64 {
-        (self.intercept + self.slope * self.local_mean(site, probabilities)).clamp(1e-5, 0.7)
+        let factor = self.intercept + self.slope * self.ratio(site, probabilities);
+        (self.prevalence[site] * factor).clamp(1e-5, 0.7)
     }
 
-    fn local_mean(&self, site: usize, probabilities: &[f64]) -> f64 {
+    /// Defect probabilities around a site relative to what is expected there on average.
+    fn ratio(&self, site: usize, probabilities: &[f64]) -> f64 {
         self.neighbours[site]
             .iter()
             .map(|&(other, weight)| weight * probabilities[other as usize])
