@@ -69,8 +69,7 @@ impl Kernel {
         bicubic(row, column, |r, c| self.values[[r as usize, c as usize]])
     }
 
-    /// ∫ over the plane, in units of the value times Å²: some 2 % below the untruncated integral, see
-    /// [`IncoherentModel::illumination`].
+    /// ∫ over the plane, in units of the value times Å².
     pub fn integral(&self) -> f64 {
         self.values.sum() * PIXEL * PIXEL
     }
@@ -164,7 +163,7 @@ fn taper(r: f64) -> f64 {
 /// (Born) and with the full phase object t = exp(iσV) − 1: 10³ × the detected fraction with the probe on the atom,
 /// 10³ × its integral over the plane in Å², and the RMS difference of the shapes over 6 × 6 Å, each image divided by its
 /// value on the atom. Printed by `tests/reference/stem_response.py`; the crate's own kernels meet the model column to
-/// 2e-3 of the peak, and their integrals lack the 2 % of the tail (see [`IncoherentModel::illumination`]).
+/// 2e-3 of the peak.
 ///
 /// | optics | | on atom: model | Born | phase | integral: model | Born | phase | shape: Born | phase |
 /// |---|---|---|---|---|---|---|---|---|---|
@@ -300,9 +299,8 @@ impl IncoherentModel {
     /// place; the local dose of the place is the electrons of the visit times this.
     ///
     /// A hard aperture throws an Airy tail that falls only like 1/r³: near 1.8 % of the electrons land beyond 8 Å and
-    /// another 0.2 % are tapered away, so the kernel integrates to 0.98 (0.981 for the probes of the three MoS₂ worlds).
-    /// A place in an evenly scanned field thus collects 2 % less than the mean dose, and the background of an image
-    /// misses the same share; both lie far below what is known of displacement thresholds and absolute intensities.
+    /// another 0.2 % are tapered away. Every kernel gets its lost share back, spread evenly over its disc, so that a place in
+    /// an evenly scanned field collects the mean dose and an atom its whole cross-section.
     pub fn illumination(&self) -> Kernel {
         self.kernel(self.blur, |_| 1.0)
     }
