@@ -36,7 +36,7 @@ fn reliability(world: &World, shares: &[f64], episodes: u64) -> Vec<Bin> {
                 .unwrap()
                 .interleaved(2)
                 .unwrap()
-                .fraction(share)
+                .dwell(share)
                 .unwrap();
             let seed = Seed(1000 + seed + (1e6 * share) as u64);
             let record = Agent::new(raster, analyst)
@@ -77,7 +77,7 @@ fn print(what: &str, bins: &[Bin]) {
 fn stated_probabilities_are_frequencies() {
     for (level, margin) in [(1, 0.0), (2, 0.4), (3, 0.4)] {
         let world = World::load(format!("worlds/mos2-l{level}.toml")).unwrap();
-        let bins = reliability(&world, &[0.03, 0.2, 1.0], 12);
+        let bins = reliability(&world, &[0.03, 0.2, 1.0], 8);
         print(&format!("L{level}"), &bins);
         for bin in &bins {
             // Level 1 is what the analyst assumes. Beyond it jitter, drift and readout are met in approximation: there
@@ -110,7 +110,7 @@ fn drifting(speed: f64) -> World {
 fn drift_is_followed() {
     let mean = |speed: f64, adaptive: bool| {
         let world = drifting(speed);
-        let runs: Vec<(f64, f64)> = (0..6_u64)
+        let runs: Vec<(f64, f64)> = (0..4_u64)
             .into_par_iter()
             .map(|seed| {
                 let analyst = SiteLikelihood::for_world(&world).unwrap();

@@ -111,7 +111,6 @@ fn the_signal_of_a_defect_is_the_change_of_its_cross_section() {
                 .map(|(_, d)| d * 0.25 * 0.25)
                 .sum();
             let error = integral / expected - 1.0;
-            eprintln!("level {level}: {integral} vs {expected}: {error:e}");
             assert!(
                 error.abs() < 1e-3,
                 "level {level}: {integral}, expected {expected}"
@@ -143,7 +142,6 @@ fn peaks_follow_the_cross_sections_and_the_counts_follow_the_image() {
         };
         let atom = if symbol == "S" { "S" } else { "W" };
         let ratio = (peak(atom) / peak("Mo")) / (born(atom, 1) / born("Mo", 1));
-        eprintln!("{atom}: peak ratio over cross-section ratio {ratio}");
         let mut episode = world.episode(seed);
         let perfect = briefing
             .sites
