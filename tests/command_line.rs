@@ -90,7 +90,7 @@ fn a_specimen_is_rendered() {
         "--out",
         out,
         "--pixel",
-        "-1",
+        "0",
     ]);
     assert!(!wrong.status.success() && text(&wrong.stderr).contains("pixel"));
 }
