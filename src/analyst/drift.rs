@@ -49,11 +49,12 @@ impl DriftTracker {
         self.time = self.time.max(time);
     }
 
-    /// One visit at the believed true place: `signal` electrons detected, `expected` expected, `gradient` its slope (1/Å).
-    pub(super) fn see(&mut self, signal: f64, expected: f64, gradient: Vector2<f64>) {
-        if expected > 0.0 {
-            self.gradient += gradient * (signal / expected - 1.0);
-            self.information += gradient * gradient.transpose() / expected;
+    /// One visit at the believed true place: the slope of its log-likelihood by the expected number of electrons, the
+    /// variance of the reading, and the slope of the expected number by the place (1/Å).
+    pub(super) fn see(&mut self, score: f64, variance: f64, gradient: Vector2<f64>) {
+        if score.is_finite() && variance > 0.0 {
+            self.gradient += gradient * score;
+            self.information += gradient * gradient.transpose() / variance;
         }
     }
 

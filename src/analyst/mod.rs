@@ -1,6 +1,7 @@
 //! Analysts: perception. They turn measurements into a finding and never see the specimen.
 
 mod drift;
+mod reading;
 mod site_likelihood;
 mod site_states;
 mod spatial_prior;

@@ -2,6 +2,7 @@
 
 use super::Analyst;
 use super::drift::DriftTracker;
+use super::reading::Reading;
 use super::site_states::{SiteStates, log_sum_exp};
 use super::spatial_prior::SpatialPrior;
 use crate::error::Result;
@@ -19,9 +20,8 @@ const SLOPE_STEP: f64 = 0.05;
 ///
 /// For each column it keeps a hidden Markov filter over (what it was, what it has lost): log-messages are multiplied by
 /// the likelihood of every visit nearby and spread by the dose that passes (exact for one column; the neighbours enter
-/// at their current expectation). Readout noise of variance s² is handled by the shifted Poisson law, n + s² ~
-/// Poisson(λ + s²) (Snyder, Helstrom, Lanterman, Faisal & White, J. Opt. Soc. Am. A 12 (1995) 272). Drift is followed on
-/// the lattice itself, and in worlds with clustered defects the prior of a column follows its neighbourhood.
+/// at their current expectation). Readout noise is summed over the numbers of electrons that it may hide. Drift is
+/// followed on the lattice itself, and in worlds with clustered defects the prior of a column follows its neighbourhood.
 #[derive(Debug, Clone)]
 pub struct SiteLikelihood {
     briefing: Arc<Briefing>,
@@ -171,7 +171,8 @@ impl Analyst for SiteLikelihood {
         let Some(&end) = frame.time.last() else {
             return Ok(());
         };
-        let readout = self.briefing.readout_noise.powi(2);
+        let noise = self.briefing.readout_noise;
+        let mut reading = Reading::default();
         let mut touched: Vec<usize> = Vec::new();
         let mut is_touched = vec![false; self.kind_of.len()];
         // Columns near the beam: which, where their responses stand, and how far they are from perfect.
@@ -200,8 +201,9 @@ impl Analyst for SiteLikelihood {
                 self.fluence[site] += electrons * briefing.illumination(offset.y, offset.x);
                 near.push((site, start..responses.len(), deviation));
             }
-            // n + s² ~ Poisson(λ + s²), floored so that a stray negative reading cannot claim certainty.
-            let counts = (frame.signal[index] + readout).max(0.0);
+            reading.read(frame.signal[index], noise);
+            // Interpolation may undershoot zero between columns; no place is perfectly dark.
+            let darkest = (1e-3 * perfect).max(1e-9);
             for (site, range, deviation) in &near {
                 let responses = &responses[range.clone()];
                 if !is_touched[*site] {
@@ -210,8 +212,7 @@ impl Analyst for SiteLikelihood {
                 }
                 let others = mean - deviation - responses[0];
                 for (total, response) in self.log_likelihood[*site].iter_mut().zip(responses) {
-                    let expected = electrons * (others + response).max(1e-3 * perfect) + readout;
-                    *total += counts * expected.ln() - expected;
+                    *total += reading.log_likelihood(electrons * (others + response).max(darkest));
                 }
             }
             if let Some(drift) = &mut self.drift {
@@ -221,11 +222,8 @@ impl Analyst for SiteLikelihood {
                     electrons * (ahead - behind) / (2.0 * SLOPE_STEP)
                 };
                 let gradient = Vector2::new(slope(SLOPE_STEP, 0.0), slope(0.0, SLOPE_STEP));
-                drift.see(
-                    counts,
-                    electrons * mean.max(1e-3 * perfect) + readout,
-                    gradient,
-                );
+                let expected = electrons * mean.max(darkest);
+                drift.see(reading.score(expected), expected + noise * noise, gradient);
             }
         }
         for &site in &touched {

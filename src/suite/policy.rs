@@ -98,7 +98,7 @@ impl Policy {
     /// (the bound has no setting).
     pub fn alternatives(&self) -> Vec<Self> {
         match self {
-            Self::Raster { .. } => [(0.4, 1.0), (0.5, 1.0), (0.8, 1.0), (0.8, 2.0)]
+            Self::Raster { .. } => [(0.4, 1.0), (0.8, 1.0), (0.4, 0.5), (0.8, 0.5)]
                 .map(|(stride, dwell)| Self::Raster { stride, dwell })
                 .into(),
             Self::InterleavedRaster { .. } => [(0.5, 2), (0.5, 4), (0.8, 2), (0.8, 4)]
@@ -107,7 +107,7 @@ impl Policy {
             Self::RandomOrder { .. } => [0.4, 0.5, 0.8, 1.0]
                 .map(|stride| Self::RandomOrder { stride })
                 .into(),
-            Self::Columns { .. } => [0.5, 1.0, 2.0, 4.0]
+            Self::Columns { .. } => [0.25, 0.5, 1.0, 2.0]
                 .map(|dwell| Self::Columns { dwell })
                 .into(),
             Self::ColumnPasses { .. } => [2, 4, 8, 16]
