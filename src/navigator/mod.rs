@@ -4,6 +4,7 @@ mod bayesian;
 mod clairvoyant;
 mod columns;
 mod dose_index;
+mod outlook;
 mod random_order;
 mod raster;
 
