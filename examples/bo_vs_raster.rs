@@ -6,7 +6,7 @@ use clap::Parser;
 use dosewise::plot::Figure;
 use dosewise::prelude::*;
 use dosewise::suite::{
-    Comparison, Configuration, Stage, Study, SuiteFile, episode_panel, pareto_fronts,
+    Comparison, Configuration, Stage, SuiteFile, Sweep, episode_panel, pareto_fronts,
     quality_curves,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -73,23 +73,23 @@ fn run(options: &Options) -> Result<()> {
         .suite
         .clone()
         .unwrap_or_else(|| worlds.join("suites/bo_vs_raster.toml"));
-    let study = study(&SuiteFile::load(suite)?, &worlds, options)?;
+    let sweep = sweep(&SuiteFile::load(suite)?, &worlds, options)?;
 
     let style = "{bar:40} {pos}/{len} episodes, {elapsed} elapsed, {eta} to go";
-    let progress = ProgressBar::new(study.runs() as u64);
+    let progress = ProgressBar::new(sweep.runs() as u64);
     progress.set_style(
         ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let results = study.run(&stop, || progress.inc(1));
+    let results = sweep.run(&stop, || progress.inc(1));
     progress.finish_and_clear();
     let results = results?;
 
-    let comparison = Comparison::new(&study, &results)?;
+    let comparison = Comparison::new(&sweep, &results)?;
     print!("{}", comparison.report());
 
     let interrupted = || Error::Interrupted {
-        done: study.runs(),
-        total: study.runs(),
+        done: sweep.runs(),
+        total: sweep.runs(),
     };
     let mut files = Vec::new();
     let mut save = |figure: &dyn Figure, name: &str| -> Result<()> {
@@ -99,10 +99,10 @@ fn run(options: &Options) -> Result<()> {
         files.extend(figure.save_png_and_svg(&options.out.join(name))?);
         Ok(())
     };
-    save(&quality_curves(&study, &results)?, "quality_vs_dose")?;
-    save(&pareto_fronts(&study, &results)?, "pareto")?;
+    save(&quality_curves(&sweep, &results)?, "quality_vs_dose")?;
+    save(&pareto_fronts(&sweep, &results)?, "pareto")?;
     // One episode in a picture: the best adaptive policy of the middle world, on the first seed.
-    let stage = study.stages.len() / 2;
+    let stage = sweep.stages.len() / 2;
     let rows = &comparison.tables[stage].rows;
     let best = (0..rows.len())
         .filter(|&i| rows[i].strategy == dosewise::plot::Strategy::Adaptive)
@@ -113,7 +113,7 @@ fn run(options: &Options) -> Result<()> {
                 .total_cmp(&rows[b].dec_auc.estimate)
         });
     if let Some(best) = best {
-        let (mut agent, episode) = study.agent(stage, best, study.seeds[0])?;
+        let (mut agent, episode) = sweep.agent(stage, best, sweep.seeds[0])?;
         let record = agent.record(episode)?;
         let title = format!("{} in {}", rows[best].name, record.briefing.name);
         save(&episode_panel(&record, title)?, "episode")?;
@@ -126,7 +126,7 @@ fn run(options: &Options) -> Result<()> {
 }
 
 /// The stages that the suite file and the options ask for.
-fn study(suite: &SuiteFile, worlds: &Path, options: &Options) -> Result<Study> {
+fn sweep(suite: &SuiteFile, worlds: &Path, options: &Options) -> Result<Sweep> {
     let mut stages = Vec::new();
     let mut names = Vec::new();
     for entry in &suite.world {
@@ -155,7 +155,7 @@ fn study(suite: &SuiteFile, worlds: &Path, options: &Options) -> Result<Study> {
     let seeds = (0..options.seeds)
         .map(|i| Seed(options.first_seed.wrapping_add(i)))
         .collect();
-    Ok(Study { stages, seeds })
+    Ok(Sweep { stages, seeds })
 }
 
 /// `worlds/` of the working folder, else that of the crate that cargo runs.

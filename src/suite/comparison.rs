@@ -1,6 +1,6 @@
-//! The table of a study: DEC-AUC with intervals, and paired tests against the best non-adaptive policy.
+//! The table of a sweep: DEC-AUC with intervals, and paired tests against the best non-adaptive policy.
 
-use super::study::{Configuration, Results, Study};
+use super::sweep::{Configuration, Results, Sweep};
 use crate::agent::Trace;
 use crate::error::{Error, Result};
 use crate::metric::{Bootstrap, Interval, holm, wilcoxon_signed_rank};
@@ -25,7 +25,7 @@ pub struct Row {
     pub damaged_fraction: f64,
     /// Paired difference to the best non-adaptive configuration; `None` for that one itself.
     pub difference: Option<Interval>,
-    /// Wilcoxon signed-rank p of the difference, Holm-adjusted over the whole study; `None` where there is no test.
+    /// Wilcoxon signed-rank p of the difference, Holm-adjusted over the whole sweep; `None` where there is no test.
     pub adjusted_p: Option<f64>,
     /// Share of the gap between the best non-adaptive configuration and the bound that is closed; `None` without a bound
     /// or when the gap is below 0.05.
@@ -45,7 +45,7 @@ pub struct WorldTable {
     pub baseline: usize,
 }
 
-/// The tables of a study.
+/// The tables of a sweep.
 #[derive(Debug, Clone)]
 pub struct Comparison {
     /// One table per world.
@@ -65,11 +65,11 @@ impl Comparison {
     ///
     /// # Errors
     /// [`Error::Argument`] for fewer than two seeds or a world without a non-adaptive configuration.
-    pub fn new(study: &Study, results: &Results) -> Result<Self> {
+    pub fn new(sweep: &Sweep, results: &Results) -> Result<Self> {
         let bootstrap = Bootstrap::default();
         let mut tables = Vec::new();
         let mut p_values = Vec::new();
-        for (stage, traces) in study.stages.iter().zip(&results.traces) {
+        for (stage, traces) in sweep.stages.iter().zip(&results.traces) {
             let scores: Vec<Vec<f64>> = traces
                 .iter()
                 .map(|t| t.iter().map(Trace::dec_auc).collect())
@@ -131,7 +131,7 @@ impl Comparison {
         }
         Ok(Self {
             tables,
-            seeds: study.seeds.len(),
+            seeds: sweep.seeds.len(),
         })
     }
 

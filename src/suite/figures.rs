@@ -1,6 +1,6 @@
-//! From the traces of a study to its figures.
+//! From the traces of a sweep to its figures.
 
-use super::study::{Results, Stage, Study};
+use super::sweep::{Results, Stage, Sweep};
 use crate::agent::{PICTURE_PIXEL, Record, Trace};
 use crate::error::{Error, Result};
 use crate::metric::Bootstrap;
@@ -19,8 +19,8 @@ const STOPS: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
 /// Mean quality against dose of every configuration, with bootstrap bands, a panel per world.
 ///
 /// # Errors
-/// [`Error::Argument`] for a study with fewer than two seeds.
-pub fn quality_curves(study: &Study, results: &Results) -> Result<QualityCurves> {
+/// [`Error::Argument`] for a sweep with fewer than two seeds.
+pub fn quality_curves(sweep: &Sweep, results: &Results) -> Result<QualityCurves> {
     let panel = |(stage, traces): (&Stage, &Vec<Vec<Trace>>)| -> Result<QualityPanel> {
         let budget = stage.world.briefing().budget.0;
         let doses: Vec<f64> = (0..=STEPS)
@@ -48,7 +48,7 @@ pub fn quality_curves(study: &Study, results: &Results) -> Result<QualityCurves>
         })
     };
     Ok(QualityCurves {
-        panels: study
+        panels: sweep
             .stages
             .iter()
             .zip(&results.traces)
@@ -57,7 +57,7 @@ pub fn quality_curves(study: &Study, results: &Results) -> Result<QualityCurves>
         log_dose: false,
         note: Some(format!(
             "mean of {} episodes; bands: 95 % bootstrap intervals",
-            study.seeds.len()
+            sweep.seeds.len()
         )),
     })
 }
@@ -88,7 +88,7 @@ fn average(traces: &[Trace], doses: &[f64]) -> Result<(Vec<f64>, Band)> {
 ///
 /// # Errors
 /// As [`quality_curves`].
-pub fn pareto_fronts(study: &Study, results: &Results) -> Result<ParetoFronts> {
+pub fn pareto_fronts(sweep: &Sweep, results: &Results) -> Result<ParetoFronts> {
     let panel = |(stage, traces): (&Stage, &Vec<Vec<Trace>>)| -> Result<ParetoPanel> {
         let briefing = stage.world.briefing();
         let doses = STOPS.map(|fraction| fraction * briefing.budget.0);
@@ -112,7 +112,7 @@ pub fn pareto_fronts(study: &Study, results: &Results) -> Result<ParetoFronts> {
         })
     };
     Ok(ParetoFronts {
-        panels: study
+        panels: sweep
             .stages
             .iter()
             .zip(&results.traces)
@@ -121,7 +121,7 @@ pub fn pareto_fronts(study: &Study, results: &Results) -> Result<ParetoFronts> {
         log_dose: true,
         note: Some(format!(
             "stopped at 1/8, 1/4, 1/2 and all of the budget; {} episodes, bars: 95 % intervals",
-            study.seeds.len()
+            sweep.seeds.len()
         )),
         ..ParetoFronts::default()
     })

@@ -3,11 +3,11 @@
 mod comparison;
 mod figures;
 mod policy;
-mod study;
+mod sweep;
 mod tuning;
 
 pub use comparison::{Comparison, Row, WorldTable};
 pub use figures::{episode_panel, pareto_fronts, quality_curves};
 pub use policy::{Policy, SuiteFile, WorldPolicies};
-pub use study::{Configuration, Results, Setting, Stage, Study};
+pub use sweep::{Configuration, Results, Setting, Stage, Sweep};
 pub use tuning::{Trial, tune};

@@ -1,6 +1,6 @@
 //! The built-in policies by name, and the file that says with which settings a suite runs them.
 
-use super::study::{Configuration, Setting};
+use super::sweep::{Configuration, Setting};
 use crate::acquisition::{LogExpectedImprovement, UpperConfidenceBound};
 use crate::agent::Agent;
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! Tuning: every policy gets the same number of tries, on seeds that are never scored.
 
 use super::policy::Policy;
-use super::study::{Stage, Study};
+use super::sweep::{Stage, Sweep};
 use crate::error::Result;
 use crate::units::Seed;
 use crate::world::World;
@@ -20,7 +20,7 @@ pub struct Trial {
 /// first (the first of equals).
 ///
 /// # Errors
-/// As [`Study::run`].
+/// As [`Sweep::run`].
 pub fn tune(
     world: &World,
     policies: &[Policy],
@@ -35,14 +35,14 @@ pub fn tune(
         .cloned()
         .map(Into::into)
         .collect();
-    let study = Study {
+    let sweep = Sweep {
         stages: vec![Stage {
             world: world.clone(),
             configurations,
         }],
         seeds: seeds.to_vec(),
     };
-    let results = study.run(stop, finished)?;
+    let results = sweep.run(stop, finished)?;
     let mut means = results.traces[0]
         .iter()
         .map(|traces| traces.iter().map(|t| t.dec_auc()).sum::<f64>() / traces.len().max(1) as f64);

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use dosewise::plot::Figure;
 use dosewise::prelude::*;
-use dosewise::suite::{Configuration, Policy, Stage, Study, episode_panel};
+use dosewise::suite::{Configuration, Policy, Stage, Sweep, episode_panel};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -68,11 +68,11 @@ pub fn run(options: &RunOptions) -> Result<()> {
         world: World::load(&options.world)?,
         configurations: vec![Configuration::from(policy)],
     };
-    let study = Study {
+    let sweep = Sweep {
         stages: vec![stage],
         seeds: vec![Seed(options.seed)],
     };
-    let (mut agent, episode) = study.agent(0, 0, study.seeds[0])?;
+    let (mut agent, episode) = sweep.agent(0, 0, sweep.seeds[0])?;
     let record = agent.record(episode)?;
     let (trace, world) = (&record.trace, &record.briefing.name);
     let defects = record.truth.iter().flatten().count();

@@ -3,15 +3,15 @@
 use dosewise::plot::{Figure, Strategy};
 use dosewise::prelude::*;
 use dosewise::suite::{
-    Comparison, Configuration, Policy, Results, Stage, Study, SuiteFile, episode_panel,
+    Comparison, Configuration, Policy, Results, Stage, SuiteFile, Sweep, episode_panel,
     pareto_fronts, quality_curves, tune,
 };
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-fn study(policies: &[Policy], seeds: u64) -> Study {
+fn sweep(policies: &[Policy], seeds: u64) -> Sweep {
     let world = World::load("worlds/mos2-l1.toml").unwrap();
     let configurations = policies.iter().cloned().map(Configuration::from).collect();
-    Study {
+    Sweep {
         stages: vec![Stage {
             world,
             configurations,
@@ -36,20 +36,20 @@ fn quick() -> Vec<Policy> {
     ]
 }
 
-fn run_on(threads: usize, study: &Study) -> Results {
+fn run_on(threads: usize, sweep: &Sweep) -> Results {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
         .unwrap();
-    pool.install(|| study.run(&AtomicBool::new(false), || ()))
+    pool.install(|| sweep.run(&AtomicBool::new(false), || ()))
         .unwrap()
 }
 
 #[test]
 fn report_and_figures_do_not_depend_on_the_number_of_threads() {
-    let study = study(&quick(), 3);
-    let [one, two] = [1, 2].map(|threads| run_on(threads, &study));
-    let reports = [&one, &two].map(|r| Comparison::new(&study, r).unwrap().report());
+    let sweep = sweep(&quick(), 3);
+    let [one, two] = [1, 2].map(|threads| run_on(threads, &sweep));
+    let reports = [&one, &two].map(|r| Comparison::new(&sweep, r).unwrap().report());
     assert_eq!(reports[0], reports[1]);
     for name in [
         "raster",
@@ -64,18 +64,18 @@ fn report_and_figures_do_not_depend_on_the_number_of_threads() {
             reports[0]
         );
     }
-    let curves = [&one, &two].map(|r| quality_curves(&study, r).unwrap());
+    let curves = [&one, &two].map(|r| quality_curves(&sweep, r).unwrap());
     assert_eq!(curves[0], curves[1]);
 
     let folder = tempfile::tempdir().unwrap();
     curves[0]
         .save_png_and_svg(&folder.path().join("curves"))
         .unwrap();
-    pareto_fronts(&study, &one)
+    pareto_fronts(&sweep, &one)
         .unwrap()
         .save_png_and_svg(&folder.path().join("pareto"))
         .unwrap();
-    let (mut agent, episode) = study.agent(0, 3, study.seeds[0]).unwrap();
+    let (mut agent, episode) = sweep.agent(0, 3, sweep.seeds[0]).unwrap();
     let record = agent.record(episode).unwrap();
     // A recorded run is the run: recording does not touch it.
     assert_eq!(record.trace.dec_auc(), one.traces[0][3][0].dec_auc());
@@ -88,9 +88,9 @@ fn report_and_figures_do_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn stopping_a_study_is_an_error_that_counts_what_was_done() {
-    let study = study(&quick()[..2], 4);
+    let sweep = sweep(&quick()[..2], 4);
     let (stop, finished) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let interrupted = study.run(&stop, || {
+    let interrupted = sweep.run(&stop, || {
         if finished.fetch_add(1, Ordering::Relaxed) == 1 {
             stop.store(true, Ordering::Relaxed);
         }
@@ -110,22 +110,22 @@ fn the_report_says_when_the_raster_wins() {
             Ok(Step::Stop)
         }
     }
-    let mut study = study(&quick()[..1], 6);
-    study.stages[0].configurations.push(Configuration::new(
+    let mut sweep = sweep(&quick()[..1], 6);
+    sweep.stages[0].configurations.push(Configuration::new(
         "idle",
         Strategy::Adaptive,
         |setting| Ok(Agent::new(Idle, setting.analyst())),
     ));
-    let comparison = Comparison::new(&study, &run_on(2, &study)).unwrap();
+    let comparison = Comparison::new(&sweep, &run_on(2, &sweep)).unwrap();
     assert_eq!(comparison.tables[0].baseline, 0);
     let report = comparison.report();
     assert!(
         report.contains("mos2-l1: raster wins; no adaptive policy does better"),
         "{report}"
     );
-    study.stages[0].configurations.remove(0);
-    let results = run_on(1, &study);
-    let error = Comparison::new(&study, &results).unwrap_err().to_string();
+    sweep.stages[0].configurations.remove(0);
+    let results = run_on(1, &sweep);
+    let error = Comparison::new(&sweep, &results).unwrap_err().to_string();
     assert!(error.contains("non-adaptive"), "{error}");
 }
 

@@ -1,4 +1,4 @@
-//! A study: every configuration in every world on the same seeds.
+//! A sweep: every configuration in every world on the same seeds.
 
 use crate::agent::{Agent, Trace};
 use crate::analyst::SiteLikelihood;
@@ -97,21 +97,21 @@ pub struct Stage {
 
 /// Every configuration in every world on the same seeds.
 #[derive(Clone)]
-pub struct Study {
+pub struct Sweep {
     /// The worlds.
     pub stages: Vec<Stage>,
     /// The seeds.
     pub seeds: Vec<Seed>,
 }
 
-/// The traces of a study.
+/// The traces of a sweep.
 #[derive(Debug, Clone)]
 pub struct Results {
     /// `traces[stage][configuration][seed]`.
     pub traces: Vec<Vec<Vec<Trace>>>,
 }
 
-impl Study {
+impl Sweep {
     /// Number of runs.
     pub fn runs(&self) -> usize {
         self.stages
@@ -196,7 +196,7 @@ impl Study {
             .and_then(|s| Some((&s.world, s.configurations.get(configuration)?)));
         let Some((world, configuration)) = found else {
             let found = format!("stage {stage}, configuration {configuration}");
-            return Err(Error::argument("configuration", found, "one of the study"));
+            return Err(Error::argument("configuration", found, "one of the sweep"));
         };
         let (analyst, episode) = (SiteLikelihood::for_world(world)?, world.episode(seed));
         let agent = (configuration.build)(&Setting {
