@@ -93,7 +93,7 @@ fn run(criterion: &mut Criterion) {
                 b.iter(|| {
                     let analyst =
                         SiteLikelihood::for_world(&world).expect("an analyst for every world");
-                    let mut agent = Agent::new(DoseIndex::default(), analyst);
+                    let agent = Agent::new(DoseIndex::default(), analyst);
                     black_box(agent.run(world.episode(Seed(1))))
                 })
             },

@@ -1,6 +1,6 @@
-//! Does a dose-aware policy beat the raster at the same dose, with the same analyst?
+//! Does a dose-aware policy beat the raster under the same dose budget, with the same analyst?
 //!
-//! Runs nine policies in three worlds on common seeds, prints the comparison and writes three figures.
+//! Runs eight policies and a clairvoyant reference in three worlds on common seeds, prints the comparison and writes three figures.
 
 use clap::Parser;
 use dosewise::plot::Figure;
@@ -31,7 +31,7 @@ struct Options {
     /// Folder for the figures.
     #[arg(long, default_value = "figures")]
     out: PathBuf,
-    /// Number of threads; all cores if not given. The results do not depend on it.
+    /// Number of threads; all cores if not given, or 0. The results do not depend on it.
     #[arg(long)]
     threads: Option<usize>,
     /// Suite file: which policies run in which worlds, with which settings.
@@ -75,6 +75,8 @@ fn run(options: &Options) -> Result<()> {
         .unwrap_or_else(|| worlds.join("suites/bo_vs_raster.toml"));
     let sweep = sweep(&SuiteFile::load(suite)?, &worlds, options)?;
 
+    // Better to learn now than after the runs that the folder cannot be written.
+    std::fs::create_dir_all(&options.out).map_err(|source| Error::io(&options.out, source))?;
     let style = "{bar:40} {pos}/{len} episodes, {elapsed} elapsed, {eta} to go";
     let progress = ProgressBar::new(sweep.runs() as u64);
     progress.set_style(
@@ -113,7 +115,7 @@ fn run(options: &Options) -> Result<()> {
                 .total_cmp(&rows[b].dec_auc.estimate)
         });
     if let Some(best) = best {
-        let (mut agent, episode) = sweep.agent(stage, best, sweep.seeds[0])?;
+        let (agent, episode) = sweep.agent(stage, best, 0)?;
         let record = agent.record(episode)?;
         let title = format!("{} in {}", rows[best].name, record.briefing.name);
         save(&episode_panel(&record, title)?, "episode")?;

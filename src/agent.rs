@@ -9,7 +9,7 @@ use crate::world::{Briefing, Defect, Episode, Finding, Measurements};
 use ndarray::Array2;
 use std::sync::Arc;
 
-/// Answers are handed in at least this often: every hundredth of the budget.
+/// A long scan is taken in so many parts of the budget, and an answer handed in after each.
 const CHECKPOINTS: f64 = 100.0;
 /// Pixel of the pictures of a record, Å.
 pub const PICTURE_PIXEL: f64 = 0.25;
@@ -75,12 +75,12 @@ impl Agent {
 
     /// Runs the episode to its end: until the navigator stops or the budget is spent.
     ///
-    /// A long scan is taken in parts of a hundredth of the budget, after each of which the analyst's answer is handed
-    /// in; the parts are exactly the scan.
+    /// The answer counts from every hundredth of the budget (a single visit is not divided), and at the end; a long scan is
+    /// taken in such parts, which are exactly the scan. An agent is used up by its run: it has learnt about one specimen.
     ///
     /// # Errors
     /// What the navigator, the analyst or the microscope refuse.
-    pub fn run(&mut self, episode: Episode) -> Result<Trace> {
+    pub fn run(mut self, episode: Episode) -> Result<Trace> {
         let mut episode = episode;
         self.drive(&mut episode)?;
         Ok(close(episode).0)
@@ -90,7 +90,7 @@ impl Agent {
     ///
     /// # Errors
     /// As [`Agent::run`].
-    pub fn record(&mut self, episode: Episode) -> Result<Record> {
+    pub fn record(mut self, episode: Episode) -> Result<Record> {
         let mut episode = episode;
         let field = episode.field(PICTURE_PIXEL);
         let measurements = self.drive(&mut episode)?;

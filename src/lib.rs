@@ -20,7 +20,7 @@
 //! use dosewise::prelude::*;
 //!
 //! let world = World::load("worlds/mos2-l1.toml")?;
-//! let mut agent = Agent::new(DoseIndex::default(), SiteLikelihood::for_world(&world)?);
+//! let agent = Agent::new(DoseIndex::default(), SiteLikelihood::for_world(&world)?);
 //! let trace = agent.run(world.episode(Seed(7)))?;
 //! assert!(trace.dec_auc() > 0.6);
 //! # Ok::<(), dosewise::Error>(())
@@ -43,7 +43,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`world`] | world files, specimens, episodes, scans, findings and their score |
-//! | [`navigator`] | raster family, random order, column visits, Bayesian optimisation, the dose index, the clairvoyant bound |
+//! | [`navigator`] | raster family, random order, column visits, Bayesian optimisation, the dose index, the clairvoyant reference |
 //! | [`analyst`] | the per-site likelihood detector |
 //! | [`agent`] | a navigator and an analyst, run through an episode |
 //! | [`suite`] | configurations × worlds × seeds: run, compare, tune, draw |

@@ -4,7 +4,7 @@ pub use crate::agent::{Agent, Record, Trace};
 pub use crate::analyst::{Analyst, SiteLikelihood};
 pub use crate::error::{Error, Result};
 pub use crate::navigator::{
-    Bayesian, Clairvoyant, Columns, DoseIndex, Navigator, RandomOrder, Raster, Step, View,
+    Bayesian, Columns, DoseIndex, Navigator, RandomOrder, Raster, Step, View,
 };
 pub use crate::units::{Dose, Point, Seed};
 pub use crate::world::{Episode, Finding, Frame, Scan, SiteBelief, World};

@@ -1,7 +1,7 @@
 //! Counter-based random streams: every random number is a function of (seed, purpose, key), never of history.
 //!
-//! Two policies that give a site the same dose therefore see the same electrons, and nothing depends on the
-//! order of events or the number of threads. Each stream is a SplitMix64 generator (Steele, Lea & Flood,
+//! Two policies that give the same place the same dose therefore see the same electrons (as far as drift has not moved
+//! the specimen in between), and nothing depends on the order of events or the number of threads. Each stream is a SplitMix64 generator (Steele, Lea & Flood,
 //! OOPSLA 2014, doi 10.1145/2714064.2660195) whose state is hashed from its key.
 
 use crate::units::Seed;

@@ -114,7 +114,7 @@ fn drift_is_followed() {
             .into_par_iter()
             .map(|seed| {
                 let analyst = SiteLikelihood::for_world(&world).unwrap();
-                let mut agent = if adaptive {
+                let agent = if adaptive {
                     Agent::new(DoseIndex::default(), analyst)
                 } else {
                     Agent::new(Raster::new(0.8).unwrap().interleaved(2).unwrap(), analyst)

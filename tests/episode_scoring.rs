@@ -275,7 +275,7 @@ fn runs_repeat_to_the_last_bit_on_any_number_of_threads() {
     let fingerprint = |level: u8, adaptive: bool, seed: u64| {
         let world = &worlds[usize::from(level) - 2];
         let analyst = SiteLikelihood::for_world(world).unwrap();
-        let mut agent = if adaptive {
+        let agent = if adaptive {
             Agent::new(DoseIndex::default(), analyst)
         } else {
             Agent::new(Raster::new(0.8).unwrap().interleaved(2).unwrap(), analyst)

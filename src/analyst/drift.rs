@@ -4,6 +4,9 @@ use crate::units::Point;
 use crate::world::Briefing;
 use nalgebra::{Matrix2, Vector2};
 
+/// Longest correction of the displacement at a time, Å.
+const LONGEST_STEP: f64 = 0.3;
+
 /// A Kalman filter of the beam's displacement on the specimen.
 ///
 /// Between frames the displacement diffuses with the world's drift speed; each visit contributes one term of a
@@ -61,17 +64,17 @@ impl DriftTracker {
     /// Digests what was seen since the last call.
     pub(super) fn update(&mut self) {
         // P' = (P⁻¹ + F)⁻¹ = (1 + P F)⁻¹ P, which needs no inverse of P.
-        let gain = (Matrix2::identity() + self.covariance * self.information).try_inverse();
-        if let Some(gain) = gain {
-            self.covariance = gain * self.covariance;
-            let step = self.covariance * self.gradient;
-            // The image is linear in the shift only over a fraction of a column spacing.
-            let length = step.norm();
-            self.shift += if length > 0.3 {
-                step * (0.3 / length)
-            } else {
-                step
-            };
+        let posterior = |share: f64| {
+            let gain = Matrix2::identity() + self.covariance * self.information * share;
+            gain.try_inverse().map(|inverse| inverse * self.covariance)
+        };
+        if let Some(covariance) = posterior(1.0) {
+            let step = covariance * self.gradient;
+            // The image is linear in the shift only over a fraction of a column spacing: a longer step is cut, and what
+            // was seen counts for as little.
+            let share = (LONGEST_STEP / step.norm()).min(1.0);
+            self.shift += step * share;
+            self.covariance = posterior(share).unwrap_or(covariance);
         }
         self.gradient = Vector2::zeros();
         self.information = Matrix2::zeros();

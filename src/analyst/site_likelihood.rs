@@ -5,7 +5,7 @@ use super::drift::DriftTracker;
 use super::reading::Reading;
 use super::site_states::{SiteStates, log_sum_exp};
 use super::spatial_prior::SpatialPrior;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::units::Point;
 use crate::world::{Briefing, Finding, Frame, SiteBelief, World};
 use nalgebra::Vector2;
@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// Distance up to which a visit informs about a column, Å: the image of a column has faded to a few per cent there.
 const REACH: f64 = 2.4;
+/// No detector reads that many electrons in a visit.
+const LARGEST_READING: f64 = 1e12;
 /// Step of the finite difference that gives the slope of the image, Å.
 const SLOPE_STEP: f64 = 0.05;
 
@@ -22,6 +24,9 @@ const SLOPE_STEP: f64 = 0.05;
 /// the likelihood of every visit nearby and spread by the dose that passes (exact for one column; the neighbours enter
 /// at their current expectation). Readout noise is summed over the numbers of electrons that it may hide. Drift is
 /// followed on the lattice itself, and in worlds with clustered defects the prior of a column follows its neighbourhood.
+///
+/// Neighbours and clustered priors are refreshed once a frame from the beliefs so far, and old counts are not read again:
+/// a scan taken in one frame and in several gives slightly different answers.
 #[derive(Debug, Clone)]
 pub struct SiteLikelihood {
     briefing: Arc<Briefing>,
@@ -168,6 +173,22 @@ impl SiteLikelihood {
 
 impl Analyst for SiteLikelihood {
     fn observe(&mut self, frame: &Frame) -> Result<()> {
+        let visits = frame.positions.len();
+        for (name, found) in [
+            ("electrons", frame.electrons.len()),
+            ("signal", frame.signal.len()),
+            ("time", frame.time.len()),
+        ] {
+            if found != visits {
+                let allowed = format!("{visits}, one per position");
+                return Err(Error::argument(format!("frame.{name}"), found, allowed));
+            }
+        }
+        let impossible = |&&signal: &&f64| !(signal.abs() < LARGEST_READING);
+        if let Some(signal) = frame.signal.iter().find(impossible) {
+            let allowed = format!("readings below {LARGEST_READING:e} electrons");
+            return Err(Error::argument("frame.signal", signal, allowed));
+        }
         let Some(&end) = frame.time.last() else {
             return Ok(());
         };

@@ -78,7 +78,7 @@ pub fn average_precision_with_missed(
 /// Quality on the scale where the best constant answer scores 0 and the perfect one 1:
 /// `clip((quality − prior) / (1 − prior), 0, 1)`.
 ///
-/// `prior` is the score of the best answer that needs no electron: the prevalence for average precision, the share of the
+/// `prior` is the score of the best constant answer: the prevalence for average precision, the share of the
 /// most common class for a segmentation, 0 for `1 − NMSE`.
 ///
 /// # Errors

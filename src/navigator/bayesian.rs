@@ -26,6 +26,7 @@ pub struct Bayesian {
     lengthscale: f64,
     outputscale: f64,
     visited: usize,
+    dwell: f64,
 }
 
 struct Patch {
@@ -49,7 +50,7 @@ impl std::fmt::Debug for Bayesian {
 }
 
 impl Bayesian {
-    /// Patches of `patch` Å a side; `acquisition` makes the acquisition function, given the highest density so far.
+    /// Patches of `patch` Å a side; `acquisition` makes the acquisition function, given the highest density so far (posterior mean).
     ///
     /// ```
     /// use dosewise::acquisition::{LogExpectedImprovement, UpperConfidenceBound};
@@ -75,7 +76,21 @@ impl Bayesian {
             lengthscale: 2.0 * patch,
             outputscale: 1.0,
             visited: 0,
+            dwell: 1.0,
         })
+    }
+
+    /// Dwell relative to the one that spends the budget exactly on the whole field: below one the navigator ends early,
+    /// above one the budget ends before the field does.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless `factor` is within 0.01 to 100.
+    pub fn dwell(mut self, factor: f64) -> Result<Self> {
+        if !(0.01..=100.0).contains(&factor) {
+            return Err(Error::argument("factor", factor, "0.01 to 100"));
+        }
+        self.dwell = factor;
+        Ok(self)
     }
 
     fn lay_out(&mut self, briefing: &Briefing) {
@@ -119,7 +134,6 @@ impl Bayesian {
             ));
         }
         let (places, density, variance) = self.observations(view);
-        let incumbent = density.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let kernel = Matern52::isotropic(self.lengthscale).scaled(self.outputscale);
         let gp = ExactGp::new(kernel, Noise::Known(variance)).with_mean(Mean::Constant(1.0));
         let gp = if (self.visited - INITIAL).is_multiple_of(REFIT) {
@@ -144,6 +158,9 @@ impl Bayesian {
             let centre = self.patches[open[i]].centre;
             if axis == 0 { centre.y } else { centre.x }
         });
+        // The best density so far is that of the process: the best observation is the luckiest one.
+        let known = gp.posterior_mean(&places)?;
+        let incumbent = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let posterior = gp.posterior(&candidates)?;
         let prevalence = mean_prevalence(view.briefing());
         let offers = open
@@ -155,7 +172,7 @@ impl Bayesian {
                     mean,
                     variance,
                     1.0 / (columns * prevalence),
-                    self.dwell(view.briefing()) * columns,
+                    self.electrons(view.briefing()) * columns,
                 )
             })
             .collect::<Result<Vec<_>>>()?;
@@ -212,8 +229,8 @@ impl Bayesian {
     }
 
     /// Electrons per column.
-    fn dwell(&self, briefing: &Briefing) -> f64 {
-        briefing.budget_electrons() / briefing.sites.len().max(1) as f64
+    fn electrons(&self, briefing: &Briefing) -> f64 {
+        self.dwell * briefing.budget_electrons() / briefing.sites.len().max(1) as f64
     }
 }
 
@@ -251,6 +268,6 @@ impl Navigator for Bayesian {
                 )
             })
             .collect();
-        Ok(Step::Scan(Scan::at(aims, Dose(self.dwell(briefing)))))
+        Ok(Step::Scan(Scan::at(aims, Dose(self.electrons(briefing)))))
     }
 }

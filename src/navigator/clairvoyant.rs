@@ -1,4 +1,4 @@
-//! The clairvoyant bound: it knows where the defects are and still has to earn the evidence.
+//! The clairvoyant reference: it knows where the defects are and still has to earn the evidence.
 
 use super::columns::dithered;
 use super::{Navigator, Step, View};
@@ -7,8 +7,8 @@ use crate::units::Dose;
 use crate::world::{Episode, Scan};
 
 /// Spends every electron where the analyst is wrong: on defects that are not yet believed, then on the perfect columns
-/// that rank highest. An upper reference for the same analyst, not a policy: it can be made only from the episode itself,
-/// and what it knows stays private to it.
+/// that rank highest. A reference for the same analyst, not a policy: greedy and untuned, so no strict bound, but far
+/// beyond what a policy can do. It can be made only from the episode itself, and what it knows stays private to it.
 #[derive(Debug, Clone)]
 pub struct Clairvoyant {
     is_defect: Vec<bool>,
@@ -20,7 +20,7 @@ pub struct Clairvoyant {
 const BELIEVED: f64 = 7.0;
 
 impl Clairvoyant {
-    /// The bound for one episode.
+    /// The reference for one episode.
     pub fn for_episode(episode: &Episode) -> Self {
         let is_defect = episode.truth_for_bound();
         Self {
@@ -39,7 +39,8 @@ impl Navigator for Clairvoyant {
             let allowed = format!("{} beliefs, one per lattice site", self.is_defect.len());
             return Err(Error::argument("finding.sites", beliefs.len(), allowed));
         }
-        // Above 100: unbelieved defects, the least believed first; below: perfect columns, the most suspected first.
+        // First the unbelieved defects, the least believed ahead; then perfect columns, the most suspected ahead. The
+        // analyst's log-odds lie within ±500.
         let urgency = |site: usize| {
             let log_odds = beliefs[site].log_odds;
             match self.is_defect[site] {

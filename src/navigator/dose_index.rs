@@ -16,8 +16,8 @@ use std::collections::HashMap;
 /// a = max over visits d of [H(p) − E H(p′(n, d))] / d,
 ///
 /// the expected information (nats) of the count n of a visit of d electrons, per electron. The predictive mixes the
-/// intact and the worn column, f_z(n | d) = S·Poisson(λ_z d) + (1 − S)·Poisson(λ_z^worn d), with the survival
-/// S = exp(−σ m D′) of its m atoms at the middle of the visit; so evidence that damage would blur is not bought. The
+/// intact and the worn column, f_z(n | d) = S_z·Poisson(λ_z d) + (1 − S_z)·Poisson(λ_z^worn d), with the survival
+/// S_z = exp(−σ m_z D′) of its m_z atoms at the middle of the visit; so evidence that damage would blur is not bought. The
 /// columns of highest index are visited first, with the visit that attains it; a column that has had its share of dose
 /// (`cap` times 1/(σ m)) is left alone; when no column is worth an electron, the navigator stops.
 ///
@@ -30,7 +30,7 @@ pub struct DoseIndex {
     cap: f64,
     sites: Vec<SiteMemory>,
     /// Columns of one element under the same suspicion share a table.
-    tables: HashMap<(Element, Option<Defect>), IndexTable>,
+    tables: HashMap<(Element, u8, Option<Defect>), IndexTable>,
 }
 
 /// The index of a site, the visit that attains it, and how often it has been visited.
@@ -122,7 +122,7 @@ impl DoseIndex {
             let lattice = &briefing.sites[site];
             let table = self
                 .tables
-                .entry((lattice.element, belief.kind))
+                .entry((lattice.element, lattice.atoms, belief.kind))
                 .or_insert_with(|| {
                     IndexTable::new(
                         Outlook::new(briefing, lattice, belief.kind),

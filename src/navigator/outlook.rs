@@ -72,7 +72,7 @@ impl Outlook {
         for visit in VISITS {
             let electrons = visit * quantum;
             let dose = electrons * self.illumination;
-            if (fluence + dose) * self.wear > cap {
+            if (fluence + dose) * self.wear.max(self.defect_wear) > cap {
                 break;
             }
             let index = self.information(log_odds, fluence + 0.5 * dose, electrons) / electrons;
@@ -129,6 +129,9 @@ pub(super) struct IndexTable {
     outlook: Outlook,
     quantum: f64,
     cap: f64,
+    /// Rate of the faster wear, Å², in whose units the dose is counted.
+    wear: f64,
+    steps: usize,
     /// (index, electrons of the visit), by log-odds and then dose.
     entries: Vec<Option<(f64, f64)>>,
 }
@@ -137,17 +140,22 @@ impl IndexTable {
     /// Log-odds run over ±RANGE; beyond it there is nothing left to learn.
     const RANGE: f64 = 16.0;
     const STEP: f64 = 0.125;
-    /// Steps of the dose, each this fraction of the critical dose; the last one collects everything beyond.
+    /// Step of the dose, as a fraction of the critical dose.
     const WEAR_STEP: f64 = 0.02;
-    const WEAR_STEPS: usize = 64;
+    /// Most steps: beyond this wear everything is gone anyway.
+    const MOST_STEPS: f64 = 512.0;
 
     pub(super) fn new(outlook: Outlook, quantum: f64, cap: f64) -> Self {
         let rows = (2.0 * Self::RANGE / Self::STEP) as usize + 2;
+        let wear = outlook.wear.max(outlook.defect_wear);
+        let steps = (cap / Self::WEAR_STEP).min(Self::MOST_STEPS) as usize + 2;
         Self {
             outlook,
             quantum,
             cap,
-            entries: vec![None; rows * Self::WEAR_STEPS],
+            entries: vec![None; rows * steps],
+            steps,
+            wear,
         }
     }
 
@@ -156,8 +164,7 @@ impl IndexTable {
         if log_odds.is_nan() || log_odds.abs() >= Self::RANGE {
             return (0.0, self.quantum);
         }
-        let wear =
-            ((fluence * self.outlook.wear / Self::WEAR_STEP) as usize).min(Self::WEAR_STEPS - 1);
+        let wear = ((fluence * self.wear / Self::WEAR_STEP) as usize).min(self.steps - 1);
         let position = (log_odds + Self::RANGE) / Self::STEP;
         let (row, weight) = (position as usize, position.fract());
         let (low, high) = (self.entry(row, wear), self.entry(row + 1, wear));
@@ -166,13 +173,13 @@ impl IndexTable {
     }
 
     fn entry(&mut self, row: usize, wear: usize) -> (f64, f64) {
-        let slot = row * Self::WEAR_STEPS + wear;
+        let slot = row * self.steps + wear;
         if let Some(entry) = self.entries[slot] {
             return entry;
         }
         let log_odds = row as f64 * Self::STEP - Self::RANGE;
-        let fluence = if self.outlook.wear > 0.0 {
-            wear as f64 * Self::WEAR_STEP / self.outlook.wear
+        let fluence = if self.wear > 0.0 {
+            wear as f64 * Self::WEAR_STEP / self.wear
         } else {
             0.0
         };

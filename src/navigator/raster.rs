@@ -87,7 +87,15 @@ impl Navigator for Raster {
         self.next_pass += 1;
         let briefing = view.briefing();
         let coarse = self.stride * self.side as f64;
-        let count = |length: f64| (length / coarse + 1e-9).floor().max(1.0);
+        if coarse > briefing.height.min(briefing.width) {
+            let found = format!("{} passes of stride {coarse} Å", passes);
+            let allowed = format!(
+                "at most the field, {} × {} Å",
+                briefing.height, briefing.width
+            );
+            return Err(Error::argument("stride times side", found, allowed));
+        }
+        let count = |length: f64| (length / coarse + 1e-9).floor();
         let (rows, columns) = (count(briefing.height), count(briefing.width));
         // The scan centres its positions on coarse squares; this pass wants them on its share of the fine grid.
         let corner = |along: usize| (along as f64 + 0.5) * self.stride - 0.5 * coarse;

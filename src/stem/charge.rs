@@ -117,7 +117,7 @@ impl Fluence {
 
     /// The nearest representable fluence; NaN and negative numbers give zero.
     pub fn from_dose(electrons_per_square_angstrom: f64) -> Self {
-        Self((electrons_per_square_angstrom * TICKS * INTENSITY_STEPS) as u128)
+        Self((electrons_per_square_angstrom * TICKS * INTENSITY_STEPS).round() as u128)
     }
 
     /// The fluence in e⁻/Å².
@@ -128,11 +128,14 @@ impl Fluence {
     /// What `charge` deposits at a place where the probe's intensity is `intensity` (1/Å²).
     pub fn of(charge: Charge, intensity: f64) -> Self {
         let steps = (intensity * INTENSITY_STEPS).round() as u128;
-        Self(u128::from(charge.0) * steps)
+        Self(u128::from(charge.0).saturating_mul(steps))
     }
 
     /// The fraction of `step` after which `self` reaches `threshold`; `None` when the whole step does not reach it.
     pub fn crossing(self, step: Self, threshold: Self) -> Option<f64> {
+        if threshold == Self::NEVER {
+            return None;
+        }
         if self.0 >= threshold.0 {
             return Some(0.0);
         }

@@ -6,6 +6,8 @@ use rand::RngExt;
 
 /// Length of the blocks in which the process is laid down, in expected electrons.
 const BLOCK: f64 = 4.0;
+/// Exposure at which the process ends, expected electrons.
+const END: f64 = 1e11;
 
 /// The arrivals of a unit-rate Poisson process that is fixed by (seed, key).
 ///
@@ -32,7 +34,11 @@ impl Arrivals {
     }
 
     /// Number of arrivals in the exposure interval (`from`, `to`], both in expected electrons and not negative.
+    ///
+    /// Arrivals are laid down one by one, some ten million a second; the process ends at an exposure of 10¹¹, far beyond
+    /// what a world's budget allows.
     pub fn between(self, from: f64, to: f64) -> u64 {
+        let to = to.min(END);
         if to.is_nan() || from.is_nan() || to <= from {
             return 0;
         }

@@ -19,7 +19,9 @@ pub struct Row {
     pub dec_auc: Interval,
     /// Mean quality of the answer held at the budget.
     pub final_quality: f64,
-    /// Median dose to reach q = 0.5, e⁻/Å²; `None` when fewer than half of the episodes reach it.
+    /// Mean dose spent, e⁻/Å².
+    pub spent: f64,
+    /// Median dose to reach q = 0.5, e⁻/Å²; `None` when half of the episodes do not reach it.
     pub dose_to_half: Option<f64>,
     /// Mean share of the damageable atoms lost.
     pub damaged_fraction: f64,
@@ -27,7 +29,7 @@ pub struct Row {
     pub difference: Option<Interval>,
     /// Wilcoxon signed-rank p of the difference, Holm-adjusted over the whole sweep; `None` where there is no test.
     pub adjusted_p: Option<f64>,
-    /// Share of the gap between the best non-adaptive configuration and the bound that is closed; `None` without a bound
+    /// Share of the gap between the best non-adaptive configuration and the clairvoyant that is closed; `None` without one
     /// or when the gap is below 0.05.
     pub gap_closed: Option<f64>,
 }
@@ -70,6 +72,16 @@ impl Comparison {
         let mut tables = Vec::new();
         let mut p_values = Vec::new();
         for (stage, traces) in sweep.stages.iter().zip(&results.traces) {
+            if traces.len() != stage.configurations.len()
+                || traces.iter().any(|t| t.len() != sweep.seeds.len())
+            {
+                let allowed = "one trace per configuration and seed of the sweep";
+                return Err(Error::argument(
+                    "results",
+                    format!("{} configurations", traces.len()),
+                    allowed,
+                ));
+            }
             let scores: Vec<Vec<f64>> = traces
                 .iter()
                 .map(|t| t.iter().map(Trace::dec_auc).collect())
@@ -146,10 +158,11 @@ impl Comparison {
             );
             let _ = writeln!(
                 text,
-                "  {:<20} {:<23} {:>5}  {:>7}  {:<26} {:>8} {:>5} {:>8}",
+                "  {:<20} {:<23} {:>5}  {:>6}  {:>6}  {:<26} {:>8} {:>5} {:>8}",
                 "policy",
                 "DEC-AUC [95 % CI]",
                 "q(B)",
+                "spent",
                 "D(q=½)",
                 "minus best non-adaptive",
                 "p (Holm)",
@@ -163,9 +176,9 @@ impl Comparison {
         }
         let _ = writeln!(
             text,
-            "D(q=½): median dose in e⁻/Å² at which q = 0.5 is reached. Differences are paired by seed, with 95 % bootstrap\n\
+            "spent: mean dose in e⁻/Å². D(q=½): median dose at which q = 0.5 is reached, in steps of 1 % of the budget. Differences are paired by seed, with 95 % bootstrap\n\
              intervals; p is Wilcoxon's signed-rank test, Holm-adjusted over the {} adaptive entries. gap: share of the way\n\
-             from the best non-adaptive policy (marked =) to the clairvoyant bound. damaged: share of the damageable atoms lost.\n",
+             from the best non-adaptive policy (marked =) to the clairvoyant reference. damaged: share of the damageable atoms lost.\n",
             self.tables
                 .iter()
                 .flat_map(|t| &t.rows)
@@ -195,12 +208,24 @@ fn row(configuration: &Configuration, traces: &[Trace]) -> Row {
             level: 0.95,
         },
         final_quality: mean(traces.iter().map(Trace::final_quality)),
-        dose_to_half: half.get(half.len() / 2).copied().filter(|d| d.is_finite()),
+        dose_to_half: median(&half).filter(|d| d.is_finite()),
+        spent: mean(traces.iter().map(|t| t.spent.0)),
         damaged_fraction: mean(traces.iter().map(|t| t.damaged_fraction)),
         difference: None,
         adjusted_p: None,
         gap_closed: None,
     }
+}
+
+/// Middle of sorted values.
+fn median(sorted: &[f64]) -> Option<f64> {
+    let middle = sorted.len() / 2;
+    let upper = sorted.get(middle)?;
+    Some(if sorted.len().is_multiple_of(2) {
+        0.5 * (sorted[middle - 1] + upper)
+    } else {
+        *upper
+    })
 }
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
@@ -223,9 +248,10 @@ fn line(row: &Row) -> String {
         _ => String::new(),
     };
     format!(
-        "  {:<20} {auc:<23} {:>5.3}  {half:>7}  {difference:<26} {p:>8} {gap:>5} {:>6.2} %",
+        "  {:<20} {auc:<23} {:>5.3}  {:>6.0}  {half:>6}  {difference:<26} {p:>8} {gap:>5} {:>6.2} %",
         row.name,
         row.final_quality,
+        row.spent,
         100.0 * row.damaged_fraction
     )
 }
@@ -259,15 +285,26 @@ fn verdict(table: &WorldTable) -> String {
             baseline.name,
             against_raster(winner)
         ),
-        Some(rival) if better(rival) => format!(
-            "{}: no significant winner: {} is ahead of {} by less than the seeds can tell.",
-            table.world, rival.name, baseline.name
-        ),
-        _ => format!(
+        Some(rival) if significant(rival) && !better(rival) => format!(
             "{}: {} wins; no adaptive policy does better{}.",
             table.world,
             baseline.name,
             against_raster(baseline)
+        ),
+        Some(rival) => {
+            let (ahead, behind) = if better(rival) {
+                (rival, baseline)
+            } else {
+                (baseline, rival)
+            };
+            format!(
+                "{}: no significant winner: {} is ahead of {} by less than the seeds can tell.",
+                table.world, ahead.name, behind.name
+            )
+        }
+        None => format!(
+            "{}: {} is the best of the non-adaptive policies; nothing adaptive ran.",
+            table.world, baseline.name
         ),
     }
 }

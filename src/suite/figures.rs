@@ -83,8 +83,8 @@ fn average(traces: &[Trace], doses: &[f64]) -> Result<(Vec<f64>, Band)> {
     Ok((quality, band))
 }
 
-/// Quality against dose of every configuration stopped at an eighth, a quarter, half and the whole of the budget, with
-/// the front of those that nothing beats.
+/// Quality against dose of every configuration, interrupted at an eighth, a quarter, half and the whole of the budget it was
+/// planned for, with the front of those that nothing beats.
 ///
 /// # Errors
 /// As [`quality_curves`].
@@ -120,7 +120,7 @@ pub fn pareto_fronts(sweep: &Sweep, results: &Results) -> Result<ParetoFronts> {
             .collect::<Result<_>>()?,
         log_dose: true,
         note: Some(format!(
-            "stopped at 1/8, 1/4, 1/2 and all of the budget; {} episodes, bars: 95 % intervals",
+            "interrupted at 1/8, 1/4, 1/2 and all of the budget planned for; {} episodes, bars: 95 % intervals",
             sweep.seeds.len()
         )),
         ..ParetoFronts::default()

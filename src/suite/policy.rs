@@ -46,11 +46,15 @@ pub enum Policy {
     BayesianImprovement {
         /// Side of a patch, Å.
         patch: f64,
+        /// Dwell relative to the one that spends the budget on the whole field.
+        dwell: f64,
     },
     /// Patches in the order of an upper confidence bound of a Gaussian process, fixed dwell.
     BayesianConfidence {
         /// Side of a patch, Å.
         patch: f64,
+        /// Dwell relative to the one that spends the budget on the whole field.
+        dwell: f64,
     },
     /// Columns by expected information per electron, with revisits.
     DoseIndex {
@@ -59,7 +63,7 @@ pub enum Policy {
         /// Highest local dose as a fraction of the critical dose.
         cap: f64,
     },
-    /// Knows the truth: the bound.
+    /// Knows the truth: the reference.
     Clairvoyant,
 }
 
@@ -75,7 +79,7 @@ impl Policy {
             Self::BayesianImprovement { .. } => "Bayesian (LogEI)",
             Self::BayesianConfidence { .. } => "Bayesian (UCB)",
             Self::DoseIndex { .. } => "dose index",
-            Self::Clairvoyant => "clairvoyant bound",
+            Self::Clairvoyant => "clairvoyant",
         }
     }
 
@@ -95,30 +99,30 @@ impl Policy {
     }
 
     /// The settings that [`tune`](super::tune) tries: four for every policy, so that none has more chances than another
-    /// (the bound has no setting).
+    /// (the reference has no setting).
     pub fn alternatives(&self) -> Vec<Self> {
         match self {
-            Self::Raster { .. } => [(0.4, 1.0), (0.8, 1.0), (0.4, 0.5), (0.8, 0.5)]
+            Self::Raster { .. } => [(0.4, 1.0), (0.8, 1.0), (1.2, 1.0), (0.8, 0.5)]
                 .map(|(stride, dwell)| Self::Raster { stride, dwell })
                 .into(),
-            Self::InterleavedRaster { .. } => [(0.5, 2), (0.5, 4), (0.8, 2), (0.8, 4)]
+            Self::InterleavedRaster { .. } => [(0.4, 4), (0.8, 2), (0.8, 4), (1.2, 2)]
                 .map(|(stride, side)| Self::InterleavedRaster { stride, side })
                 .into(),
-            Self::RandomOrder { .. } => [0.4, 0.5, 0.8, 1.0]
+            Self::RandomOrder { .. } => [0.2, 0.4, 0.8, 1.2]
                 .map(|stride| Self::RandomOrder { stride })
                 .into(),
             Self::Columns { .. } => [0.25, 0.5, 1.0, 2.0]
                 .map(|dwell| Self::Columns { dwell })
                 .into(),
-            Self::ColumnPasses { .. } => [2, 4, 8, 16]
+            Self::ColumnPasses { .. } => [4, 8, 16, 32]
                 .map(|passes| Self::ColumnPasses { passes })
                 .into(),
             Self::Clairvoyant => vec![self.clone()],
-            Self::BayesianImprovement { .. } => [6.0, 8.0, 12.0, 16.0]
-                .map(|patch| Self::BayesianImprovement { patch })
+            Self::BayesianImprovement { .. } => [(8.0, 1.0), (8.0, 0.5), (16.0, 1.0), (16.0, 0.5)]
+                .map(|(patch, dwell)| Self::BayesianImprovement { patch, dwell })
                 .into(),
-            Self::BayesianConfidence { .. } => [6.0, 8.0, 12.0, 16.0]
-                .map(|patch| Self::BayesianConfidence { patch })
+            Self::BayesianConfidence { .. } => [(8.0, 1.0), (8.0, 0.5), (16.0, 1.0), (16.0, 0.5)]
+                .map(|(patch, dwell)| Self::BayesianConfidence { patch, dwell })
                 .into(),
             Self::DoseIndex { .. } => [(1.0, 0.4), (2.0, 0.4), (4.0, 0.4), (2.0, 0.2)]
                 .map(|(quantum, cap)| Self::DoseIndex { quantum, cap })
@@ -140,8 +144,14 @@ impl Policy {
             Self::RandomOrder { stride: 0.5 },
             Self::Columns { dwell: 1.0 },
             Self::ColumnPasses { passes: 8 },
-            Self::BayesianImprovement { patch: 8.0 },
-            Self::BayesianConfidence { patch: 8.0 },
+            Self::BayesianImprovement {
+                patch: 8.0,
+                dwell: 1.0,
+            },
+            Self::BayesianConfidence {
+                patch: 8.0,
+                dwell: 1.0,
+            },
             Self::DoseIndex {
                 quantum: 2.0,
                 cap: 0.4,
@@ -154,7 +164,7 @@ impl Policy {
     ///
     /// # Errors
     /// [`Error::Argument`] for settings out of range.
-    pub fn agent(&self, setting: &Setting<'_>) -> Result<Agent> {
+    pub(super) fn agent(&self, setting: &Setting<'_>) -> Result<Agent> {
         let analyst = setting.analyst();
         Ok(match *self {
             Self::Raster { stride, dwell } => {
@@ -168,14 +178,14 @@ impl Policy {
             }
             Self::Columns { dwell } => Agent::new(Columns::new(1)?.dwell(dwell)?, analyst),
             Self::ColumnPasses { passes } => Agent::new(Columns::new(passes)?, analyst),
-            Self::BayesianImprovement { patch } => {
+            Self::BayesianImprovement { patch, dwell } => {
                 let improvement =
                     |incumbent| Ok(Box::new(LogExpectedImprovement::over(incumbent)?) as Box<_>);
-                Agent::new(Bayesian::new(patch, improvement)?, analyst)
+                Agent::new(Bayesian::new(patch, improvement)?.dwell(dwell)?, analyst)
             }
-            Self::BayesianConfidence { patch } => {
+            Self::BayesianConfidence { patch, dwell } => {
                 let confidence = |_| Ok(Box::new(UpperConfidenceBound::new(2.0)?) as Box<_>);
-                Agent::new(Bayesian::new(patch, confidence)?, analyst)
+                Agent::new(Bayesian::new(patch, confidence)?.dwell(dwell)?, analyst)
             }
             Self::DoseIndex { quantum, cap } => {
                 Agent::new(DoseIndex::default().quantum(quantum)?.cap(cap)?, analyst)

@@ -31,7 +31,8 @@ impl Setting<'_> {
         self.analyst.clone()
     }
 
-    /// A seed for the policy's own choices: derived from the episode's, which stays hidden, for it gives the specimen away.
+    /// A seed for the policy's own choices. It follows from the place of the run in the sweep, not from the episode's seed:
+    /// who knows that one can rebuild the specimen.
     pub fn seed(&self) -> Seed {
         self.seed
     }
@@ -133,17 +134,17 @@ impl Sweep {
             .iter()
             .map(|stage| SiteLikelihood::for_world(&stage.world))
             .collect::<Result<Vec<_>>>()?;
-        let jobs: Vec<(usize, usize, Seed)> = (0..self.stages.len())
+        let jobs: Vec<(usize, usize, usize)> = (0..self.stages.len())
             .flat_map(|stage| {
                 let configurations = 0..self.stages[stage].configurations.len();
                 configurations
-                    .flat_map(move |c| self.seeds.iter().map(move |&seed| (stage, c, seed)))
+                    .flat_map(move |c| (0..self.seeds.len()).map(move |run| (stage, c, run)))
             })
             .collect();
         let done = AtomicUsize::new(0);
-        let traces: Vec<Trace> = jobs
+        let outcomes: Vec<Result<Trace>> = jobs
             .par_iter()
-            .map(|&(stage, configuration, seed)| {
+            .map(|&(stage, configuration, run)| {
                 if stop.load(Ordering::Relaxed) {
                     return Err(Error::Interrupted {
                         done: done.load(Ordering::Relaxed),
@@ -154,21 +155,25 @@ impl Sweep {
                     world,
                     configurations,
                 } = &self.stages[stage];
-                let episode = world.episode(seed);
+                let episode = world.episode(self.seeds[run]);
                 let setting = Setting {
                     world,
                     analyst: &analysts[stage],
                     episode: &episode,
-                    seed: policy_seed(seed),
+                    seed: policy_seed(run),
                 };
-                let mut agent = (configurations[configuration].build)(&setting)?;
+                let agent = (configurations[configuration].build)(&setting)?;
                 let trace = agent.run(episode)?;
                 done.fetch_add(1, Ordering::Relaxed);
                 finished();
                 Ok(trace)
             })
-            .collect::<Result<_>>()?;
-        let mut traces = traces.into_iter();
+            .collect();
+        // The first error in the order of the jobs, whichever thread met one first.
+        let mut traces = outcomes
+            .into_iter()
+            .collect::<Result<Vec<_>>>()?
+            .into_iter();
         let per_stage = |stage: &Stage| {
             let seeds = self.seeds.len();
             (0..stage.configurations.len())
@@ -180,22 +185,23 @@ impl Sweep {
         })
     }
 
-    /// An agent of one configuration in one world, with the episode it is meant for.
+    /// The agent of one configuration in one world for the `run`-th seed, with the episode it is meant for.
     ///
     /// # Errors
-    /// [`Error::Argument`] when there is no such stage or configuration; what the configuration refuses.
+    /// [`Error::Argument`] when there is no such stage, configuration or seed; what the configuration refuses.
     pub fn agent(
         &self,
         stage: usize,
         configuration: usize,
-        seed: Seed,
+        run: usize,
     ) -> Result<(Agent, Episode)> {
         let found = self
             .stages
             .get(stage)
-            .and_then(|s| Some((&s.world, s.configurations.get(configuration)?)));
-        let Some((world, configuration)) = found else {
-            let found = format!("stage {stage}, configuration {configuration}");
+            .and_then(|s| Some((&s.world, s.configurations.get(configuration)?)))
+            .and_then(|(world, configuration)| Some((world, configuration, *self.seeds.get(run)?)));
+        let Some((world, configuration, seed)) = found else {
+            let found = format!("stage {stage}, configuration {configuration}, run {run}");
             return Err(Error::argument("configuration", found, "one of the sweep"));
         };
         let (analyst, episode) = (SiteLikelihood::for_world(world)?, world.episode(seed));
@@ -203,12 +209,13 @@ impl Sweep {
             world,
             analyst: &analyst,
             episode: &episode,
-            seed: policy_seed(seed),
+            seed: policy_seed(run),
         })?;
         Ok((agent, episode))
     }
 }
 
-fn policy_seed(episode: Seed) -> Seed {
-    Seed(Stream::new(episode, Purpose::Policy, [1, 0]).random())
+/// A seed for a policy in the `run`-th episode.
+fn policy_seed(run: usize) -> Seed {
+    Seed(Stream::new(Seed(run as u64), Purpose::Policy, [1, 0]).random())
 }

@@ -206,6 +206,10 @@ impl Briefing {
             .iter()
             .map(|s| (s.element, s.rms_displacement.unwrap_or(0.0)))
             .collect();
+        let unknown_motion = |element: Element| {
+            let sites = crystal.sites().iter().filter(|s| s.element == element);
+            sites.clone().count() == 0 || sites.clone().any(|s| s.rms_displacement.is_none())
+        };
         let in_crystal = |key: String, symbol: &str| -> Result<Element> {
             let found = element(key.clone(), symbol)?;
             if present.contains_key(&found) {
@@ -252,16 +256,25 @@ impl Briefing {
         }
         let mut cross_sections = BTreeMap::new();
         for (index, entry) in definition.damage.element.iter().enumerate() {
-            let found = element(format!("damage.element[{index}].symbol"), &entry.symbol)?;
+            let key = |name: &str| format!("damage.element[{index}].{name}");
+            let found = element(key("symbol"), &entry.symbol)?;
+            if !imaged.contains_key(&found) {
+                let known: Vec<&str> = imaged.keys().map(|e| e.symbol()).collect();
+                let allowed = format!("an element of the specimen: {}", known.join(", "));
+                let found = format!("{:?}", entry.symbol);
+                return Err(Error::config(file, key("symbol"), found, allowed));
+            }
             let bare = match (entry.cross_section_barn, entry.threshold_ev) {
                 (Some(barn), _) => barn * SQUARE_ANGSTROM_PER_BARN,
                 (None, Some(threshold)) => {
-                    let u = imaged.get(&found).copied().unwrap_or(0.0);
-                    let motion = ThermalMotion::einstein(
-                        found,
-                        u.max(0.005),
-                        definition.damage.temperature_k,
-                    )?;
+                    // How fast the atoms move follows from how far: without that there is no threshold law.
+                    if unknown_motion(found) {
+                        let allowed =
+                            "cross_section_barn: the crystal file gives no thermal displacement";
+                        return Err(Error::config(file, key("threshold_ev"), threshold, allowed));
+                    }
+                    let temperature = definition.damage.temperature_k;
+                    let motion = ThermalMotion::einstein(found, imaged[&found], temperature)?;
                     KnockOn::new(found, threshold)?
                         .thermal_cross_section(beam, motion)?
                         .square_angstrom()
@@ -286,6 +299,11 @@ impl Briefing {
         for column in columns(&atoms, COLUMN_TOLERANCE)? {
             let position = column.position - Point::new(MARGIN, MARGIN);
             let element = atoms[column.atoms[0]].element;
+            if let Some(other) = column.atoms.iter().find(|&&a| atoms[a].element != element) {
+                let found = format!("a column of {element} and {}", atoms[*other].element);
+                let allowed = "a crystal whose projected columns hold one element each";
+                return Err(Error::config(file, "crystal", found, allowed));
+            }
             let site = LatticeSite {
                 position,
                 element,
@@ -311,8 +329,10 @@ impl Briefing {
         for (index, class) in classes.iter().enumerate() {
             let atoms = sites
                 .iter()
-                .find(|s| s.element == class.element)
-                .map_or(0, |s| s.atoms);
+                .filter(|s| s.element == class.element)
+                .map(|s| s.atoms)
+                .min()
+                .unwrap_or(0);
             if let Defect::Vacancy { removed } = class.defect
                 && removed > atoms
             {

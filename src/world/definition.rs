@@ -8,6 +8,8 @@ use std::path::Path;
 
 /// Version of the schema that this crate reads.
 pub const SCHEMA: u32 = 1;
+/// Largest budget, electrons: arrivals on the detector are laid down one by one.
+const MAX_ELECTRONS: f64 = 1e11;
 
 /// What a world file says, key by key; `worlds/mos2-l2.toml` is the commented example.
 #[derive(Debug, Clone, Deserialize)]
@@ -321,6 +323,12 @@ impl Definition {
         range("field.origin[0]", self.field.origin[0], -100.0, 100.0)?;
         range("field.origin[1]", self.field.origin[1], -100.0, 100.0)?;
         range("budget.dose", self.budget.dose, 1e-3, 1e7)?;
+        let electrons = self.budget.dose * self.field.height * self.field.width;
+        if electrons > MAX_ELECTRONS {
+            let allowed = format!("a dose of at most {MAX_ELECTRONS:e} electrons on the field");
+            let found = format!("{}, that is {electrons:e} electrons", self.budget.dose);
+            return Err(Error::config(file, "budget.dose", found, allowed));
+        }
         range("beam.energy_kev", self.beam.energy_kev, 20.0, 400.0)?;
         range("beam.current_pa", self.beam.current_pa, 1e-3, 1e4)?;
         range("beam.semiangle_mrad", self.beam.semiangle_mrad, 5.0, 60.0)?;
@@ -446,12 +454,7 @@ impl Definition {
                 1.0,
                 1000.0,
             )?;
-            range(
-                "defects.clusters.radius".into(),
-                clusters.radius,
-                0.1,
-                500.0,
-            )?;
+            range("defects.clusters.radius".into(), clusters.radius, 0.1, 50.0)?;
             range(
                 "defects.clusters.background".into(),
                 clusters.background,

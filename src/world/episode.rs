@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// Part of the dose left by which a scan may exceed it: what rounding can bring about.
 const ROUNDING: f64 = 1e-9;
 
+/// Most pixels of an image.
+const MAX_PIXELS: f64 = (1 << 24) as f64;
+
 /// What has happened at one probe position so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Visits {
@@ -28,8 +31,15 @@ struct Visits {
 
 /// A specimen under the beam.
 ///
-/// The truth is private: it leaves only through [`Episode::finish`], which consumes the episode. What a policy can get
+/// The truth is private: it leaves only through [`Episode::finish`] and [`Episode::into_image`], which consume the episode. What a policy can get
 /// is frames (Poisson counts) and the dose meter's reading.
+///
+/// ```compile_fail
+/// # use dosewise::prelude::*;
+/// fn peek(episode: &Episode) -> bool {
+///     episode.specimen.truth()[0].is_some() // refused by the compiler: the specimen is private
+/// }
+/// ```
 ///
 /// ```
 /// use dosewise::prelude::*;
@@ -270,11 +280,16 @@ impl Episode {
     /// the fraction of the electrons detected, `[row, column]` = `[y, x]`.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless the pixel is within 0.01 Å and the field's smaller side.
+    /// [`Error::Argument`] for a pixel beyond the field's smaller side, or so small that there were more than 2²⁴ of them.
     pub fn into_image(self, pixel: f64) -> Result<Array2<f64>> {
         let side = self.briefing.height.min(self.briefing.width);
-        if !(0.01..=side).contains(&pixel) {
-            return Err(Error::argument("pixel", pixel, format!("0.01 to {side} Å")));
+        let smallest = (self.briefing.area() / MAX_PIXELS).sqrt();
+        if !(smallest..=side).contains(&pixel) {
+            return Err(Error::argument(
+                "pixel",
+                pixel,
+                format!("{smallest:.4} to {side} Å"),
+            ));
         }
         Ok(self.field(pixel))
     }
@@ -293,7 +308,7 @@ impl Episode {
         )
     }
 
-    /// Which sites are defects, for the one navigator that may know: the clairvoyant bound.
+    /// Which sites are defects, for the one navigator that may know: the clairvoyant reference.
     pub(crate) fn truth_for_bound(&self) -> Vec<bool> {
         self.specimen.truth().iter().map(Option::is_some).collect()
     }

@@ -41,7 +41,8 @@ impl Scorer {
     }
 
     /// q in [0, 1]: average precision of the ranking by log-odds, normalised so that a constant answer scores zero.
-    /// Without a single defect in the field there is nothing to find and q is zero for every policy.
+    /// Without a single defect in the field, or
+    /// without a single perfect column, there is nothing to tell apart and q is zero for every policy.
     ///
     /// # Errors
     /// [`Error::Argument`] when a log-odds is NaN or a position is not finite.
@@ -76,7 +77,7 @@ impl Scorer {
         }
         let precision = average_precision_with_missed(&scores, &hits, missed)?.unwrap_or(0.0);
         let prevalence = defects as f64 / self.positions.len().max(1) as f64;
-        Ok(if defects == 0 {
+        Ok(if defects == 0 || defects == self.positions.len() {
             0.0
         } else {
             normalised(precision, prevalence)?

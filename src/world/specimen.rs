@@ -248,7 +248,7 @@ pub(crate) fn draw_defects(
         })
         .collect();
     for (index, class) in briefing.classes.iter().enumerate() {
-        // A stream per class: changing one density leaves the other defects where they are.
+        // A stream per class: one more class leaves the earlier ones where they are.
         let mut stream = Stream::new(seed, Purpose::Defects, [1, index as u64]);
         let hosts: Vec<usize> = (0..sites.len())
             .filter(|&i| sites[i].element == class.element)

@@ -1,6 +1,6 @@
 //! `dosewise run`: one policy, one episode.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use dosewise::plot::Figure;
 use dosewise::prelude::*;
 use dosewise::suite::{Configuration, Policy, Stage, Sweep, episode_panel};
@@ -11,9 +11,9 @@ pub struct RunOptions {
     /// World file.
     #[arg(long, default_value = "worlds/mos2-l2.toml")]
     world: PathBuf,
-    /// The policy.
-    #[arg(long, value_enum, default_value_t = Name::DoseIndex)]
-    policy: Name,
+    /// The policy with its usual settings, by name, e.g. "dose index" or "raster".
+    #[arg(long, default_value = "dose index")]
+    policy: String,
     /// Seed of the episode.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -22,47 +22,20 @@ pub struct RunOptions {
     out: Option<PathBuf>,
 }
 
-/// The policies with their usual settings.
-#[derive(Clone, Copy, ValueEnum)]
-enum Name {
-    Raster,
-    InterleavedRaster,
-    RandomOrder,
-    Columns,
-    ColumnPasses,
-    BayesianImprovement,
-    BayesianConfidence,
-    DoseIndex,
-    Clairvoyant,
-}
-
-impl From<Name> for Policy {
-    fn from(name: Name) -> Self {
-        match name {
-            Name::Raster => Self::Raster {
-                stride: 0.5,
-                dwell: 1.0,
-            },
-            Name::InterleavedRaster => Self::InterleavedRaster {
-                stride: 0.5,
-                side: 4,
-            },
-            Name::RandomOrder => Self::RandomOrder { stride: 0.5 },
-            Name::Columns => Self::Columns { dwell: 1.0 },
-            Name::ColumnPasses => Self::ColumnPasses { passes: 8 },
-            Name::BayesianImprovement => Self::BayesianImprovement { patch: 8.0 },
-            Name::BayesianConfidence => Self::BayesianConfidence { patch: 8.0 },
-            Name::DoseIndex => Self::DoseIndex {
-                quantum: 2.0,
-                cap: 0.4,
-            },
-            Name::Clairvoyant => Self::Clairvoyant,
-        }
-    }
-}
-
 pub fn run(options: &RunOptions) -> Result<()> {
-    let policy = Policy::from(options.policy);
+    let standard = Policy::standard();
+    let Some(policy) = standard
+        .iter()
+        .find(|p| p.name() == options.policy)
+        .cloned()
+    else {
+        let names: Vec<&str> = standard.iter().map(Policy::name).collect();
+        return Err(Error::argument(
+            "--policy",
+            format!("{:?}", options.policy),
+            names.join(", "),
+        ));
+    };
     let name = policy.name();
     let stage = Stage {
         world: World::load(&options.world)?,
@@ -72,7 +45,7 @@ pub fn run(options: &RunOptions) -> Result<()> {
         stages: vec![stage],
         seeds: vec![Seed(options.seed)],
     };
-    let (mut agent, episode) = sweep.agent(0, 0, sweep.seeds[0])?;
+    let (agent, episode) = sweep.agent(0, 0, 0)?;
     let record = agent.record(episode)?;
     let (trace, world) = (&record.trace, &record.briefing.name);
     let defects = record.truth.iter().flatten().count();
