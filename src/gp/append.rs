@@ -2,7 +2,7 @@
 
 use super::exact::{ExactGp, check_target};
 use super::kernel::Kernel;
-use super::points::Points;
+use super::points::{Points, PointsView};
 use crate::error::{Error, Result};
 use ndarray::ArrayView2;
 use std::sync::OnceLock;
@@ -148,6 +148,7 @@ impl ExactGp {
             self.mean.check()?;
         }
         Points::default().push(x)?;
+        self.kernel.check_points(PointsView::single(x))?;
         check_target(y)
     }
 }

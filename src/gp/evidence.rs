@@ -80,7 +80,7 @@ impl GradientBuffers {
         alpha: &[f64],
     ) -> Vec<f64> {
         let n = factor.size();
-        let kernel_parameters = kernel.parameters().len();
+        let kernel_parameters = kernel.parameter_count();
         let mut gradient = vec![0.0; kernel_parameters];
         let mut trace = 0.0;
         factor.inverse(&mut self.inverse, &mut self.work);

@@ -3,7 +3,7 @@
 use super::candidates::Tracked;
 use super::evidence::{Data, GradientBuffers, log_marginal_likelihood};
 use super::fit::{FitOptions, FitReport};
-use super::kernel::{Kernel, Parameter, Role};
+use super::kernel::{Kernel, Parameter, Role, boxed};
 use super::mean::Mean;
 use super::noise::Noise;
 use super::points::Points;
@@ -34,9 +34,9 @@ pub struct ExactGp {
 
 impl ExactGp {
     /// The prior: a kernel, a noise model and mean zero.
-    pub fn new(kernel: impl Kernel + 'static, noise: Noise) -> Self {
+    pub fn new(kernel: impl Kernel, noise: Noise) -> Self {
         Self {
-            kernel: Box::new(kernel),
+            kernel: boxed(kernel),
             noise,
             mean: Mean::Zero,
             points: Points::default(),
@@ -250,7 +250,7 @@ impl ExactGp {
             ));
         }
         let points = Points::from_rows("x", x)?;
-        self.kernel.check(points.dimension())?;
+        self.kernel.check_points(points.view())?;
         self.noise.check(y.len())?;
         self.mean.check()?;
         y.iter().try_for_each(|&value| check_target(value))?;
@@ -270,7 +270,7 @@ impl ExactGp {
                 format!("{dimension}, as the measurements have"),
             ));
         }
-        self.kernel.check(places.dimension())?;
+        self.kernel.check_points(places.view())?;
         Ok(places)
     }
 

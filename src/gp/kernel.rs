@@ -1,7 +1,39 @@
-//! The covariance functions' common face, and the output scale.
+//! The covariance functions' common face.
+
+mod active_dimensions;
+mod categorical;
+mod constant;
+mod distance;
+mod linear;
+mod operators;
+mod per_coordinate;
+mod periodic;
+mod polynomial;
+mod product;
+mod rational_quadratic;
+mod scaled;
+mod stored;
+mod sum;
+mod white;
+
+pub use active_dimensions::ActiveDimensions;
+pub use categorical::Categorical;
+pub use constant::Constant;
+pub use linear::Linear;
+pub use periodic::Periodic;
+pub use polynomial::Polynomial;
+pub use product::Product;
+pub use rational_quadratic::RationalQuadratic;
+pub use scaled::Scaled;
+pub use sum::Sum;
+pub use white::White;
+
+pub(super) use distance::{accumulate_lengthscales, squared_distances};
+pub(super) use per_coordinate::PerCoordinate;
 
 use super::points::PointsView;
 use crate::error::{Error, Result};
+use std::any::Any;
 use std::fmt::Debug;
 
 /// Entries handled at once on the stack by kernels that need scratch.
@@ -16,6 +48,11 @@ const ALLOWED: std::ops::RangeInclusive<f64> = 1e-150..=1e150;
 pub enum Role {
     /// A length along one coordinate, or along all of them (`None`), in units of the inputs.
     Lengthscale(Option<usize>),
+    /// A period along one coordinate, or along all of them (`None`), in units of the inputs.
+    Period(Option<usize>),
+    /// The prior variance of a slope along one coordinate, or along all of them (`None`): squared units of the
+    /// outputs over squared units of the inputs.
+    SlopeVariance(Option<usize>),
     /// A variance, in squared units of the outputs.
     Variance,
     /// The variance of the measurement noise, in squared units of the outputs.
@@ -40,13 +77,37 @@ pub struct Parameter {
 /// Work goes row by row, one point against a run of others, so that kernels compose without temporary matrices: a
 /// sum adds rows, a product multiplies them, and the gradient of a product is the gradient of each factor with the
 /// weights multiplied by the other. All hyper-parameters are positive and handled by their natural logarithms.
-/// The row functions trust their caller on shapes ([`Kernel::check`] is the gate); surplus entries are ignored.
-pub trait Kernel: Debug + Send + Sync {
+/// The row functions trust their caller on shapes ([`Kernel::check_points`] is the gate); surplus entries are ignored.
+///
+/// Kernels compose: `a + b`, `a * b` (or [`Kernel::plus`] and [`Kernel::times`], which every kernel has, one's own
+/// included), [`Kernel::scaled`], [`Kernel::on_columns`]. Sums, products and positive multiples of positive
+/// semi-definite functions are positive semi-definite (Rasmussen & Williams 2006, section 4.2.4).
+///
+/// ```
+/// use dosewise::gp::{Categorical, Kernel, Linear, Matern52, Periodic};
+/// // A trend plus a decaying oscillation along column 0, for each of three materials in column 1.
+/// let trend = Linear::isotropic(0.1).with_offset(1.0);
+/// let oscillation = Periodic::isotropic(1.0, 0.25) * Matern52::isotropic(2.0);
+/// let material = Categorical::new(3, 0.6);
+/// let kernel = (trend + oscillation).on_columns([0]) * material.on_columns([1]);
+/// let same = kernel.covariance(&[0.3, 2.0], &[0.5, 2.0]);
+/// let other = kernel.covariance(&[0.3, 2.0], &[0.5, 0.0]);
+/// assert!((other / same - 0.6).abs() < 1e-12);
+/// ```
+pub trait Kernel: Any + Debug + Send + Sync {
     /// Accepts or refuses points of this dimension and the present parameter values.
     ///
     /// # Errors
     /// [`Error::Argument`] if the kernel needs another dimension or a parameter is not positive.
     fn check(&self, dimension: usize) -> Result<()>;
+
+    /// Accepts or refuses these very points: [`Kernel::check`], and whatever the kernel asks of single values.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the kernel is not defined there, e.g. for a category code out of range.
+    fn check_points(&self, points: PointsView<'_>) -> Result<()> {
+        self.check(points.dimension())
+    }
 
     /// Writes k(point, others\[j\]) to `out[j]`.
     fn covariances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]);
@@ -56,6 +117,11 @@ pub trait Kernel: Debug + Send + Sync {
 
     /// The hyper-parameters, in the order of all gradients.
     fn parameters(&self) -> Vec<Parameter>;
+
+    /// Number of hyper-parameters, the same for the whole life of a kernel.
+    fn parameter_count(&self) -> usize {
+        self.parameters().len()
+    }
 
     /// Sets all hyper-parameters from their natural logarithms.
     ///
@@ -118,12 +184,43 @@ pub trait Kernel: Debug + Send + Sync {
     /// This kernel times a variance `outputscale` (squared units of the outputs), one more hyper-parameter.
     fn scaled(self, outputscale: f64) -> Scaled
     where
-        Self: Sized + 'static,
+        Self: Sized,
     {
-        Scaled {
-            kernel: Box::new(self),
-            outputscale,
-        }
+        Scaled::new(self, outputscale)
+    }
+
+    /// The sum of two kernels, also written `a + b`: the covariance of the sum of two independent processes.
+    fn plus(self, other: impl Kernel) -> Sum
+    where
+        Self: Sized,
+    {
+        Sum::new([boxed(self), boxed(other)])
+    }
+
+    /// The product of two kernels, also written `a * b`: similar only where both find the points similar.
+    fn times(self, other: impl Kernel) -> Product
+    where
+        Self: Sized,
+    {
+        Product::new([boxed(self), boxed(other)])
+    }
+
+    /// This kernel on a subset of the columns, in the order given.
+    fn on_columns(self, columns: impl Into<Vec<usize>>) -> ActiveDimensions
+    where
+        Self: Sized,
+    {
+        ActiveDimensions::new(self, columns)
+    }
+}
+
+/// Puts a kernel behind a box, unless it is one already.
+pub(super) fn boxed(kernel: impl Kernel) -> Box<dyn Kernel> {
+    let kernel: Box<dyn Kernel> = Box::new(kernel);
+    let any: &dyn Any = kernel.as_ref();
+    match any.downcast_ref::<Box<dyn Kernel>>() {
+        Some(inner) => inner.clone(),
+        None => kernel,
     }
 }
 
@@ -137,6 +234,9 @@ impl Kernel for Box<dyn Kernel> {
     fn check(&self, dimension: usize) -> Result<()> {
         self.as_ref().check(dimension)
     }
+    fn check_points(&self, points: PointsView<'_>) -> Result<()> {
+        self.as_ref().check_points(points)
+    }
     fn covariances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
         self.as_ref().covariances(point, others, out);
     }
@@ -145,6 +245,9 @@ impl Kernel for Box<dyn Kernel> {
     }
     fn parameters(&self) -> Vec<Parameter> {
         self.as_ref().parameters()
+    }
+    fn parameter_count(&self) -> usize {
+        self.as_ref().parameter_count()
     }
     fn set_log_parameters(&mut self, values: &[f64]) -> Result<()> {
         self.as_mut().set_log_parameters(values)
@@ -161,87 +264,6 @@ impl Kernel for Box<dyn Kernel> {
     }
     fn clone_box(&self) -> Box<dyn Kernel> {
         self.as_ref().clone_box()
-    }
-}
-
-/// A kernel times a variance, see [`Kernel::scaled`]; its last hyper-parameter is `outputscale`.
-#[derive(Debug, Clone)]
-pub struct Scaled {
-    kernel: Box<dyn Kernel>,
-    outputscale: f64,
-}
-
-impl Scaled {
-    /// The variance in front of the kernel.
-    pub fn outputscale(&self) -> f64 {
-        self.outputscale
-    }
-
-    /// The kernel behind the variance.
-    pub fn inner(&self) -> &dyn Kernel {
-        self.kernel.as_ref()
-    }
-}
-
-impl Kernel for Scaled {
-    fn check(&self, dimension: usize) -> Result<()> {
-        check_parameter("outputscale", self.outputscale)?;
-        self.kernel.check(dimension)
-    }
-
-    fn covariances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
-        self.kernel.covariances(point, others, out);
-        for value in out {
-            *value *= self.outputscale;
-        }
-    }
-
-    fn variance(&self, point: &[f64]) -> f64 {
-        self.outputscale * self.kernel.variance(point)
-    }
-
-    fn parameters(&self) -> Vec<Parameter> {
-        let mut parameters = self.kernel.parameters();
-        parameters.push(Parameter {
-            name: "outputscale".into(),
-            role: Role::Variance,
-            value: self.outputscale,
-        });
-        parameters
-    }
-
-    fn set_log_parameters(&mut self, values: &[f64]) -> Result<()> {
-        let count = self.kernel.parameters().len() + 1;
-        check_log_parameters(values, count)?;
-        self.kernel.set_log_parameters(&values[..count - 1])?;
-        self.outputscale = values[count - 1].exp();
-        Ok(())
-    }
-
-    fn accumulate_gradient(
-        &self,
-        point: &[f64],
-        others: PointsView<'_>,
-        weights: &[f64],
-        gradient: &mut [f64],
-    ) -> f64 {
-        // The weights pass through unscaled and the result is scaled, so that no copy of them is needed.
-        let mut inner = vec![0.0; gradient.len().saturating_sub(1)];
-        let sum = self
-            .kernel
-            .accumulate_gradient(point, others, weights, &mut inner);
-        let sum = self.outputscale * sum;
-        for (total, part) in gradient.iter_mut().zip(inner.iter().chain([&0.0])) {
-            *total += self.outputscale * part;
-        }
-        if let Some(own) = gradient.last_mut() {
-            *own += sum;
-        }
-        sum
-    }
-
-    fn clone_box(&self) -> Box<dyn Kernel> {
-        Box::new(self.clone())
     }
 }
 

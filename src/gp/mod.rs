@@ -2,7 +2,9 @@
 //!
 //! | you want | you take |
 //! | --- | --- |
-//! | a model of correlated measurements | a [`Kernel`]: [`Rbf`], [`Matern12`], [`Matern32`], [`Matern52`], `.scaled(variance)` |
+//! | a model of correlated measurements | a [`Kernel`]: [`Rbf`], [`Matern12`], [`Matern32`], [`Matern52`], [`RationalQuadratic`], [`Periodic`] |
+//! | trends, levels, nuggets, categories | [`Linear`], [`Polynomial`], [`Constant`], [`White`], [`Categorical`] |
+//! | compositions | `a + b`, `a * b`, `.scaled(variance)`, `.on_columns([0, 2])` |
 //! | noise you know per measurement, or want fitted | [`Noise`] (**variances**, not standard deviations) |
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
@@ -44,7 +46,10 @@ mod stationary;
 pub use candidates::Tracked;
 pub use exact::ExactGp;
 pub use fit::{FitOptions, FitReport, LogNormal, Stop};
-pub use kernel::{Kernel, Parameter, Role, Scaled};
+pub use kernel::{
+    ActiveDimensions, Categorical, Constant, Kernel, Linear, Parameter, Periodic, Polynomial,
+    Product, RationalQuadratic, Role, Scaled, Sum, White,
+};
 pub use mean::Mean;
 pub use noise::Noise;
 pub use points::{Points, PointsView};

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use ndarray::ArrayView2;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Coordinates beyond this would overflow when squared.
 const LARGEST_COORDINATE: f64 = 1e150;
@@ -109,7 +110,26 @@ impl Points {
             stride: self.capacity,
             length: self.length,
             dimension: self.dimension,
+            columns: None,
         }
+    }
+}
+
+/// As a list of points, each a list of coordinates.
+impl Serialize for Points {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq((0..self.length).map(|i| self.view().point(i)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Points {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let rows = Vec::<Vec<f64>>::deserialize(deserializer)?;
+        let mut points = Self::default();
+        for row in &rows {
+            points.push(row).map_err(serde::de::Error::custom)?;
+        }
+        Ok(points)
     }
 }
 
@@ -119,7 +139,9 @@ pub struct PointsView<'a> {
     data: &'a [f64],
     stride: usize,
     length: usize,
+    /// Columns of `data`; those seen through the view are `columns`, where there are any.
     dimension: usize,
+    columns: Option<&'a [usize]>,
 }
 
 impl<'a> PointsView<'a> {
@@ -130,7 +152,21 @@ impl<'a> PointsView<'a> {
             stride: 1,
             length: 1,
             dimension: point.len(),
+            columns: None,
         }
+    }
+
+    /// The same points with only these columns, counted in the unrestricted set (see [`PointsView::columns`]).
+    pub(super) fn with_columns(self, columns: &'a [usize]) -> Self {
+        Self {
+            columns: Some(columns),
+            ..self
+        }
+    }
+
+    /// The columns that this view is restricted to.
+    pub(super) fn columns(self) -> Option<&'a [usize]> {
+        self.columns
     }
 
     /// Number of points.
@@ -145,15 +181,19 @@ impl<'a> PointsView<'a> {
 
     /// Number of coordinates a point.
     pub fn dimension(self) -> usize {
-        self.dimension
+        self.columns.map_or(self.dimension, <[usize]>::len)
     }
 
     /// Coordinate `k` of every point; empty if there is no such coordinate.
     pub fn coordinate(self, k: usize) -> &'a [f64] {
-        if k >= self.dimension || self.length == 0 {
+        let column = match self.columns {
+            Some(columns) => columns.get(k).copied().unwrap_or(self.dimension),
+            None => k,
+        };
+        if column >= self.dimension || self.length == 0 {
             return &[];
         }
-        &self.data[k * self.stride..][..self.length]
+        &self.data[column * self.stride..][..self.length]
     }
 
     /// Points `start..end`, both cut to the length of the set.
@@ -169,19 +209,17 @@ impl<'a> PointsView<'a> {
 
     /// The coordinates of point `index`; empty if there is no such point.
     pub fn point(self, index: usize) -> Vec<f64> {
-        if index >= self.length {
-            return Vec::new();
-        }
-        (0..self.dimension)
-            .map(|k| self.data[k * self.stride + index])
-            .collect()
+        let mut point = Vec::with_capacity(self.dimension());
+        self.copy_point(index, &mut point);
+        point
     }
 
     /// As [`PointsView::point`] into an existing vector, which is resized.
     pub fn copy_point(self, index: usize, point: &mut Vec<f64>) {
         point.clear();
         if index < self.length {
-            point.extend((0..self.dimension).map(|k| self.data[k * self.stride + index]));
+            let coordinates = (0..self.dimension()).map(|k| self.coordinate(k).get(index));
+            point.extend(coordinates.map(|c| c.copied().unwrap_or(f64::NAN)));
         }
     }
 }

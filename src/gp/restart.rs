@@ -38,6 +38,14 @@ pub(super) fn log_ranges(data: &Data<'_>, parameters: &[Parameter]) -> Vec<LogRa
         })
         .collect();
     let widest = usable_or_one(spans.iter().copied().fold(0.0, f64::max));
+    let span = |k: Option<usize>| k.and_then(|k| spans.get(k)).copied().unwrap_or(widest);
+    let reaches: Vec<f64> = (0..data.points.dimension())
+        .map(|k| {
+            let coordinates = data.points.coordinate(k).iter();
+            usable_or_one(coordinates.fold(0.0, |reach: f64, c| reach.max(c.abs())))
+        })
+        .collect();
+    let furthest = usable_or_one(reaches.iter().copied().fold(0.0, f64::max));
     let count = data.targets.len() as f64;
     let centre = match data.mean {
         super::Mean::Zero => 0.0,
@@ -46,9 +54,13 @@ pub(super) fn log_ranges(data: &Data<'_>, parameters: &[Parameter]) -> Vec<LogRa
     let square: f64 = data.targets.iter().map(|y| (y - centre).powi(2)).sum();
     let power = usable_or_one(square / count);
     let range = |parameter: &Parameter| match parameter.role {
-        Role::Lengthscale(k) => {
-            let span = k.and_then(|k| spans.get(k)).copied().unwrap_or(widest);
-            LogRange::around(span, (0.05, 1.0), (1e-3, 1e3))
+        Role::Lengthscale(k) => LogRange::around(span(k), (0.05, 1.0), (1e-3, 1e3)),
+        // Longer than the extent no period can be told from a trend, shorter than a hundredth none is seen.
+        Role::Period(k) => LogRange::around(span(k), (0.1, 1.0), (1e-3, 1e2)),
+        Role::SlopeVariance(k) => {
+            let reach = k.and_then(|k| reaches.get(k)).copied().unwrap_or(furthest);
+            let scale = (power / reach / reach).clamp(1e-100, 1e100);
+            LogRange::around(scale, (0.1, 10.0), (1e-6, 1e6))
         }
         Role::Variance => LogRange::around(power, (0.3, 3.0), (1e-6, 1e4)),
         Role::NoiseVariance => LogRange::around(power, (1e-3, 0.3), (1e-9, 1e2)),

@@ -1,9 +1,13 @@
 //! Stationary kernels: functions of the distance between points measured in lengthscales.
 
 use super::exponential::exp_of_negative;
-use super::kernel::{CHUNK, Kernel, Parameter, Role, check_log_parameters, check_parameter, dot};
+use super::kernel::{
+    CHUNK, Kernel, Parameter, PerCoordinate, Role, accumulate_lengthscales, check_log_parameters,
+    dot, squared_distances,
+};
 use super::points::PointsView;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
 
 /// Beyond this many lengthscales a covariance is zero to all purposes; keeps polynomials from overflowing.
 const FAR: f64 = 700.0;
@@ -118,10 +122,11 @@ pub type Matern32 = Stationary<Matern32Profile>;
 pub type Matern52 = Stationary<Matern52Profile>;
 
 /// A stationary kernel of unit variance on the Euclidean distance in lengthscales.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound = "", deny_unknown_fields)]
 pub struct Stationary<P: Profile> {
-    lengthscales: Vec<f64>,
-    isotropic: bool,
+    lengthscale: PerCoordinate,
+    #[serde(skip)]
     profile: std::marker::PhantomData<P>,
 }
 
@@ -129,8 +134,7 @@ impl<P: Profile> Stationary<P> {
     /// One lengthscale for every coordinate, whatever their number; in units of the inputs.
     pub fn isotropic(lengthscale: f64) -> Self {
         Self {
-            lengthscales: vec![lengthscale],
-            isotropic: true,
+            lengthscale: PerCoordinate::Shared(lengthscale),
             profile: std::marker::PhantomData,
         }
     }
@@ -138,60 +142,24 @@ impl<P: Profile> Stationary<P> {
     /// One lengthscale for each coordinate ("automatic relevance determination"); in units of the inputs.
     pub fn ard(lengthscales: impl Into<Vec<f64>>) -> Self {
         Self {
-            lengthscales: lengthscales.into(),
-            isotropic: false,
+            lengthscale: PerCoordinate::Each(lengthscales.into()),
             profile: std::marker::PhantomData,
         }
     }
 
     /// The lengthscales: one, or one for each coordinate.
     pub fn lengthscales(&self) -> &[f64] {
-        &self.lengthscales
-    }
-
-    /// 1/ℓ² of coordinate `k`.
-    fn inverse_square(&self, k: usize) -> f64 {
-        let lengthscale = self.lengthscales[if self.isotropic { 0 } else { k }];
-        1.0 / (lengthscale * lengthscale)
-    }
-
-    /// Number of coordinates that both the kernel and the points know.
-    fn shared_dimension(&self, point: &[f64]) -> usize {
-        if self.isotropic {
-            point.len()
-        } else {
-            point.len().min(self.lengthscales.len())
-        }
-    }
-
-    fn squared_distances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
-        out.fill(0.0);
-        for (k, &own) in point[..self.shared_dimension(point)].iter().enumerate() {
-            let scale = self.inverse_square(k);
-            for (sum, other) in out.iter_mut().zip(others.coordinate(k)) {
-                let difference = own - other;
-                *sum += scale * (difference * difference);
-            }
-        }
+        self.lengthscale.values()
     }
 }
 
 impl<P: Profile> Kernel for Stationary<P> {
     fn check(&self, dimension: usize) -> Result<()> {
-        if !self.isotropic && self.lengthscales.len() != dimension {
-            return Err(Error::argument(
-                "kernel",
-                format!("{} lengthscales", self.lengthscales.len()),
-                format!("{dimension} lengthscales, one for each coordinate of the points"),
-            ));
-        }
-        self.lengthscales
-            .iter()
-            .try_for_each(|&l| check_parameter("lengthscale", l))
+        self.lengthscale.check("lengthscale", dimension)
     }
 
     fn covariances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
-        self.squared_distances(point, others, out);
+        squared_distances(&self.lengthscale, point, others, out);
         for value in out {
             *value = P::value(*value);
         }
@@ -202,25 +170,17 @@ impl<P: Profile> Kernel for Stationary<P> {
     }
 
     fn parameters(&self) -> Vec<Parameter> {
-        let named = self.lengthscales.iter().enumerate();
-        named
-            .map(|(k, &value)| Parameter {
-                name: if self.isotropic {
-                    "lengthscale".into()
-                } else {
-                    format!("lengthscale[{k}]")
-                },
-                role: Role::Lengthscale((!self.isotropic).then_some(k)),
-                value,
-            })
-            .collect()
+        self.lengthscale
+            .parameters("lengthscale", Role::Lengthscale)
+    }
+
+    fn parameter_count(&self) -> usize {
+        self.lengthscale.count()
     }
 
     fn set_log_parameters(&mut self, values: &[f64]) -> Result<()> {
-        check_log_parameters(values, self.lengthscales.len())?;
-        for (lengthscale, value) in self.lengthscales.iter_mut().zip(values) {
-            *lengthscale = value.exp();
-        }
+        check_log_parameters(values, self.lengthscale.count())?;
+        self.lengthscale.set_logs(values);
         Ok(())
     }
 
@@ -244,7 +204,7 @@ impl<P: Profile> Kernel for Stationary<P> {
             let distances = &mut distances[..end - start];
             let values = &mut values[..end - start];
             let factors = &mut factors[..end - start];
-            self.squared_distances(point, others, distances);
+            squared_distances(&self.lengthscale, point, others, distances);
             let both = values.iter_mut().zip(factors.iter_mut());
             for ((value, factor), (w, r)) in both.zip(weights.iter().zip(distances.iter())) {
                 let (k, slope) = P::value_and_slope(*r);
@@ -252,19 +212,14 @@ impl<P: Profile> Kernel for Stationary<P> {
                 *factor = -2.0 * w * slope;
             }
             sum += dot(weights, values);
-            if self.isotropic {
-                gradient[0] += dot(factors, distances);
-                continue;
-            }
-            let coordinates = point[..self.shared_dimension(point)].iter();
-            for (k, (&own, slot)) in coordinates.zip(gradient.iter_mut()).enumerate() {
-                let squares = &mut *distances;
-                for (square, other) in squares.iter_mut().zip(others.coordinate(k)) {
-                    let difference = own - other;
-                    *square = difference * difference;
-                }
-                *slot += self.inverse_square(k) * dot(factors, squares);
-            }
+            accumulate_lengthscales(
+                &self.lengthscale,
+                point,
+                others,
+                factors,
+                distances,
+                gradient,
+            );
         }
         sum
     }
