@@ -115,7 +115,7 @@ fn the_maximum_is_the_one_scipy_finds() {
         assert!(gp.fit_report().unwrap().converged());
         let lead = gp.log_marginal_likelihood() - best.log_marginal_likelihood;
         assert!(lead.abs() < 1e-6, "{lead} from scipy's maximum");
-        assert!((gp.mean().value() - best.constant).abs() < 1e-2);
+        assert!((gp.mean().at(&[0.0; 2]) - best.constant).abs() < 1e-2);
         for (found, expected) in gp.parameters().iter().zip(best.parameters) {
             assert!(
                 (found.value / expected).ln().abs() < 1e-2,
@@ -174,7 +174,7 @@ fn priors_pull_where_the_data_are_silent() {
         log_sd: 0.2,
     };
     let options = FitOptions {
-        priors: vec![("lengthscale".into(), prior)],
+        priors: vec![("lengthscale".into(), prior.into())],
         ..FitOptions::default()
     };
     let gp = ExactGp::new(Rbf::ard([5.0]).scaled(1.0), Noise::Homoscedastic(0.1))
@@ -188,7 +188,8 @@ fn priors_pull_where_the_data_are_silent() {
                 LogNormal {
                     median: 0.3,
                     log_sd,
-                },
+                }
+                .into(),
             )],
             ..FitOptions::default()
         };

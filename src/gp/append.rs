@@ -55,7 +55,7 @@ impl ExactGp {
             Ok(pivot) => {
                 let explained: f64 = row.iter().zip(&self.whitened).map(|(l, z)| l * z).sum();
                 self.whitened
-                    .push((y - self.mean.value() - explained) / pivot);
+                    .push((y - self.mean.at(x) - explained) / pivot);
                 self.points.push(x)?;
                 self.targets.push(y);
                 self.noise.push(variance);
@@ -145,10 +145,11 @@ impl ExactGp {
         if expected == 0 {
             self.kernel.check(x.len())?;
             self.noise.check(0)?;
-            self.mean.check()?;
+            self.mean.check(x.len())?;
         }
         Points::default().push(x)?;
         self.kernel.check_points(PointsView::single(x))?;
+        self.mean.checked_at(x)?;
         check_target(y)
     }
 }

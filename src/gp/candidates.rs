@@ -201,7 +201,7 @@ impl Tracked {
     /// Computes everything from the process.
     fn rebuild(&mut self) -> Result<()> {
         let m = self.candidates.len();
-        self.mean = vec![self.gp.mean().value(); m];
+        self.mean = self.gp.mean().values(self.candidates.view())?;
         self.variance = prior_variance(&self.gp, self.candidates.view());
         self.solved = vec![0.0; self.gp.len() * m];
         solve_cross_covariance(&self.gp, self.candidates.view(), &mut self.solved)?;

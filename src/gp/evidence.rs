@@ -1,6 +1,7 @@
 //! The log marginal likelihood and its gradient: what hyper-parameters are fitted by.
 
 use super::kernel::Kernel;
+use super::least_squares::least_squares;
 use super::mean::Mean;
 use super::noise::Noise;
 use super::points::PointsView;
@@ -13,7 +14,7 @@ pub(super) struct Data<'a> {
     pub points: PointsView<'a>,
     pub targets: &'a [f64],
     pub noise: &'a Noise,
-    pub mean: Mean,
+    pub mean: &'a Mean,
 }
 
 impl Data<'_> {
@@ -30,8 +31,7 @@ impl Data<'_> {
 
     /// L⁻¹ (y − mean).
     pub fn whiten(&self, factor: &Cholesky) -> Result<Vec<f64>> {
-        let value = self.mean.value();
-        let mut whitened: Vec<f64> = self.targets.iter().map(|y| y - value).collect();
+        let mut whitened = self.residuals(self.mean)?;
         factor.forward(&mut whitened)?;
         match whitened.iter().find(|w| !w.is_finite()) {
             None => Ok(whitened),
@@ -43,12 +43,40 @@ impl Data<'_> {
         }
     }
 
-    /// The generalised least-squares constant mean 1ᵀK⁻¹y / 1ᵀK⁻¹1.
-    pub fn least_squares_mean(&self, factor: &Cholesky) -> Result<f64> {
-        let mut ones = vec![1.0; self.targets.len()];
-        factor.solve(&mut ones)?;
-        let numerator: f64 = ones.iter().zip(self.targets).map(|(w, y)| w * y).sum();
-        Ok(numerator / ones.iter().sum::<f64>())
+    /// The mean with its generalised least-squares coefficients, where it is one that a fit estimates.
+    pub fn profiled_mean(&self, factor: &Cholesky) -> Result<Mean> {
+        self.estimated_mean(|column| factor.forward(column))
+    }
+
+    /// y − mean, with the mean at its ordinary least-squares coefficients where it is one that a fit estimates.
+    pub fn ordinary_residuals(&self) -> Result<Vec<f64>> {
+        self.residuals(&self.estimated_mean(|_| Ok(()))?)
+    }
+
+    /// The mean whose coefficients solve the least-squares problem after `whiten` was applied to both sides.
+    fn estimated_mean(&self, whiten: impl Fn(&mut [f64]) -> Result<()>) -> Result<Mean> {
+        if !self.mean.is_profiled() {
+            return Ok(self.mean.clone());
+        }
+        let mut columns = self.mean.regressors(self.points);
+        let mut target = self.targets.to_vec();
+        columns.iter_mut().try_for_each(|column| whiten(column))?;
+        whiten(&mut target)?;
+        let coefficients = least_squares(&columns, &target);
+        let estimate = self.mean.with_coefficients(self.points, &coefficients);
+        estimate.check(self.points.dimension())?;
+        Ok(estimate)
+    }
+
+    /// y − mean.
+    pub fn residuals(&self, mean: &Mean) -> Result<Vec<f64>> {
+        let expected = mean.values(self.points)?;
+        Ok(self
+            .targets
+            .iter()
+            .zip(expected)
+            .map(|(y, m)| y - m)
+            .collect())
     }
 }
 

@@ -29,7 +29,7 @@ pub struct ExactGp {
     pub(super) whitened: Vec<f64>,
     /// K⁻¹ (y − mean), computed when first asked for.
     pub(super) alpha: OnceLock<Vec<f64>>,
-    report: Option<FitReport>,
+    pub(super) report: Option<FitReport>,
 }
 
 impl ExactGp {
@@ -107,8 +107,8 @@ impl ExactGp {
             self.refactor()?;
             return Err(error);
         }
-        if let Mean::Constant(_) = self.mean {
-            self.mean = Mean::Constant(self.data().least_squares_mean(&self.factor)?);
+        if self.mean.is_profiled() {
+            self.mean = self.data().profiled_mean(&self.factor)?;
             self.rewhiten()?;
         }
         self.report = Some(found.report);
@@ -129,7 +129,7 @@ impl ExactGp {
     /// As [`ExactGp::posterior`].
     pub fn posterior_mean<'p>(&self, points: impl Into<ArrayView2<'p, f64>>) -> Result<Vec<f64>> {
         let places = self.places("points", points.into())?;
-        let mut mean = vec![self.mean.value(); places.len()];
+        let mut mean = self.mean.values(places.view())?;
         let mut row = vec![0.0; places.len().min(512)];
         let mut x = Vec::new();
         for (block, out) in mean.chunks_mut(512).enumerate() {
@@ -207,8 +207,8 @@ impl ExactGp {
     }
 
     /// The prior mean.
-    pub fn mean(&self) -> Mean {
-        self.mean
+    pub fn mean(&self) -> &Mean {
+        &self.mean
     }
 
     /// What was added to the diagonal of the covariance to factor it; zero in ordinary cases.
@@ -231,12 +231,12 @@ impl ExactGp {
         })
     }
 
-    fn data(&self) -> Data<'_> {
+    pub(super) fn data(&self) -> Data<'_> {
         Data {
             points: self.points.view(),
             targets: &self.targets,
             noise: &self.noise,
-            mean: self.mean,
+            mean: &self.mean,
         }
     }
 
@@ -252,7 +252,8 @@ impl ExactGp {
         let points = Points::from_rows("x", x)?;
         self.kernel.check_points(points.view())?;
         self.noise.check(y.len())?;
-        self.mean.check()?;
+        self.mean.check(points.dimension())?;
+        self.mean.values(points.view())?;
         y.iter().try_for_each(|&value| check_target(value))?;
         self.points = points;
         self.targets = y.to_vec();
@@ -261,7 +262,6 @@ impl ExactGp {
 
     fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
         let places = Points::from_rows(argument, rows)?;
-        self.mean.check()?;
         let dimension = self.points.dimension();
         if dimension != 0 && places.dimension() != dimension {
             return Err(Error::argument(
@@ -270,6 +270,7 @@ impl ExactGp {
                 format!("{dimension}, as the measurements have"),
             ));
         }
+        self.mean.check(places.dimension())?;
         self.kernel.check_points(places.view())?;
         Ok(places)
     }

@@ -1,32 +1,27 @@
-//! Choosing hyper-parameters: maximum likelihood, or maximum a posteriori with log-normal priors.
+//! Choosing hyper-parameters: maximum likelihood, or maximum a posteriori with priors, within bounds.
 
+use super::assign::assign;
+use super::bounds::{Bounds, LogBounds};
 use super::evidence::Data;
 use super::exact::parameters;
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Parameter};
 use super::noise::Noise;
-use super::objective::{Evaluation, Objective};
+use super::objective::{Evaluation, Objective, Rule};
 use super::points::Points;
-use super::restart::{log_ranges, space_filling_starts, subset};
+use super::prior::Prior;
+use super::restart::{LogRange, log_ranges, space_filling_starts, subset};
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
 use crate::units::Seed;
 use argmin::core::{Executor, State, TerminationReason, TerminationStatus};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
+use serde::{Deserialize, Serialize};
 
 /// With more measurements than this, all starts are first tried on a random subset of this size.
 const COARSE: usize = 100;
 /// Past steps that L-BFGS remembers.
 const MEMORY: usize = 7;
-
-/// A log-normal prior on a positive hyper-parameter: log θ ~ N(log median, log_sd²).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LogNormal {
-    /// The median, in units of the parameter.
-    pub median: f64,
-    /// Standard deviation of log θ; 0.7 says "within a factor of two, two times in three".
-    pub log_sd: f64,
-}
 
 /// How hyper-parameters are searched.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,9 +35,12 @@ pub struct FitOptions {
     pub gradient_tolerance: f64,
     /// Decides the starts, and the subset that sorts them. Default 0.
     pub seed: Seed,
-    /// Priors by parameter name; `lengthscale` stands for every `lengthscale[k]`. The density is that of log θ, so
-    /// the mode is the median. Default none: maximum likelihood.
-    pub priors: Vec<(String, LogNormal)>,
+    /// Priors by parameter name; `lengthscale` stands for every `lengthscale[k]` and every `term0.lengthscale`, the
+    /// first that fits counts. The density is that of log θ, see [`Prior`]. Default none: maximum likelihood.
+    pub priors: Vec<(String, Prior)>,
+    /// Limits by parameter name, as for the priors. Default none: only those judged from the data, which are smooth
+    /// and far out.
+    pub bounds: Vec<(String, Bounds)>,
 }
 
 impl Default for FitOptions {
@@ -53,12 +51,13 @@ impl Default for FitOptions {
             gradient_tolerance: 1e-3,
             seed: Seed(0),
             priors: Vec::new(),
+            bounds: Vec::new(),
         }
     }
 }
 
 /// Why the search from the winning start stopped.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Stop {
     /// The gradient is below the tolerance.
@@ -72,11 +71,14 @@ pub enum Stop {
 }
 
 /// How a fit ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FitReport {
     /// Log marginal likelihood at the chosen hyper-parameters, nats (priors not included).
     pub log_marginal_likelihood: f64,
-    /// Largest magnitude among the derivatives by the log-parameters (priors included), nats.
+    /// Sum of the log prior densities there (of the log-parameters, normalised), nats; zero without priors.
+    pub log_prior: f64,
+    /// Largest magnitude among the derivatives by the log-parameters (priors included), nats; those that push a
+    /// parameter against a hard limit it has reached do not count.
     pub largest_derivative: f64,
     /// Why the winning search stopped.
     pub stop: Stop,
@@ -86,6 +88,8 @@ pub struct FitReport {
     pub coarse_evaluations: usize,
     /// The hyper-parameters ended beyond what the data can tell (e.g. a lengthscale over 1000 times the extent).
     pub at_limit: bool,
+    /// Names of the parameters that ended on a hard limit, or beyond a smooth one, of [`FitOptions::bounds`].
+    pub at_bounds: Vec<String>,
 }
 
 impl FitReport {
@@ -112,11 +116,11 @@ impl FitOptions {
             ));
         }
         let named = parameters(kernel, data.noise);
-        let ranges = log_ranges(data, &named);
-        let priors = self.priors_for(named.iter().map(|p| p.name.as_str()))?;
+        let rules = self.rules(data, &named)?;
+        let ranges: Vec<LogRange> = rules.iter().map(|rule| rule.range).collect();
         let given = named.iter().zip(&ranges);
         let given: Vec<f64> = given
-            .map(|(p, range)| p.value.ln().clamp(range.wall.0, range.wall.1))
+            .map(|(p, range)| p.value.ln().max(range.wall.0).min(range.wall.1))
             .collect();
         let mut starts = vec![given.clone()];
         starts.extend(space_filling_starts(&ranges, self.restarts, self.seed));
@@ -137,7 +141,7 @@ impl FitOptions {
                 noise: &noise,
                 ..*data
             };
-            let objective = Objective::new(kernel, few, &ranges, &priors);
+            let objective = Objective::new(kernel, few, &rules);
             // Only to tell the basins apart, so a tenth of a nat a log unit is near enough.
             let rough = Self {
                 gradient_tolerance: self.gradient_tolerance.max(0.1),
@@ -149,7 +153,7 @@ impl FitOptions {
             starts = vec![best.map_or(given.clone(), |b| b.log_parameters)];
         }
 
-        let objective = Objective::new(kernel, *data, &ranges, &priors);
+        let objective = Objective::new(kernel, *data, &rules);
         let best = match self.best_of(&objective, &starts) {
             Some(best) => Some(best),
             None => self.best_of(&objective, &[given]),
@@ -166,14 +170,25 @@ impl FitOptions {
         };
         let (kernel, noise) = objective.model(&best.log_parameters)?;
         let evaluations = objective.search.borrow().evaluations;
-        let mut limits = best.log_parameters.iter().zip(&ranges);
+        let ends = || best.log_parameters.iter().zip(&rules);
+        let bound = |(v, rule): (&f64, &Rule)| rule.bounds.binds(*v);
+        let beyond = |(v, rule): (&f64, &Rule)| {
+            (*v < rule.range.wall.0 || *v > rule.range.wall.1) && !rule.bounds.binds(*v)
+        };
         let report = FitReport {
             log_marginal_likelihood: best.log_marginal_likelihood,
-            largest_derivative: largest(&best.gradient),
-            stop: best.stop,
+            log_prior: best.log_prior,
+            largest_derivative: best.largest_derivative,
+            stop: best.stop.clone(),
             evaluations,
             coarse_evaluations,
-            at_limit: limits.any(|(v, range)| *v < range.wall.0 || *v > range.wall.1),
+            at_limit: ends().any(beyond),
+            at_bounds: named
+                .iter()
+                .zip(ends())
+                .filter(|(_, end)| bound(*end))
+                .map(|(parameter, _)| parameter.name.clone())
+                .collect(),
         };
         Ok(Found {
             kernel,
@@ -182,30 +197,24 @@ impl FitOptions {
         })
     }
 
-    /// The prior of each named parameter.
-    fn priors_for<'n>(
-        &self,
-        names: impl Iterator<Item = &'n str>,
-    ) -> Result<Vec<Option<LogNormal>>> {
-        let names: Vec<&str> = names.collect();
-        let stands_for = |prior: &str, name: &str| {
-            name == prior || name.split('[').next().is_some_and(|stem| stem == prior)
-        };
-        for (prior, shape) in &self.priors {
-            let usable = shape.median > 0.0 && shape.median.is_finite() && shape.log_sd > 0.0;
-            if !usable || !names.iter().any(|name| stands_for(prior, name)) {
-                return Err(Error::argument(
-                    "priors",
-                    format!("`{prior}` with {shape:?}"),
-                    format!("positive median and log_sd for one of {names:?}"),
-                ));
-            }
-        }
-        let of = |name: &str| {
-            let mut matching = self.priors.iter().filter(|(p, _)| stands_for(p, name));
-            matching.next().map(|(_, shape)| *shape)
-        };
-        Ok(names.into_iter().map(of).collect())
+    /// Range, prior and limits of each parameter.
+    fn rules(&self, data: &Data<'_>, parameters: &[Parameter]) -> Result<Vec<Rule>> {
+        self.priors.iter().try_for_each(|(name, p)| p.check(name))?;
+        self.bounds.iter().try_for_each(|(name, b)| b.check(name))?;
+        let priors = assign("priors", &self.priors, parameters)?;
+        let bounds = assign("bounds", &self.bounds, parameters)?;
+        let ranges = log_ranges(data, parameters)?.into_iter();
+        Ok(ranges
+            .zip(priors.into_iter().zip(bounds))
+            .map(|(range, (prior, bounds))| {
+                let bounds = bounds.map_or(LogBounds::NONE, |b| b.logs());
+                Rule {
+                    range: bounds.narrow(range),
+                    prior,
+                    bounds,
+                }
+            })
+            .collect())
     }
 
     /// Runs L-BFGS from every start and returns the end with the highest objective.
@@ -214,31 +223,76 @@ impl FitOptions {
         ends.reduce(|best, end| if end.value > best.value { end } else { best })
     }
 
+    /// Climbs from one start. A search that ends pushing against a hard limit is put onto the limit, which the search
+    /// variable reaches only slowly, and goes on from there with that parameter at rest.
+    fn climb(&self, objective: &Objective<'_>, start: &[f64]) -> Option<End> {
+        let mut end = self.run(objective, &objective.inside(start))?;
+        while let Some(held) = objective.held(&end.log_parameters, &end.gradient) {
+            let Some(onto) = objective.evaluate(&held) else {
+                break;
+            };
+            if onto.value < end.value - 1e-9 * (1.0 + end.value.abs()) {
+                break;
+            }
+            let next = self.run(objective, &held)?;
+            // Each round puts at least one parameter more to rest, or leaves what it had.
+            let rested = |at: &[f64]| {
+                let both = at.iter().zip(&held);
+                both.filter(|(v, h)| v == h).count()
+            };
+            let further = rested(&next.log_parameters) > rested(&end.log_parameters);
+            end = next;
+            if !further {
+                break;
+            }
+        }
+        Some(end)
+    }
+
     /// One run of L-BFGS. The objective is divided by the size of its first gradient, because the first step is
     /// the gradient itself; the best point seen is kept on our side, so that a failing line search loses nothing.
-    fn climb(&self, objective: &Objective<'_>, start: &[f64]) -> Option<End> {
+    fn run(&self, objective: &Objective<'_>, start: &[f64]) -> Option<End> {
         let first = objective.evaluate(start)?;
-        let scale = 1.0 / largest(&first.gradient).max(1.0);
-        if largest(&first.gradient) <= self.gradient_tolerance {
-            return Some(first.end(start, Stop::Converged));
+        let end = |at: &[f64], evaluation: Evaluation, stop: Stop| {
+            let largest_derivative = objective.largest_derivative(at, &evaluation.gradient);
+            End {
+                log_parameters: at.to_vec(),
+                value: evaluation.value,
+                log_marginal_likelihood: evaluation.log_marginal_likelihood,
+                log_prior: evaluation.log_prior,
+                gradient: evaluation.gradient,
+                // Whatever the optimiser says, only a small gradient is convergence.
+                stop: if largest_derivative <= self.gradient_tolerance {
+                    Stop::Converged
+                } else {
+                    stop
+                },
+                largest_derivative,
+            }
+        };
+        let slope = objective.largest_derivative(start, &first.gradient);
+        let scale = 1.0 / slope.max(1.0);
+        if slope <= self.gradient_tolerance {
+            return Some(end(start, first, Stop::Converged));
         }
+        let variables = objective.search_variables(start);
         {
             let mut search = objective.search.borrow_mut();
             search.scale = scale;
             search.failed = scale * first.value.abs() * 10.0 + 1e3;
             search.best = Some((start.to_vec(), first.clone()));
-            search.last = Some((start.to_vec(), first.clone()));
+            search.last = Some((variables.clone(), first.clone()));
         }
         let search = MoreThuenteLineSearch::new().with_bounds(1e-10, 1e4).ok()?;
         let solver = LBFGS::new(search, MEMORY)
-            .with_tolerance_grad(0.5 * self.gradient_tolerance * scale)
+            .with_tolerance_grad(0.5 * self.gradient_tolerance * scale * objective.narrowest())
             .ok()?
             .with_tolerance_cost(1e-11 * (1.0 + scale * first.value.abs()))
             .ok()?;
         // The first cost and gradient are left to the solver, which finds them remembered: a cost handed over here
         // would also become the previous cost and stop the run as "unchanged" before its first step.
         let outcome = Executor::new(objective, solver)
-            .configure(|state| state.param(start.to_vec()).max_iters(self.max_iterations))
+            .configure(|state| state.param(variables).max_iters(self.max_iterations))
             .run();
         let reason = match outcome {
             Err(error) => Stop::GaveUp(error.to_string()),
@@ -253,13 +307,7 @@ impl FitOptions {
             },
         };
         let (log_parameters, best) = objective.search.borrow().best.clone()?;
-        // Whatever the optimiser says, only a small gradient is convergence.
-        let stop = if largest(&best.gradient) <= self.gradient_tolerance {
-            Stop::Converged
-        } else {
-            reason
-        };
-        Some(best.end(&log_parameters, stop))
+        Some(end(&log_parameters, best, reason))
     }
 }
 
@@ -268,22 +316,8 @@ struct End {
     log_parameters: Vec<f64>,
     value: f64,
     log_marginal_likelihood: f64,
+    log_prior: f64,
     gradient: Vec<f64>,
+    largest_derivative: f64,
     stop: Stop,
-}
-
-impl Evaluation {
-    fn end(self, log_parameters: &[f64], stop: Stop) -> End {
-        End {
-            log_parameters: log_parameters.to_vec(),
-            value: self.value,
-            log_marginal_likelihood: self.log_marginal_likelihood,
-            gradient: self.gradient,
-            stop,
-        }
-    }
-}
-
-fn largest(gradient: &[f64]) -> f64 {
-    gradient.iter().fold(0.0, |l, g| l.max(g.abs()))
 }

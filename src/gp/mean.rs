@@ -1,35 +1,239 @@
 //! What the surrogate expects far from every measurement.
 
+use super::points::PointsView;
 use crate::error::{Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser};
+use std::fmt;
+use std::sync::Arc;
 
-/// The prior mean of a Gaussian process.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+/// The prior mean m(x) of a Gaussian process.
+///
+/// Conditioning takes every mean as given. Fitting replaces [`Mean::Constant`] and [`Mean::Linear`], at every step of
+/// the search, by their generalised least-squares estimates β = (HᵀK⁻¹H)⁻¹ HᵀK⁻¹y, which maximise the likelihood at
+/// the hyper-parameters of that step; H has one row (1) or (1, x) a measurement. Rasmussen & Williams (2006),
+/// section 2.7, eq. 2.42 with a flat prior on β, its determinant term left out. The other means are kept.
+///
+/// ```
+/// use dosewise::gp::Mean;
+/// let trend = Mean::Linear { intercept: 1.0, slopes: vec![2.0, -1.0] };
+/// assert_eq!(trend.at(&[0.5, 3.0]), -1.0);
+/// let bowl = Mean::custom("bowl", |x| x[0] * x[0]);
+/// assert_eq!(bowl.at(&[3.0]), 9.0);
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub enum Mean {
     /// Zero everywhere.
     #[default]
     Zero,
-    /// The same value everywhere, in units of the outputs.
-    ///
-    /// Conditioning takes the value as given. Fitting replaces it, at every step of the search, by its generalised
-    /// least-squares estimate c = 1ᵀK⁻¹y / 1ᵀK⁻¹1, which maximises the likelihood at the hyper-parameters of that
-    /// step (Rasmussen & Williams 2006, section 2.7, with a flat prior on c and its determinant term left out).
+    /// The same value everywhere, in units of the outputs; replaced by its least-squares estimate in a fit.
     Constant(f64),
+    /// The same value everywhere, in units of the outputs; kept in a fit.
+    Fixed(f64),
+    /// m(x) = intercept + Σ_d slopes_d x_d; replaced by its least-squares estimate in a fit. A slope that the
+    /// measurements cannot tell from the others (one place, points on a line) is estimated as zero.
+    Linear {
+        /// Value at x = 0, in units of the outputs.
+        intercept: f64,
+        /// One slope for each coordinate, or none at all for zeros; units of the outputs over units of the inputs.
+        slopes: Vec<f64>,
+    },
+    /// A function of the user's own; kept in a fit, and refused by files, which cannot hold its code.
+    #[serde(skip_deserializing, serialize_with = "refuse")]
+    Custom(CustomMean),
+}
+
+/// A function of the coordinates of a point.
+type Function = dyn Fn(&[f64]) -> f64 + Send + Sync;
+
+/// A named mean function of the user's own, from [`Mean::custom`]; equal to its clones only.
+#[derive(Clone)]
+pub struct CustomMean {
+    name: String,
+    function: Arc<Function>,
+}
+
+impl CustomMean {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Debug for CustomMean {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CustomMean({:?})", self.name)
+    }
+}
+
+impl PartialEq for CustomMean {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && Arc::ptr_eq(&self.function, &other.function)
+    }
+}
+
+fn refuse<S: Serializer>(custom: &CustomMean, _: S) -> std::result::Result<S::Ok, S::Error> {
+    Err(ser::Error::custom(format!(
+        "mean: found the custom function {:?}, allowed are the means of this crate, since a file cannot hold code",
+        custom.name
+    )))
 }
 
 impl Mean {
-    /// The value, the same everywhere.
-    pub fn value(self) -> f64 {
-        match self {
-            Self::Zero => 0.0,
-            Self::Constant(value) => value,
+    /// A mean function of one's own: `name` is for error messages, `function` gets the coordinates of a point and
+    /// returns a finite number in units of the outputs.
+    pub fn custom(
+        name: impl Into<String>,
+        function: impl Fn(&[f64]) -> f64 + Send + Sync + 'static,
+    ) -> Self {
+        Self::Custom(CustomMean {
+            name: name.into(),
+            function: Arc::new(function),
+        })
+    }
+
+    /// A linear mean whose intercept and slopes are left to the fit; zero until then.
+    pub fn linear() -> Self {
+        Self::Linear {
+            intercept: 0.0,
+            slopes: Vec::new(),
         }
     }
 
-    pub(super) fn check(self) -> Result<()> {
-        if self.value().is_finite() {
-            return Ok(());
+    /// m(x) at one point, in units of the outputs.
+    pub fn at(&self, point: &[f64]) -> f64 {
+        match self {
+            Self::Zero => 0.0,
+            Self::Constant(value) | Self::Fixed(value) => *value,
+            Self::Linear { intercept, slopes } => {
+                intercept + slopes.iter().zip(point).map(|(b, x)| b * x).sum::<f64>()
+            }
+            Self::Custom(custom) => (custom.function)(point),
         }
-        Err(Error::argument("mean", self.value(), "a finite number"))
+    }
+
+    /// Whether a fit estimates it.
+    pub(super) fn is_profiled(&self) -> bool {
+        matches!(self, Self::Constant(_) | Self::Linear { .. })
+    }
+
+    /// m(x) at every point; refuses values that are no numbers.
+    pub(super) fn values(&self, points: PointsView<'_>) -> Result<Vec<f64>> {
+        let mut point = Vec::with_capacity(points.dimension());
+        (0..points.len())
+            .map(|i| {
+                points.copy_point(i, &mut point);
+                self.checked_at(&point)
+            })
+            .collect()
+    }
+
+    /// m(x) at one point; refuses a value that is no number.
+    pub(super) fn checked_at(&self, point: &[f64]) -> Result<f64> {
+        let value = self.at(point);
+        if value.abs() <= 1e150 {
+            return Ok(value);
+        }
+        Err(Error::argument(
+            "mean",
+            format!("{value} at {point:?} from {self:?}"),
+            "finite numbers up to 1e150 in magnitude",
+        ))
+    }
+
+    pub(super) fn check(&self, dimension: usize) -> Result<()> {
+        let numbers = match self {
+            Self::Zero | Self::Custom(_) => &[],
+            Self::Constant(value) | Self::Fixed(value) => std::slice::from_ref(value),
+            Self::Linear { intercept, slopes } => {
+                if !slopes.is_empty() && slopes.len() != dimension {
+                    return Err(Error::argument(
+                        "mean",
+                        format!("{} slopes", slopes.len()),
+                        format!("{dimension} slopes, one for each coordinate, or none"),
+                    ));
+                }
+                check_number(*intercept)?;
+                slopes.as_slice()
+            }
+        };
+        numbers.iter().try_for_each(|&value| check_number(value))
+    }
+
+    /// The columns of H whose least-squares coefficients [`Mean::with_coefficients`] takes. Coordinates are counted
+    /// from their average, which keeps the columns apart where the points lie far from the origin.
+    pub(super) fn regressors(&self, points: PointsView<'_>) -> Vec<Vec<f64>> {
+        let mut columns = vec![vec![1.0; points.len()]];
+        if let Self::Linear { .. } = self {
+            columns.extend((0..points.dimension()).map(|k| {
+                let centre = average(points.coordinate(k));
+                points.coordinate(k).iter().map(|x| x - centre).collect()
+            }));
+        }
+        columns
+    }
+
+    /// This kind of mean with the coefficients of [`Mean::regressors`].
+    pub(super) fn with_coefficients(&self, points: PointsView<'_>, coefficients: &[f64]) -> Self {
+        let (level, slopes) = coefficients.split_first().unwrap_or((&0.0, &[]));
+        match self {
+            Self::Constant(_) => Self::Constant(*level),
+            Self::Linear { .. } => {
+                let slopes_at = slopes.iter().enumerate();
+                let shifts = slopes_at.map(|(k, slope)| slope * average(points.coordinate(k)));
+                Self::Linear {
+                    intercept: level - shifts.sum::<f64>(),
+                    slopes: slopes.to_vec(),
+                }
+            }
+            kept => kept.clone(),
+        }
+    }
+}
+
+fn average(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+fn check_number(value: f64) -> Result<()> {
+    if value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::argument("mean", value, "a finite number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unusable_means_are_refused() {
+        assert!(Mean::Fixed(f64::NAN).check(1).is_err());
+        let trend = |intercept, slopes| Mean::Linear { intercept, slopes };
+        assert!(trend(f64::INFINITY, vec![]).check(1).is_err());
+        assert!(trend(0.0, vec![1.0, f64::NAN]).check(2).is_err());
+        assert!(trend(0.0, vec![1.0]).check(2).is_err());
+        assert!(trend(0.0, vec![1.0]).check(1).is_ok() && Mean::linear().check(7).is_ok());
+        let broken = Mean::custom("broken", |x| 1.0 / x[0]);
+        assert!(broken.checked_at(&[0.0]).is_err());
+        assert_eq!(broken.checked_at(&[2.0]).unwrap(), 0.5);
+    }
+
+    #[test]
+    fn files_hold_all_means_but_the_users_own() {
+        for mean in [
+            Mean::Zero,
+            Mean::Constant(0.1),
+            Mean::Fixed(-2.0),
+            Mean::Linear {
+                intercept: 0.1,
+                slopes: vec![3.0, 1e-9],
+            },
+        ] {
+            let text = serde_json::to_string(&mean).unwrap();
+            assert_eq!(serde_json::from_str::<Mean>(&text).unwrap(), mean);
+        }
+        let refused = serde_json::to_string(&Mean::custom("bowl", |x| x[0])).unwrap_err();
+        assert!(refused.to_string().contains("bowl"), "{refused}");
+        assert!(serde_json::from_str::<Mean>("{\"Custom\": null}").is_err());
     }
 }

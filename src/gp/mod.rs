@@ -5,7 +5,9 @@
 //! | a model of correlated measurements | a [`Kernel`]: [`Rbf`], [`Matern12`], [`Matern32`], [`Matern52`], [`RationalQuadratic`], [`Periodic`] |
 //! | trends, levels, nuggets, categories | [`Linear`], [`Polynomial`], [`Constant`], [`White`], [`Categorical`] |
 //! | compositions | `a + b`, `a * b`, `.scaled(variance)`, `.on_columns([0, 2])` |
+//! | what is expected far from all measurements | [`Mean`] |
 //! | noise you know per measurement, or want fitted | [`Noise`] (**variances**, not standard deviations) |
+//! | hyper-parameters kept where you believe them to be | [`Prior`], [`Bounds`] in [`FitOptions`] |
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
@@ -29,31 +31,37 @@
 //! ```
 
 mod append;
+mod assign;
+mod bounds;
 mod candidates;
 mod evidence;
 mod exact;
 mod exponential;
 mod fit;
 mod kernel;
+mod least_squares;
 mod mean;
 mod noise;
 mod objective;
 mod points;
 mod posterior;
+mod prior;
 mod restart;
 mod stationary;
 
+pub use bounds::Bounds;
 pub use candidates::Tracked;
 pub use exact::ExactGp;
-pub use fit::{FitOptions, FitReport, LogNormal, Stop};
+pub use fit::{FitOptions, FitReport, Stop};
 pub use kernel::{
     ActiveDimensions, Categorical, Constant, Kernel, Linear, Parameter, Periodic, Polynomial,
     Product, RationalQuadratic, Role, Scaled, Sum, White,
 };
-pub use mean::Mean;
+pub use mean::{CustomMean, Mean};
 pub use noise::Noise;
 pub use points::{Points, PointsView};
 pub use posterior::Posterior;
+pub use prior::{LogNormal, Prior};
 pub use stationary::{
     Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,
     RbfProfile, Stationary,

@@ -1,10 +1,10 @@
 //! What a fit maximises, in the form the optimiser wants it.
 
+use super::bounds::LogBounds;
 use super::evidence::{Data, GradientBuffers, log_marginal_likelihood};
-use super::fit::LogNormal;
 use super::kernel::Kernel;
-use super::mean::Mean;
 use super::noise::Noise;
+use super::prior::Prior;
 use super::restart::LogRange;
 use crate::error::Result;
 use crate::linalg::Cholesky;
@@ -16,7 +16,16 @@ use std::cell::RefCell;
 pub(super) struct Evaluation {
     pub value: f64,
     pub log_marginal_likelihood: f64,
+    pub log_prior: f64,
     pub gradient: Vec<f64>,
+}
+
+/// What is known of one log-parameter besides the data.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rule {
+    pub range: LogRange,
+    pub prior: Option<Prior>,
+    pub bounds: LogBounds,
 }
 
 /// What changes while the optimiser runs.
@@ -25,34 +34,30 @@ pub(super) struct Search {
     pub scale: f64,
     /// Scaled cost reported where the likelihood cannot be computed: bad, yet finite, so line searches back off.
     pub failed: f64,
+    /// Log-parameters of the best evaluation so far.
     pub best: Option<(Vec<f64>, Evaluation)>,
+    /// Search variables of the last evaluation.
     pub last: Option<(Vec<f64>, Evaluation)>,
     pub evaluations: usize,
     factor: Cholesky,
     buffers: GradientBuffers,
 }
 
-/// Log marginal likelihood plus log priors minus the walls, as a function of the log-parameters.
+/// Log marginal likelihood plus log priors minus the walls, as a function of the log-parameters; for the optimiser, of
+/// search variables that turn hard limits into smooth passages.
 pub(super) struct Objective<'a> {
     kernel: &'a dyn Kernel,
     data: Data<'a>,
-    ranges: &'a [LogRange],
-    priors: &'a [Option<LogNormal>],
+    rules: &'a [Rule],
     pub search: RefCell<Search>,
 }
 
 impl<'a> Objective<'a> {
-    pub fn new(
-        kernel: &'a dyn Kernel,
-        data: Data<'a>,
-        ranges: &'a [LogRange],
-        priors: &'a [Option<LogNormal>],
-    ) -> Self {
+    pub fn new(kernel: &'a dyn Kernel, data: Data<'a>, rules: &'a [Rule]) -> Self {
         Self {
             kernel,
             data,
-            ranges,
-            priors,
+            rules,
             search: RefCell::default(),
         }
     }
@@ -84,55 +89,91 @@ impl<'a> Objective<'a> {
             ..self.data
         };
         data.factor_into(kernel.as_ref(), factor).ok()?;
-        if let Mean::Constant(_) = data.mean {
-            data.mean = Mean::Constant(data.least_squares_mean(factor).ok()?);
-        }
+        let mean = data.profiled_mean(factor).ok()?;
+        data.mean = &mean;
         let mut alpha = data.whiten(factor).ok()?;
         let likelihood = log_marginal_likelihood(factor, &alpha);
         factor.backward(&mut alpha).ok()?;
         let mut gradient = buffers.gradient(kernel.as_ref(), &data, factor, &alpha);
-        let mut value = likelihood;
-        let terms = self.ranges.iter().zip(self.priors);
-        for ((&v, slot), (range, prior)) in log_parameters.iter().zip(&mut gradient).zip(terms) {
-            let beyond = (v - range.wall.1).max(0.0) + (v - range.wall.0).min(0.0);
+        let (mut penalty, mut log_prior) = (0.0, 0.0);
+        for ((&v, slot), rule) in log_parameters.iter().zip(&mut gradient).zip(self.rules) {
+            let wall = rule.range.wall;
+            let beyond = (v - wall.1).max(0.0) + (v - wall.0).min(0.0);
             // Gentle at its foot, where a sudden curvature would ruin the optimiser's memory, steep further out,
             // where the likelihood of degenerate data may pull with n/2 nats a log unit.
-            value -= beyond.powi(2) + beyond.powi(4);
+            penalty += beyond.powi(2) + beyond.powi(4);
             *slot -= 2.0 * beyond + 4.0 * beyond.powi(3);
-            if let Some(prior) = prior {
-                let deviate = (v - prior.median.ln()) / prior.log_sd;
-                value -= 0.5 * deviate * deviate;
-                *slot -= deviate / prior.log_sd;
+            if let Some(prior) = rule.prior {
+                let (density, slope) = prior.log_density_and_slope(v);
+                log_prior += density;
+                *slot += slope;
             }
         }
+        let value = likelihood + log_prior - penalty;
         search.evaluations += 1;
         let finite = value.is_finite() && gradient.iter().all(|g| g.is_finite());
         finite.then_some(Evaluation {
             value,
             log_marginal_likelihood: likelihood,
+            log_prior,
             gradient,
         })
     }
 
-    /// The evaluation at this point, from the last call if it was the same: the optimiser asks for value and
-    /// gradient separately.
-    fn remembered(&self, log_parameters: &[f64]) -> Option<Evaluation> {
+    /// A start moved off hard limits.
+    pub fn inside(&self, log_parameters: &[f64]) -> Vec<f64> {
+        let both = log_parameters.iter().zip(self.rules);
+        both.map(|(&v, rule)| rule.bounds.inside(v)).collect()
+    }
+
+    /// The optimiser's variables of these log-parameters.
+    pub fn search_variables(&self, log_parameters: &[f64]) -> Vec<f64> {
+        let both = log_parameters.iter().zip(self.rules);
+        both.map(|(&v, rule)| rule.bounds.inner(v)).collect()
+    }
+
+    /// The log-parameters with those that push against a hard limit put onto it; `None` if that changes nothing.
+    pub fn held(&self, log_parameters: &[f64], gradient: &[f64]) -> Option<Vec<f64>> {
+        let all = log_parameters.iter().zip(gradient).zip(self.rules);
+        let held: Vec<f64> = all
+            .map(|((&v, &g), rule)| rule.bounds.holding(v, g).unwrap_or(v))
+            .collect();
+        (held != log_parameters).then_some(held)
+    }
+
+    /// Largest derivative among the log-parameters that are free to follow it.
+    pub fn largest_derivative(&self, log_parameters: &[f64], gradient: &[f64]) -> f64 {
+        let all = log_parameters.iter().zip(gradient).zip(self.rules);
+        let free = all.filter(|((v, g), rule)| rule.bounds.holding(**v, **g) != Some(**v));
+        free.fold(0.0, |largest, ((_, g), _)| largest.max(g.abs()))
+    }
+
+    /// Smallest size of a hard passage, which a derivative by the search variables shrinks with.
+    pub fn narrowest(&self) -> f64 {
+        let widths = self.rules.iter().map(|rule| rule.bounds.half_width());
+        widths.fold(1.0, f64::min)
+    }
+
+    /// The evaluation at these search variables, from the last call if they were the same: the optimiser asks for
+    /// value and gradient separately.
+    fn remembered(&self, variables: &[f64]) -> Option<Evaluation> {
         if let Some((at, evaluation)) = &self.search.borrow().last
-            && at == log_parameters
+            && at == variables
         {
             return Some(evaluation.clone());
         }
-        let evaluation = self.evaluate(log_parameters)?;
+        let both = variables.iter().zip(self.rules);
+        let log_parameters: Vec<f64> = both.map(|(&u, rule)| rule.bounds.outer(u).0).collect();
+        let evaluation = self.evaluate(&log_parameters)?;
         let mut search = self.search.borrow_mut();
-        let here = (log_parameters.to_vec(), evaluation.clone());
         if search
             .best
             .as_ref()
             .is_none_or(|(_, best)| evaluation.value > best.value)
         {
-            search.best = Some(here.clone());
+            search.best = Some((log_parameters, evaluation.clone()));
         }
-        search.last = Some(here);
+        search.last = Some((variables.to_vec(), evaluation.clone()));
         Some(evaluation)
     }
 }
@@ -141,8 +182,8 @@ impl CostFunction for &Objective<'_> {
     type Param = Vec<f64>;
     type Output = f64;
 
-    fn cost(&self, log_parameters: &Vec<f64>) -> std::result::Result<f64, argmin::core::Error> {
-        let evaluation = self.remembered(log_parameters);
+    fn cost(&self, variables: &Vec<f64>) -> std::result::Result<f64, argmin::core::Error> {
+        let evaluation = self.remembered(variables);
         let search = self.search.borrow();
         Ok(evaluation.map_or(search.failed, |e| -search.scale * e.value))
     }
@@ -152,15 +193,14 @@ impl Gradient for &Objective<'_> {
     type Param = Vec<f64>;
     type Gradient = Vec<f64>;
 
-    fn gradient(
-        &self,
-        log_parameters: &Vec<f64>,
-    ) -> std::result::Result<Vec<f64>, argmin::core::Error> {
-        let evaluation = self.remembered(log_parameters);
+    fn gradient(&self, variables: &Vec<f64>) -> std::result::Result<Vec<f64>, argmin::core::Error> {
+        let Some(evaluation) = self.remembered(variables) else {
+            return Ok(vec![0.0; variables.len()]);
+        };
         let scale = self.search.borrow().scale;
-        Ok(match evaluation {
-            Some(e) => e.gradient.iter().map(|g| -scale * g).collect(),
-            None => vec![0.0; log_parameters.len()],
-        })
+        let all = evaluation.gradient.iter().zip(variables).zip(self.rules);
+        Ok(all
+            .map(|((g, &u), rule)| -scale * g * rule.bounds.outer(u).1)
+            .collect())
     }
 }

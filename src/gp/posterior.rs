@@ -25,7 +25,7 @@ pub struct Posterior<'gp> {
 impl<'gp> Posterior<'gp> {
     pub(super) fn new(gp: &'gp ExactGp, places: Points) -> Result<Self> {
         let (n, m) = (gp.len(), places.len());
-        let mut mean = vec![gp.mean().value(); m];
+        let mut mean = gp.mean().values(places.view())?;
         let mut variance = prior_variance(gp, places.view());
         let mut solved = vec![0.0; n * BLOCK.min(m)];
         for start in (0..m).step_by(BLOCK) {

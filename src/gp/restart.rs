@@ -2,6 +2,7 @@
 
 use super::evidence::Data;
 use super::kernel::{Parameter, Role};
+use crate::error::Result;
 use crate::units::Seed;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
@@ -26,8 +27,8 @@ impl LogRange {
 }
 
 /// The range of every parameter: lengthscales in units of the extent of the points, variances in units of the mean
-/// square of the outputs (around their average if the mean is not fixed at zero).
-pub(super) fn log_ranges(data: &Data<'_>, parameters: &[Parameter]) -> Vec<LogRange> {
+/// square of the outputs around the prior mean (at its ordinary least-squares estimate if fitting estimates it).
+pub(super) fn log_ranges(data: &Data<'_>, parameters: &[Parameter]) -> Result<Vec<LogRange>> {
     let spans: Vec<f64> = (0..data.points.dimension())
         .map(|k| {
             let coordinates = data.points.coordinate(k).iter();
@@ -47,11 +48,7 @@ pub(super) fn log_ranges(data: &Data<'_>, parameters: &[Parameter]) -> Vec<LogRa
         .collect();
     let furthest = usable_or_one(reaches.iter().copied().fold(0.0, f64::max));
     let count = data.targets.len() as f64;
-    let centre = match data.mean {
-        super::Mean::Zero => 0.0,
-        super::Mean::Constant(_) => data.targets.iter().sum::<f64>() / count,
-    };
-    let square: f64 = data.targets.iter().map(|y| (y - centre).powi(2)).sum();
+    let square: f64 = data.ordinary_residuals()?.iter().map(|r| r * r).sum();
     let power = usable_or_one(square / count);
     let range = |parameter: &Parameter| match parameter.role {
         Role::Lengthscale(k) => LogRange::around(span(k), (0.05, 1.0), (1e-3, 1e3)),
@@ -66,7 +63,7 @@ pub(super) fn log_ranges(data: &Data<'_>, parameters: &[Parameter]) -> Vec<LogRa
         Role::NoiseVariance => LogRange::around(power, (1e-3, 0.3), (1e-9, 1e2)),
         Role::Shape => LogRange::around(1.0, (0.2, 5.0), (1e-4, 1e4)),
     };
-    parameters.iter().map(range).collect()
+    Ok(parameters.iter().map(range).collect())
 }
 
 /// `count` points that fill the box of starts evenly: an additive recurrence on the inverse powers of the root of

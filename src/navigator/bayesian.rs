@@ -4,7 +4,7 @@ use super::columns::dithered;
 use super::{Navigator, Step, View};
 use crate::acquisition::{Acquisition, Candidate, best};
 use crate::error::{Error, Result};
-use crate::gp::{ExactGp, FitOptions, Kernel, LogNormal, Matern52, Mean, Noise};
+use crate::gp::{ExactGp, FitOptions, Kernel, LogNormal, Matern52, Mean, Noise, Prior};
 use crate::units::{Dose, Point};
 use crate::world::{Briefing, Scan};
 use ndarray::Array2;
@@ -209,21 +209,23 @@ impl Bayesian {
         (places, density, variance)
     }
 
-    fn priors(&self) -> Vec<(String, LogNormal)> {
+    fn priors(&self) -> Vec<(String, Prior)> {
         vec![
             (
                 "lengthscale".into(),
                 LogNormal {
                     median: 2.0 * self.patch,
                     log_sd: 0.7,
-                },
+                }
+                .into(),
             ),
             (
                 "outputscale".into(),
                 LogNormal {
                     median: 1.0,
                     log_sd: 1.0,
-                },
+                }
+                .into(),
             ),
         ]
     }
