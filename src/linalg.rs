@@ -190,6 +190,53 @@ impl Cholesky {
         Ok(product)
     }
 
+    /// `Lᵀ z`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `z` has not one entry per row.
+    pub fn multiply_transposed(&self, z: &[f64]) -> Result<Vec<f64>> {
+        check_length("z", z.len(), self.size)?;
+        let columns = (0..self.size).map(|j| &self.lower[j * self.capacity..][j..self.size]);
+        Ok(columns
+            .enumerate()
+            .map(|(j, column)| column.iter().zip(&z[j..]).map(|(l, z)| l * z).sum())
+            .collect())
+    }
+
+    /// The columns of the lower triangle one after the other, for files.
+    pub(crate) fn packed(&self) -> Vec<f64> {
+        let columns = (0..self.size).map(|j| &self.lower[j * self.capacity..][j..self.size]);
+        columns.flatten().copied().collect()
+    }
+
+    /// The factor of a `size` × `size` matrix from [`Cholesky::packed`].
+    pub(crate) fn from_packed(size: usize, packed: &[f64], jitter: f64) -> Result<Self> {
+        check_length("factor", packed.len(), size * (size + 1) / 2)?;
+        let mut lower = zeros(size, size)?;
+        let mut rest = packed;
+        for j in 0..size {
+            let (column, behind) = rest.split_at(size - j);
+            lower[j * size + j..][..size - j].copy_from_slice(column);
+            rest = behind;
+            if !(column[0] > 0.0 && column.iter().all(|l| l.is_finite())) {
+                return Err(Error::argument(
+                    "factor",
+                    format!("column {j} with the pivot {}", column[0]),
+                    "finite entries and positive pivots",
+                ));
+            }
+        }
+        if !(jitter >= 0.0 && jitter.is_finite()) {
+            return Err(Error::argument("jitter", jitter, "zero or positive"));
+        }
+        Ok(Self {
+            size,
+            capacity: size,
+            lower,
+            jitter,
+        })
+    }
+
     /// Adds one row and column to the factored matrix: `cross` holds its covariances with the present rows,
     /// `diagonal` its variance (without jitter, which is added here). Overwrites `cross` with the new row of `L`
     /// left of the diagonal and returns the new diagonal entry of `L`.

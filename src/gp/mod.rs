@@ -11,6 +11,7 @@
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
+//! | a conditioned process in a file | [`ExactGp::save`], [`ExactGp::load`], or serde |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
 //! ```
@@ -47,6 +48,7 @@ mod points;
 mod posterior;
 mod prior;
 mod restart;
+mod saved;
 mod stationary;
 
 pub use bounds::Bounds;
