@@ -176,9 +176,10 @@ impl Comparison {
         }
         let _ = writeln!(
             text,
-            "spent: mean dose in e⁻/Å². D(q=½): median dose at which q = 0.5 is reached, in steps of 1 % of the budget. Differences are paired by seed, with 95 % bootstrap\n\
-             intervals; p is Wilcoxon's signed-rank test, Holm-adjusted over the {} adaptive entries. gap: share of the way\n\
-             from the best non-adaptive policy (marked =) to the clairvoyant reference. damaged: share of the damageable atoms lost.\n",
+            "spent: mean dose in e⁻/Å². D(q=½): median dose at which q = 0.5 is reached, in steps of 1 % of the budget.\n\
+             Differences are paired by seed, with 95 % bootstrap intervals; p is Wilcoxon's signed-rank test, Holm-adjusted over\n\
+             the {} adaptive entries. gap: share of the way from the best non-adaptive policy (marked =) to the clairvoyant\n\
+             reference. damaged: share of the damageable atoms lost.\n",
             self.tables
                 .iter()
                 .flat_map(|t| &t.rows)
