@@ -113,7 +113,7 @@ fn the_report_says_when_the_raster_wins() {
             Ok(Step::Stop)
         }
     }
-    let mut sweep = sweep(&quick()[..1], 6);
+    let mut sweep = sweep(&quick()[..1], 10);
     sweep.stages[0].configurations.push(Configuration::new(
         "idle",
         Strategy::Adaptive,
