@@ -47,7 +47,7 @@ mod choice;
 mod confidence_bound;
 mod dose;
 mod improvement;
-mod normal;
+pub(crate) mod normal;
 mod variance;
 
 pub use candidate::{Candidate, Candidates};

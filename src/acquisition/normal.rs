@@ -10,23 +10,35 @@ use std::f64::consts::{FRAC_PI_2, PI};
 const SERIES_BELOW: f64 = 1.5;
 
 /// Density `φ(z)`.
-pub(super) fn density(z: f64) -> f64 {
+pub(crate) fn density(z: f64) -> f64 {
     (-0.5 * z * z).exp() / (2.0 * PI).sqrt()
 }
 
 /// Distribution function `Φ(z)`.
-pub(super) fn cdf(z: f64) -> f64 {
+pub(crate) fn cdf(z: f64) -> f64 {
     let tail = density(z) * Mills::at(z.abs()).ratio;
     if z < 0.0 { tail } else { 1.0 - tail }
 }
 
 /// `ln Φ(z)`, finite down to `z ≈ −1e154`.
-pub(super) fn ln_cdf(z: f64) -> f64 {
+pub(crate) fn ln_cdf(z: f64) -> f64 {
     let ratio = Mills::at(z.abs()).ratio;
     if z < 0.0 {
         ln_density(z) + ratio.ln()
     } else {
         (-density(z) * ratio).ln_1p()
+    }
+}
+
+/// `ρ = φ(z)/Φ(z)` and `z + ρ`, the derivative of `ln Φ` and what its curvature is made of, neither losing digits to
+/// cancellation however negative `z` is.
+pub(crate) fn inverse_mills(z: f64) -> (f64, f64) {
+    if z < 0.0 {
+        let mills = Mills::at(-z);
+        (1.0 / mills.ratio, mills.remainder / mills.ratio)
+    } else {
+        let ratio = density(z) / cdf(z);
+        (ratio, z + ratio)
     }
 }
 
@@ -109,6 +121,11 @@ mod tests {
         let far = Mills::at(1e4);
         assert!((far.ratio * 1e4 - (1.0 - 1e-8)).abs() < 1e-15);
         assert!((far.remainder * 1e8 - (1.0 - 3e-8)).abs() < 4e-15);
+        // ρ(−t) → t + 1/t − 2/t³, and at zero 2 φ(0)
+        let (ratio, sum) = inverse_mills(-1e4);
+        assert!((ratio / (1e4 + 1e-4) - 1.0).abs() < 1e-15);
+        assert!((sum * 1e4 - (1.0 - 2e-8)).abs() < 1e-14);
+        assert!((inverse_mills(0.0).0 - (2.0 / PI).sqrt()).abs() < 1e-15);
     }
 
     /// `d/dz ln h = Φ/h` and `d/dz ln Φ = φ/Φ`, by central differences.

@@ -4,9 +4,11 @@ use super::kernel::Kernel;
 use super::least_squares::least_squares;
 use super::mean::Mean;
 use super::noise::Noise;
+use super::objective::Evidence;
 use super::points::PointsView;
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
+use std::cell::RefCell;
 
 /// Measurements and the model of their noise and mean, borrowed for one evaluation.
 #[derive(Clone, Copy)]
@@ -129,5 +131,57 @@ impl GradientBuffers {
             gradient.push(trace * variance);
         }
         gradient
+    }
+}
+
+/// The evidence of an exact process as a function of the kernel's log-parameters, then the log noise variance if it
+/// is shared; a constant or linear mean is profiled.
+pub(super) struct ExactEvidence<'a> {
+    kernel: &'a dyn Kernel,
+    data: Data<'a>,
+    buffers: RefCell<(Cholesky, GradientBuffers)>,
+}
+
+impl<'a> ExactEvidence<'a> {
+    pub fn new(kernel: &'a dyn Kernel, data: Data<'a>) -> Self {
+        Self {
+            kernel,
+            data,
+            buffers: RefCell::default(),
+        }
+    }
+
+    /// Kernel and noise with these log-parameters.
+    pub fn model(&self, log_parameters: &[f64]) -> Result<(Box<dyn Kernel>, Noise)> {
+        let mut kernel = self.kernel.clone_box();
+        match (self.data.noise, log_parameters.split_last()) {
+            (Noise::Homoscedastic(_), Some((noise, rest))) => {
+                kernel.set_log_parameters(rest)?;
+                Ok((kernel, Noise::Homoscedastic(noise.exp())))
+            }
+            (noise, _) => {
+                kernel.set_log_parameters(log_parameters)?;
+                Ok((kernel, noise.clone()))
+            }
+        }
+    }
+}
+
+impl Evidence for ExactEvidence<'_> {
+    fn evaluate(&self, log_parameters: &[f64]) -> Option<(f64, Vec<f64>)> {
+        let (kernel, noise) = self.model(log_parameters).ok()?;
+        let (factor, gradients) = &mut *self.buffers.borrow_mut();
+        let mut data = Data {
+            noise: &noise,
+            ..self.data
+        };
+        data.factor_into(kernel.as_ref(), factor).ok()?;
+        let mean = data.profiled_mean(factor).ok()?;
+        data.mean = &mean;
+        let mut alpha = data.whiten(factor).ok()?;
+        let likelihood = log_marginal_likelihood(factor, &alpha);
+        factor.backward(&mut alpha).ok()?;
+        let gradient = gradients.gradient(kernel.as_ref(), &data, factor, &alpha);
+        Some((likelihood, gradient))
     }
 }

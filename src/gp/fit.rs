@@ -2,11 +2,11 @@
 
 use super::assign::assign;
 use super::bounds::{Bounds, LogBounds};
-use super::evidence::Data;
+use super::evidence::{Data, ExactEvidence};
 use super::exact::parameters;
 use super::kernel::{Kernel, Parameter};
 use super::noise::Noise;
-use super::objective::{Evaluation, Objective, Rule};
+use super::objective::{Evaluation, Evidence, Objective, Rule};
 use super::points::Points;
 use super::prior::Prior;
 use super::restart::{LogRange, log_ranges, space_filling_starts, subset};
@@ -106,8 +106,69 @@ pub(super) struct Found {
     pub report: FitReport,
 }
 
+/// What a search climbs: the named log-parameters, then perhaps a coordinate without a name, which takes no prior and
+/// no bounds.
+pub(super) struct Problem<'a> {
+    pub parameters: Vec<Parameter>,
+    /// A start for each coordinate.
+    pub given: Vec<f64>,
+    /// Judged from the data, one for each coordinate.
+    pub ranges: Vec<LogRange>,
+    pub whole: &'a dyn Evidence,
+    /// The same on few measurements, to tell good starts from bad ones.
+    pub subset: Option<&'a dyn Evidence>,
+}
+
 impl FitOptions {
     pub(super) fn search(&self, kernel: &dyn Kernel, data: &Data<'_>) -> Result<Found> {
+        let parameters = parameters(kernel, data.noise);
+        let few = self.coarse_subset(data.targets.len()).map(|chosen| {
+            let points = Points::select(data.points, &chosen);
+            let targets: Vec<f64> = chosen.iter().map(|&i| data.targets[i]).collect();
+            let noise = match data.noise {
+                Noise::Known(all) => Noise::Known(chosen.iter().map(|&i| all[i]).collect()),
+                shared => shared.clone(),
+            };
+            (points, targets, noise)
+        });
+        let few = few.as_ref().map(|(points, targets, noise)| {
+            let data = Data {
+                points: points.view(),
+                targets,
+                noise,
+                ..*data
+            };
+            ExactEvidence::new(kernel, data)
+        });
+        let whole = ExactEvidence::new(kernel, *data);
+        let problem = Problem {
+            given: parameters.iter().map(|p| p.value.ln()).collect(),
+            ranges: log_ranges(data, &parameters)?,
+            parameters,
+            whole: &whole,
+            subset: few.as_ref().map(|few| few as &dyn Evidence),
+        };
+        let Some((coordinates, report)) = self.maximise(&problem)? else {
+            let mut factor = Cholesky::default();
+            data.factor_into(kernel, &mut factor)?;
+            data.whiten(&factor)?;
+            return Err(no_finite_likelihood());
+        };
+        let (kernel, noise) = whole.model(&coordinates)?;
+        Ok(Found {
+            kernel,
+            noise,
+            report,
+        })
+    }
+
+    /// The measurements that sort the starts; `None` if all measurements shall do that.
+    pub(super) fn coarse_subset(&self, total: usize) -> Option<Vec<usize>> {
+        (total > COARSE && self.restarts > 0).then(|| subset(total, COARSE, self.seed))
+    }
+
+    /// Climbs from the given coordinates and from the restarts; `None` if no start has a finite likelihood.
+    pub(super) fn maximise(&self, problem: &Problem<'_>) -> Result<Option<(Vec<f64>, FitReport)>> {
         if !(self.gradient_tolerance > 0.0 && self.gradient_tolerance.is_finite()) {
             return Err(Error::argument(
                 "gradient_tolerance",
@@ -115,33 +176,18 @@ impl FitOptions {
                 "a positive number",
             ));
         }
-        let named = parameters(kernel, data.noise);
-        let rules = self.rules(data, &named)?;
+        let rules = self.rules(problem)?;
         let ranges: Vec<LogRange> = rules.iter().map(|rule| rule.range).collect();
-        let given = named.iter().zip(&ranges);
+        let given = problem.given.iter().zip(&ranges);
         let given: Vec<f64> = given
-            .map(|(p, range)| p.value.ln().max(range.wall.0).min(range.wall.1))
+            .map(|(v, range)| v.max(range.wall.0).min(range.wall.1))
             .collect();
         let mut starts = vec![given.clone()];
         starts.extend(space_filling_starts(&ranges, self.restarts, self.seed));
 
-        let n = data.targets.len();
         let mut coarse_evaluations = 0;
-        if n > COARSE && starts.len() > 1 {
-            let chosen = subset(n, COARSE, self.seed);
-            let points = Points::select(data.points, &chosen);
-            let targets: Vec<f64> = chosen.iter().map(|&i| data.targets[i]).collect();
-            let noise = match data.noise {
-                Noise::Known(all) => Noise::Known(chosen.iter().map(|&i| all[i]).collect()),
-                shared => shared.clone(),
-            };
-            let few = Data {
-                points: points.view(),
-                targets: &targets,
-                noise: &noise,
-                ..*data
-            };
-            let objective = Objective::new(kernel, few, &rules);
+        if let Some(few) = problem.subset {
+            let objective = Objective::new(few, &rules);
             // Only to tell the basins apart, so a tenth of a nat a log unit is near enough.
             let rough = Self {
                 gradient_tolerance: self.gradient_tolerance.max(0.1),
@@ -153,63 +199,51 @@ impl FitOptions {
             starts = vec![best.map_or(given.clone(), |b| b.log_parameters)];
         }
 
-        let objective = Objective::new(kernel, *data, &rules);
+        let objective = Objective::new(problem.whole, &rules);
         let best = match self.best_of(&objective, &starts) {
             Some(best) => Some(best),
             None => self.best_of(&objective, &[given]),
         };
-        let Some(best) = best else {
-            let mut factor = Cholesky::default();
-            data.factor_into(kernel, &mut factor)?;
-            data.whiten(&factor)?;
-            return Err(Error::argument(
-                "y",
-                "no finite likelihood at any start",
-                "measurements that the kernel and the noise can explain",
-            ));
-        };
-        let (kernel, noise) = objective.model(&best.log_parameters)?;
         let evaluations = objective.search.borrow().evaluations;
-        let ends = || best.log_parameters.iter().zip(&rules);
-        let bound = |(v, rule): (&f64, &Rule)| rule.bounds.binds(*v);
-        let beyond = |(v, rule): (&f64, &Rule)| {
-            (*v < rule.range.wall.0 || *v > rule.range.wall.1) && !rule.bounds.binds(*v)
-        };
-        let report = FitReport {
-            log_marginal_likelihood: best.log_marginal_likelihood,
-            log_prior: best.log_prior,
-            largest_derivative: best.largest_derivative,
-            stop: best.stop.clone(),
-            evaluations,
-            coarse_evaluations,
-            at_limit: ends().any(beyond),
-            at_bounds: named
-                .iter()
-                .zip(ends())
-                .filter(|(_, end)| bound(*end))
-                .map(|(parameter, _)| parameter.name.clone())
-                .collect(),
-        };
-        Ok(Found {
-            kernel,
-            noise,
-            report,
-        })
+        Ok(best.map(|best| {
+            let ends = || best.log_parameters.iter().zip(&rules);
+            let bound = |(v, rule): (&f64, &Rule)| rule.bounds.binds(*v);
+            let beyond = |(v, rule): (&f64, &Rule)| {
+                (*v < rule.range.wall.0 || *v > rule.range.wall.1) && !rule.bounds.binds(*v)
+            };
+            let named = problem.parameters.iter().zip(ends());
+            let report = FitReport {
+                log_marginal_likelihood: best.log_marginal_likelihood,
+                log_prior: best.log_prior,
+                largest_derivative: best.largest_derivative,
+                stop: best.stop.clone(),
+                evaluations,
+                coarse_evaluations,
+                at_limit: ends().any(beyond),
+                at_bounds: named
+                    .filter(|(_, end)| bound(*end))
+                    .map(|(parameter, _)| parameter.name.clone())
+                    .collect(),
+            };
+            (best.log_parameters, report)
+        }))
     }
 
-    /// Range, prior and limits of each parameter.
-    fn rules(&self, data: &Data<'_>, parameters: &[Parameter]) -> Result<Vec<Rule>> {
+    /// Range, prior and limits of each coordinate.
+    fn rules(&self, problem: &Problem<'_>) -> Result<Vec<Rule>> {
         self.priors.iter().try_for_each(|(name, p)| p.check(name))?;
         self.bounds.iter().try_for_each(|(name, b)| b.check(name))?;
-        let priors = assign("priors", &self.priors, parameters)?;
-        let bounds = assign("bounds", &self.bounds, parameters)?;
-        let ranges = log_ranges(data, parameters)?.into_iter();
+        let mut priors = assign("priors", &self.priors, &problem.parameters)?;
+        let mut bounds = assign("bounds", &self.bounds, &problem.parameters)?;
+        priors.resize(problem.ranges.len(), None);
+        bounds.resize(problem.ranges.len(), None);
+        let ranges = problem.ranges.iter();
         Ok(ranges
             .zip(priors.into_iter().zip(bounds))
             .map(|(range, (prior, bounds))| {
                 let bounds = bounds.map_or(LogBounds::NONE, |b| b.logs());
                 Rule {
-                    range: bounds.narrow(range),
+                    range: bounds.narrow(*range),
                     prior,
                     bounds,
                 }
@@ -309,6 +343,15 @@ impl FitOptions {
         let (log_parameters, best) = objective.search.borrow().best.clone()?;
         Some(end(&log_parameters, best, reason))
     }
+}
+
+/// What to say when no start has a finite likelihood, for no reason that can be named better.
+pub(super) fn no_finite_likelihood() -> Error {
+    Error::argument(
+        "y",
+        "no finite likelihood at any start",
+        "measurements that the kernel and the noise can explain",
+    )
 }
 
 /// Where one search ended.

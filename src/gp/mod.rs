@@ -7,6 +7,7 @@
 //! | compositions | `a + b`, `a * b`, `.scaled(variance)`, `.on_columns([0, 2])` |
 //! | what is expected far from all measurements | [`Mean`] |
 //! | noise you know per measurement, or want fitted | [`Noise`] (**variances**, not standard deviations) |
+//! | counts, labels, outliers, noise that varies | [`LaplaceGp`] with a [`Likelihood`], [`HeteroscedasticGp`] |
 //! | hyper-parameters kept where you believe them to be | [`Prior`], [`Bounds`] in [`FitOptions`] |
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
@@ -41,6 +42,7 @@ mod exponential;
 mod fit;
 mod kernel;
 mod least_squares;
+mod likelihood;
 mod mean;
 mod noise;
 mod objective;
@@ -58,6 +60,10 @@ pub use fit::{FitOptions, FitReport, Stop};
 pub use kernel::{
     ActiveDimensions, Categorical, Constant, Kernel, Linear, Parameter, Periodic, Polynomial,
     Product, RationalQuadratic, Role, Scaled, Sum, White,
+};
+pub use likelihood::{
+    Derivatives, HeteroscedasticGp, HeteroscedasticPosterior, LaplaceGp, LatentPosterior,
+    Likelihood, Link, Prediction,
 };
 pub use mean::{CustomMean, Mean};
 pub use noise::Noise;

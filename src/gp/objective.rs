@@ -1,15 +1,16 @@
 //! What a fit maximises, in the form the optimiser wants it.
 
 use super::bounds::LogBounds;
-use super::evidence::{Data, GradientBuffers, log_marginal_likelihood};
-use super::kernel::Kernel;
-use super::noise::Noise;
 use super::prior::Prior;
 use super::restart::LogRange;
-use crate::error::Result;
-use crate::linalg::Cholesky;
 use argmin::core::{CostFunction, Gradient};
 use std::cell::RefCell;
+
+/// A log marginal likelihood as a function of coordinates: logarithms of hyper-parameters, then perhaps a prior mean.
+pub(super) trait Evidence {
+    /// Value in nats and gradient; `None` where it cannot be computed.
+    fn evaluate(&self, coordinates: &[f64]) -> Option<(f64, Vec<f64>)>;
+}
 
 /// The objective (to be maximised) at one point.
 #[derive(Clone)]
@@ -20,7 +21,7 @@ pub(super) struct Evaluation {
     pub gradient: Vec<f64>,
 }
 
-/// What is known of one log-parameter besides the data.
+/// What is known of one coordinate besides the data.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rule {
     pub range: LogRange,
@@ -39,62 +40,29 @@ pub(super) struct Search {
     /// Search variables of the last evaluation.
     pub last: Option<(Vec<f64>, Evaluation)>,
     pub evaluations: usize,
-    factor: Cholesky,
-    buffers: GradientBuffers,
 }
 
 /// Log marginal likelihood plus log priors minus the walls, as a function of the log-parameters; for the optimiser, of
 /// search variables that turn hard limits into smooth passages.
 pub(super) struct Objective<'a> {
-    kernel: &'a dyn Kernel,
-    data: Data<'a>,
+    evidence: &'a dyn Evidence,
     rules: &'a [Rule],
     pub search: RefCell<Search>,
 }
 
 impl<'a> Objective<'a> {
-    pub fn new(kernel: &'a dyn Kernel, data: Data<'a>, rules: &'a [Rule]) -> Self {
+    pub fn new(evidence: &'a dyn Evidence, rules: &'a [Rule]) -> Self {
         Self {
-            kernel,
-            data,
+            evidence,
             rules,
             search: RefCell::default(),
         }
     }
 
-    /// Kernel and noise with these log-parameters.
-    pub fn model(&self, log_parameters: &[f64]) -> Result<(Box<dyn Kernel>, Noise)> {
-        let mut kernel = self.kernel.clone_box();
-        match (self.data.noise, log_parameters.split_last()) {
-            (Noise::Homoscedastic(_), Some((noise, rest))) => {
-                kernel.set_log_parameters(rest)?;
-                Ok((kernel, Noise::Homoscedastic(noise.exp())))
-            }
-            (noise, _) => {
-                kernel.set_log_parameters(log_parameters)?;
-                Ok((kernel, noise.clone()))
-            }
-        }
-    }
-
     /// `None` where the covariance has no factor or something overflows.
     pub fn evaluate(&self, log_parameters: &[f64]) -> Option<Evaluation> {
-        let (kernel, noise) = self.model(log_parameters).ok()?;
-        let mut search = self.search.borrow_mut();
-        let Search {
-            factor, buffers, ..
-        } = &mut *search;
-        let mut data = Data {
-            noise: &noise,
-            ..self.data
-        };
-        data.factor_into(kernel.as_ref(), factor).ok()?;
-        let mean = data.profiled_mean(factor).ok()?;
-        data.mean = &mean;
-        let mut alpha = data.whiten(factor).ok()?;
-        let likelihood = log_marginal_likelihood(factor, &alpha);
-        factor.backward(&mut alpha).ok()?;
-        let mut gradient = buffers.gradient(kernel.as_ref(), &data, factor, &alpha);
+        let (likelihood, mut gradient) = self.evidence.evaluate(log_parameters)?;
+        self.search.borrow_mut().evaluations += 1;
         let (mut penalty, mut log_prior) = (0.0, 0.0);
         for ((&v, slot), rule) in log_parameters.iter().zip(&mut gradient).zip(self.rules) {
             let wall = rule.range.wall;
@@ -110,7 +78,6 @@ impl<'a> Objective<'a> {
             }
         }
         let value = likelihood + log_prior - penalty;
-        search.evaluations += 1;
         let finite = value.is_finite() && gradient.iter().all(|g| g.is_finite());
         finite.then_some(Evaluation {
             value,

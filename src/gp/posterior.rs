@@ -108,26 +108,37 @@ impl<'gp> Posterior<'gp> {
     /// [`crate::Error::NotPositiveDefinite`] if the posterior covariance has no factor even with jitter; as
     /// [`Posterior::covariance`].
     pub fn samples<R: Rng + ?Sized>(&self, count: usize, rng: &mut R) -> Result<Array2<f64>> {
-        let m = self.len();
-        let covariance = self.covariance()?;
         let prior = prior_variance(self.gp, self.places.view());
-        // Where everything is known the covariance is zero up to rounding; a floor relative to the prior keeps the
-        // factor defined without being visible in the draws.
-        let floor = 1e-13 * prior.iter().copied().fold(0.0, f64::max);
-        let factor = Cholesky::factor(m, &mut |j, column| {
-            for (i, c) in column.iter_mut().enumerate() {
-                *c = covariance[[j + i, j]];
-            }
-            column[0] += floor;
-        })?;
-        let mut draws = Vec::with_capacity(count * m);
-        for _ in 0..count {
-            let deviates: Vec<f64> = (0..m).map(|_| StandardNormal.sample(rng)).collect();
-            let steps = factor.multiply(&deviates)?;
-            draws.extend(self.mean.iter().zip(steps).map(|(mean, step)| mean + step));
-        }
-        Ok(Array2::from_shape_vec((count, m), draws).expect("count rows of m draws"))
+        let largest = prior.iter().copied().fold(0.0, f64::max);
+        draw(&self.mean, &self.covariance()?, largest, count, rng)
     }
+}
+
+/// `count` draws (count × m) from N(mean, covariance), of a prior whose variances reach `largest`.
+pub(super) fn draw<R: Rng + ?Sized>(
+    mean: &[f64],
+    covariance: &Array2<f64>,
+    largest: f64,
+    count: usize,
+    rng: &mut R,
+) -> Result<Array2<f64>> {
+    let m = mean.len();
+    // Where everything is known the covariance is zero up to rounding; a floor relative to the prior keeps the
+    // factor defined without being visible in the draws.
+    let floor = 1e-13 * largest;
+    let factor = Cholesky::factor(m, &mut |j, column| {
+        for (i, c) in column.iter_mut().enumerate() {
+            *c = covariance[[j + i, j]];
+        }
+        column[0] += floor;
+    })?;
+    let mut draws = Vec::with_capacity(count * m);
+    for _ in 0..count {
+        let deviates: Vec<f64> = (0..m).map(|_| StandardNormal.sample(rng)).collect();
+        let steps = factor.multiply(&deviates)?;
+        draws.extend(mean.iter().zip(steps).map(|(mean, step)| mean + step));
+    }
+    Ok(Array2::from_shape_vec((count, m), draws).expect("count rows of m draws"))
 }
 
 /// k(p, p) for each place.
