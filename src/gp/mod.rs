@@ -40,6 +40,7 @@ mod evidence;
 mod exact;
 mod exponential;
 mod fit;
+mod grid;
 mod kernel;
 mod least_squares;
 mod likelihood;
@@ -57,6 +58,10 @@ pub use bounds::Bounds;
 pub use candidates::Tracked;
 pub use exact::ExactGp;
 pub use fit::{FitOptions, FitReport, Stop};
+pub use grid::{
+    Embedding, Evidence, Grid, GridFitOptions, GridGp, GridKernel, GridMean, GridOptions,
+    GridPosterior, GridSamples, Route, Solve,
+};
 pub use kernel::{
     ActiveDimensions, Categorical, Constant, Kernel, Linear, Parameter, Periodic, Polynomial,
     Product, RationalQuadratic, Role, Scaled, Sum, White,

@@ -1,0 +1,158 @@
+//! What was measured on the grid, as residuals and weights.
+
+use super::lattice::Grid;
+use crate::error::{Error, Result};
+use crate::gp::exact::check_target;
+use crate::gp::{Mean, Noise};
+use ndarray::ArrayView2;
+
+/// Measurements minus the prior mean, and what each is worth.
+#[derive(Debug, Clone)]
+pub(super) struct Observations {
+    /// y − mean; zero at missing pixels.
+    pub residual: Vec<f64>,
+    /// 1/noise variance; zero at missing pixels.
+    pub weights: Vec<f64>,
+    /// Number of observed pixels.
+    pub count: usize,
+    /// Σ log noise variance over the observed pixels.
+    pub log_noise: f64,
+    /// Geometric mean of the weights of observed pixels; zero if there is none.
+    pub level: f64,
+}
+
+/// Refuses noise that is not a positive variance or, pixel by pixel, infinite.
+pub(super) fn check_noise(noise: &Noise, grid: &Grid) -> Result<()> {
+    let usable = 1e-150..=1e150;
+    let (variances, missing_allowed) = match noise {
+        Noise::Homoscedastic(variance) => (std::slice::from_ref(variance), false),
+        Noise::Known(variances) => {
+            if variances.len() != grid.pixels() {
+                return Err(Error::argument(
+                    "noise",
+                    format!("{} variances", variances.len()),
+                    format!("{}, one for each pixel, row by row", grid.pixels()),
+                ));
+            }
+            (variances.as_slice(), true)
+        }
+    };
+    let allowed = |v: &&f64| usable.contains(*v) || (missing_allowed && **v == f64::INFINITY);
+    match variances.iter().find(|v| !allowed(v)) {
+        None => Ok(()),
+        Some(bad) => Err(Error::argument(
+            "noise variance",
+            bad,
+            "a number in 1e-150..=1e150, or infinity for a missing pixel",
+        )),
+    }
+}
+
+impl Observations {
+    /// Takes the pixels of `values` where `observed` holds (everywhere if `None`) and the noise is finite.
+    pub fn new(
+        grid: &Grid,
+        values: ArrayView2<'_, f64>,
+        observed: Option<ArrayView2<'_, bool>>,
+        noise: &Noise,
+    ) -> Result<Self> {
+        grid.check_shape("values", values.dim())?;
+        if let Some(observed) = &observed {
+            grid.check_shape("observed", observed.dim())?;
+        }
+        check_noise(noise, grid)?;
+        let mut residual = vec![0.0; grid.pixels()];
+        let mut present = vec![false; grid.pixels()];
+        for (p, ((row, column), &value)) in values.indexed_iter().enumerate() {
+            let variance = noise.variance(p).unwrap_or(f64::INFINITY);
+            if observed.is_none_or(|o| o[[row, column]]) && variance.is_finite() {
+                check_target(value)?;
+                residual[p] = value;
+                present[p] = true;
+            }
+        }
+        let mut taken = Self {
+            residual,
+            weights: Vec::new(),
+            count: 0,
+            log_noise: 0.0,
+            level: 0.0,
+        };
+        taken.weigh(noise, |p| present[p]);
+        Ok(taken)
+    }
+
+    /// Sets the weights from the noise at the pixels where `present` holds.
+    fn weigh(&mut self, noise: &Noise, present: impl Fn(usize) -> bool) {
+        let weights = (0..self.residual.len()).map(|p| match noise.variance(p) {
+            Some(variance) if present(p) => 1.0 / variance,
+            _ => 0.0,
+        });
+        self.weights = weights.collect();
+        self.count_weights();
+    }
+
+    fn count_weights(&mut self) {
+        let logs = self.weights.iter().filter(|w| **w > 0.0).map(|w| -w.ln());
+        (self.count, self.log_noise) = logs.fold((0, 0.0), |(n, sum), log| (n + 1, sum + log));
+        self.level = match self.count {
+            0 => 0.0,
+            count => (-self.log_noise / count as f64).exp(),
+        };
+    }
+
+    /// The same measurements with other noise.
+    pub fn with_noise(&self, noise: &Noise) -> Self {
+        let mut other = self.clone();
+        other.weigh(noise, |p| self.weights[p] > 0.0);
+        other
+    }
+
+    /// The measurements minus a constant.
+    pub fn minus(&self, mean: Mean) -> Self {
+        let mut other = self.clone();
+        for (r, w) in other.residual.iter_mut().zip(&self.weights) {
+            *r = if *w > 0.0 { *r - mean.value() } else { 0.0 };
+        }
+        other
+    }
+
+    /// The part of an image of `columns` columns that `grid` covers when its first pixel is at `corner`.
+    pub fn window(&self, columns: usize, corner: [usize; 2], grid: &Grid) -> Self {
+        let cut = |all: &[f64]| -> Vec<f64> {
+            (0..grid.pixels())
+                .map(|p| {
+                    let (row, column) = (p / grid.columns(), p % grid.columns());
+                    all[(corner[0] + row) * columns + corner[1] + column]
+                })
+                .collect()
+        };
+        let mut part = self.clone();
+        (part.residual, part.weights) = (cut(&self.residual), cut(&self.weights));
+        part.count_weights();
+        part
+    }
+
+    /// One at every observed pixel.
+    pub fn ones(&self) -> Vec<f64> {
+        let present = self.weights.iter().map(|w| f64::from(*w > 0.0));
+        present.collect()
+    }
+
+    /// Share of pixels that were observed.
+    pub fn fraction(&self) -> f64 {
+        self.count as f64 / self.weights.len() as f64
+    }
+
+    /// The weight of all pixels, if every pixel was observed with the same noise.
+    pub fn uniform(&self) -> Option<f64> {
+        let first = *self.weights.first()?;
+        let same = first > 0.0 && self.weights.iter().all(|w| *w == first);
+        same.then_some(first)
+    }
+
+    /// The largest weight.
+    pub fn largest_weight(&self) -> f64 {
+        self.weights.iter().copied().fold(0.0, f64::max)
+    }
+}
