@@ -262,7 +262,7 @@ fn the_preconditioner_makes_iterations_independent_of_the_size() {
     assert!(large <= 40 && large <= small + 8, "{small} {large}");
     let toeplitz = |l| GridKernel::stationary(Matern52::isotropic(l));
     let (small, large) = (iterations(24, &toeplitz), iterations(96, &toeplitz));
-    assert!(large <= 120 && large <= small + 40, "{small} {large}");
+    assert!(large <= 50 && large <= small + 25, "{small} {large}");
 }
 
 #[test]

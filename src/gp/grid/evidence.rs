@@ -99,11 +99,13 @@ fn coefficients(system: System<'_>, basis: &Eigenbasis, quadrature: Quadrature) 
     }
 }
 
-/// log det(K + D) with all pixels observed: the circulant (C + d̄ I)^−½ on both sides brings it close to the identity.
+/// log det(K + D) with all pixels observed: (C + d̄ I)^−½ on both sides, C the nearest matrix of cosine transforms,
+/// brings it close to the identity.
 fn complete(system: System<'_>, toeplitz: &Toeplitz, quadrature: Quadrature) -> LogDeterminant {
     let weights = &system.observations.weights;
     let level = 1.0 / system.observations.level;
-    let root = toeplitz.function_of_circulant(|v| (v + level).sqrt().recip());
+    let preconditioner = &toeplitz.preconditioner;
+    let root = preconditioner.function(|v| (v + level).sqrt().recip());
     let make = || -> Operator<'_> {
         let scratch = RefCell::new(Vec::new());
         let halfway = RefCell::new(vec![0.0; weights.len()]);
@@ -111,18 +113,18 @@ fn complete(system: System<'_>, toeplitz: &Toeplitz, quadrature: Quadrature) -> 
         Box::new(move |v, out| {
             let (mut scratch, mut halfway) = (scratch.borrow_mut(), halfway.borrow_mut());
             halfway.copy_from_slice(v);
-            toeplitz.filter(&mut halfway, root, &mut scratch);
+            preconditioner.filter(&mut halfway, root, &mut scratch);
             out.copy_from_slice(&halfway);
             toeplitz.multiply(out, &mut scratch);
             for (o, (h, w)) in out.iter_mut().zip(halfway.iter().zip(weights)) {
                 *o += h / w;
             }
-            toeplitz.filter(out, root, &mut scratch);
+            preconditioner.filter(out, root, &mut scratch);
         })
     };
     let found = log_determinant(make, weights, quadrature);
     LogDeterminant {
-        value: found.value + toeplitz.circulant_trace(|v| (v + level).ln()),
+        value: found.value + preconditioner.trace(|v| (v + level).ln()),
         ..found
     }
 }

@@ -85,6 +85,28 @@ impl RealFourier {
         spectrum: &[f64],
         scratch: &mut Vec<Complex64>,
     ) {
+        self.filter_with(image, shape, spectrum, scratch, false);
+    }
+
+    /// As [`RealFourier::filter`] for the first half of the rows of a torus whose second half is their mirror image.
+    pub fn filter_mirrored(
+        &self,
+        image: &mut [f64],
+        shape: [usize; 2],
+        spectrum: &[f64],
+        scratch: &mut Vec<Complex64>,
+    ) {
+        self.filter_with(image, shape, spectrum, scratch, true);
+    }
+
+    fn filter_with(
+        &self,
+        image: &mut [f64],
+        shape: [usize; 2],
+        spectrum: &[f64],
+        scratch: &mut Vec<Complex64>,
+        mirrored: bool,
+    ) {
         scratch.clear();
         scratch.resize(self.half() * self.torus[0], Complex64::ZERO);
         self.rows_forward(image, shape, scratch);
@@ -98,6 +120,12 @@ impl RealFourier {
         ];
         let columns = scratch.chunks_exact_mut(length);
         for (column, factors) in columns.zip(spectrum.chunks_exact(length)) {
+            if mirrored {
+                let (top, bottom) = column.split_at_mut(shape[0]);
+                for (b, t) in bottom.iter_mut().rev().zip(top.iter()) {
+                    *b = *t;
+                }
+            }
             self.down.forward.process_with_scratch(column, &mut work);
             for (z, factor) in column.iter_mut().zip(factors) {
                 *z *= *factor;

@@ -15,6 +15,7 @@
 mod axis;
 mod by_observation;
 mod conjugate_gradient;
+mod cosine;
 mod eigenbasis;
 mod embedding;
 mod evidence;

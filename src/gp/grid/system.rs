@@ -73,7 +73,7 @@ impl System<'_> {
     ///
     /// Product kernels in the eigenbasis: (I + Bᵀ W B) u = Bᵀ W r, f = B u, with W = D⁻¹ zero at missing pixels and
     /// the preconditioner I + w̄ Λ. Stationary kernels over the observed pixels: (K + D) α = r, f = K α, with the
-    /// preconditioner (s C + d̄ I), C the nearest circulant, s the share of observed pixels.
+    /// preconditioner (s C + d̄ I), C the nearest matrix of cosine transforms, s the share of observed pixels.
     pub fn solve(&self, r: &[f64]) -> Solution {
         let weights = &self.observations.weights;
         match self.covariance {
@@ -178,7 +178,8 @@ impl System<'_> {
         let fraction = self.observations.fraction();
         // Without observations r is zero and the value does not matter.
         let level = 1.0 / self.observations.level.max(1e-150);
-        let filter = toeplitz.function_of_circulant(|v| 1.0 / (fraction * v + level));
+        let preconditioner = &toeplitz.preconditioner;
+        let filter = preconditioner.function(|v| 1.0 / (fraction * v + level));
         let scratch = RefCell::new(Vec::new());
         conjugate_gradient(
             |v, out| {
@@ -190,7 +191,7 @@ impl System<'_> {
             },
             |r, z| {
                 z.copy_from_slice(r);
-                toeplitz.filter(z, &filter, &mut scratch.borrow_mut());
+                preconditioner.filter(z, &filter, &mut scratch.borrow_mut());
                 for (z, w) in z.iter_mut().zip(weights) {
                     *z = if *w > 0.0 { *z } else { 0.0 };
                 }
