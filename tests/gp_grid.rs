@@ -6,7 +6,7 @@ use dosewise::gp::{
 };
 use dosewise::random::{Purpose, Stream};
 use dosewise::{Error, Result, units::Seed};
-use ndarray::{Array1, Array2, Axis, array};
+use ndarray::{Array1, Array2, Axis};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -531,12 +531,18 @@ fn fits_without_an_analytic_gradient_agree_with_the_dense_fit() {
         .unwrap()
         .with_options(GridOptions {
             largest_factor: 10,
-            probes: 20,
-            lanczos_steps: 40,
+            lanczos_steps: 30,
             ..GridOptions::default()
         })
         .unwrap()
-        .fit_where(&problem.image, &problem.observed, &options)
+        .fit_where(
+            &problem.image,
+            &problem.observed,
+            &GridFitOptions {
+                restarts: 0,
+                ..options
+            },
+        )
         .unwrap();
     for (a, b) in estimated.parameters().iter().zip(slow.parameters()) {
         assert!((a.value.ln() - b.value.ln()).abs() < 0.15, "{a:?} {b:?}");
@@ -646,7 +652,7 @@ fn unusable_input_is_refused_by_name() {
     refused(gp().condition(&Array2::zeros((5, 4))), "values");
     let mask = Array2::from_elem((4, 4), true);
     refused(gp().condition_where(&image, &mask), "observed");
-    refused(gp().condition(&(&image / 0.0)), "y");
+    refused(gp().condition(&(&image / 0.0)), "values");
     let unfinite = gp().with_mean(Mean::Constant(f64::NAN));
     refused(unfinite.condition(&image).unwrap().posterior(), "mean");
     let nowhere = Array2::from_elem((4, 5), false);
@@ -693,7 +699,6 @@ fn unusable_input_is_refused_by_name() {
         }),
         "lanczos_steps",
     );
-    assert!(array![[0.0]].dim() == (1, 1));
 }
 
 /// k(x, x′) = min(x, x′) + 1, which is not stationary.

@@ -124,8 +124,9 @@ impl GridKernel {
                 let to = [from[0] + step[0], from[1] + step[1]];
                 let moved = kernel.covariance(&from, &to);
                 let change = (kernel.variance(&from) - variance).abs();
-                // Written so that NaN is refused too.
-                if !((moved - reference).abs().max(change) <= 1e-6 * variance) {
+                // A sum, so that NaN is refused too.
+                let off = (moved - reference).abs() + change;
+                if off.is_nan() || off > 1e-6 * variance {
                     return Err(Error::argument(
                         "kernel",
                         format!("covariances {reference} and {moved} at equal differences"),

@@ -22,12 +22,12 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// A grid of `rows` × `columns` pixels of `pixel` = [height, width], in the units of the lengthscales.
+    /// A grid of `rows` × `columns` pixels of `pixel` = \[height, width\], in the units of the lengthscales.
     ///
     /// # Errors
     /// [`Error::Argument`] if there is no pixel, more than 2²⁶, or a size is not a positive number.
     pub fn new(rows: usize, columns: usize, pixel: [f64; 2]) -> Result<Self> {
-        let pixels = rows.checked_mul(columns).unwrap_or(usize::MAX);
+        let pixels = rows.saturating_mul(columns);
         if !(1..=LARGEST).contains(&pixels) {
             return Err(Error::argument(
                 "grid",
@@ -69,7 +69,7 @@ impl Grid {
         self.pixel
     }
 
-    /// Where the pixels lie: one row [y, x] a pixel, row-major as in an image (rows · columns × 2).
+    /// Where the pixels lie: one row \[y, x\] a pixel, row-major as in an image (rows · columns × 2).
     pub fn coordinates(&self) -> Array2<f64> {
         Array2::from_shape_fn((self.pixels(), 2), |(p, k)| {
             let index = [p / self.columns, p % self.columns][k];

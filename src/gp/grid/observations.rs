@@ -2,7 +2,6 @@
 
 use super::lattice::Grid;
 use crate::error::{Error, Result};
-use crate::gp::exact::check_target;
 use crate::gp::{Mean, Noise};
 use ndarray::ArrayView2;
 
@@ -48,6 +47,17 @@ pub(super) fn check_noise(noise: &Noise, grid: &Grid) -> Result<()> {
     }
 }
 
+fn check_value(value: f64) -> Result<()> {
+    if value.abs() <= 1e150 {
+        return Ok(());
+    }
+    Err(Error::argument(
+        "values",
+        value,
+        "finite numbers up to 1e150 in magnitude at observed pixels",
+    ))
+}
+
 impl Observations {
     /// Takes the pixels of `values` where `observed` holds (everywhere if `None`) and the noise is finite.
     pub fn new(
@@ -66,7 +76,7 @@ impl Observations {
         for (p, ((row, column), &value)) in values.indexed_iter().enumerate() {
             let variance = noise.variance(p).unwrap_or(f64::INFINITY);
             if observed.is_none_or(|o| o[[row, column]]) && variance.is_finite() {
-                check_target(value)?;
+                check_value(value)?;
                 residual[p] = value;
                 present[p] = true;
             }
@@ -144,6 +154,22 @@ impl Observations {
         self.count as f64 / self.weights.len() as f64
     }
 
+    /// Whether observed and missing pixels alternate so much that no smooth basis sees the difference: more than 15 %
+    /// of all neighbours differ, as with random masks of 9 to 91 % but not with missing lines or blocks.
+    pub fn scattered(&self, columns: usize) -> bool {
+        let present: Vec<bool> = self.weights.iter().map(|w| *w > 0.0).collect();
+        let (mut pairs, mut different) = (0_usize, 0_usize);
+        for (p, here) in present.iter().enumerate() {
+            let right = (p + 1 < present.len() && (p + 1) % columns != 0).then_some(p + 1);
+            let below = (p + columns < present.len()).then_some(p + columns);
+            for q in [right, below].into_iter().flatten() {
+                pairs += 1;
+                different += usize::from(*here != present[q]);
+            }
+        }
+        different as f64 > 0.15 * pairs as f64
+    }
+
     /// The weight of all pixels, if every pixel was observed with the same noise.
     pub fn uniform(&self) -> Option<f64> {
         let first = *self.weights.first()?;
@@ -154,5 +180,46 @@ impl Observations {
     /// The largest weight.
     pub fn largest_weight(&self) -> f64 {
         self.weights.iter().copied().fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+
+    #[test]
+    fn masks_and_infinite_noise_mean_the_same() {
+        let grid = Grid::new(3, 4, [1.0, 1.0]).unwrap();
+        let values = Array2::from_shape_fn((3, 4), |(i, j)| (i * 4 + j) as f64);
+        let mask = Array2::from_shape_fn((3, 4), |(i, j)| (i + j) % 2 == 0);
+        let known: Vec<f64> = (1..=12).map(f64::from).collect();
+        let infinite = mask.iter().zip(&known);
+        let infinite = infinite.map(|(seen, v)| if *seen { *v } else { f64::INFINITY });
+        let infinite = Noise::Known(infinite.collect());
+        let masked = Observations::new(
+            &grid,
+            values.view(),
+            Some(mask.view()),
+            &Noise::Known(known),
+        );
+        let masked = masked.unwrap();
+        let other = Observations::new(&grid, values.view(), None, &infinite).unwrap();
+        assert_eq!((masked.count, other.count), (6, 6));
+        assert_eq!(masked.weights, other.weights);
+        assert_eq!(masked.residual, other.residual);
+        assert!(masked.scattered(4) && masked.uniform().is_none());
+        let corner = Grid::new(2, 2, [1.0, 1.0]).unwrap();
+        let part = masked.window(4, [1, 2], &corner);
+        assert_eq!(part.residual, vec![0.0, 7.0, 10.0, 0.0]);
+        assert_eq!(part.weights, vec![0.0, 1.0 / 8.0, 1.0 / 11.0, 0.0]);
+        // One missing row is not scattered.
+        let line = Array2::from_shape_fn((30, 30), |(i, _)| i != 7);
+        let grid = Grid::new(30, 30, [1.0, 1.0]).unwrap();
+        let zeros = Array2::zeros((30, 30));
+        let shared = Noise::Homoscedastic(0.5);
+        let line = Observations::new(&grid, zeros.view(), Some(line.view()), &shared).unwrap();
+        assert!(!line.scattered(30));
+        assert!((line.level - 2.0).abs() < 1e-12 && line.count == 870);
     }
 }

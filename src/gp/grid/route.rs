@@ -33,7 +33,7 @@ pub enum Route {
 /// A factored exact posterior.
 pub(super) enum Exact<'a> {
     Diagonal(Diagonal<'a>),
-    ReducedRank(ReducedRank<'a>),
+    ReducedRank(Box<ReducedRank<'a>>),
     Observations(ByObservation<'a>),
 }
 
@@ -88,7 +88,7 @@ impl<'a> Exact<'a> {
                 match modes {
                     Some(modes) => {
                         let factored = ReducedRank::new(basis, modes, observations)?;
-                        Some(Self::ReducedRank(factored))
+                        Some(Self::ReducedRank(Box::new(factored)))
                     }
                     None => None,
                 }

@@ -73,7 +73,8 @@ impl System<'_> {
     ///
     /// Product kernels in the eigenbasis: (I + Bᵀ W B) u = Bᵀ W r, f = B u, with W = D⁻¹ zero at missing pixels and
     /// the preconditioner I + w̄ Λ. Stationary kernels over the observed pixels: (K + D) α = r, f = K α, with the
-    /// preconditioner (s C + d̄ I), C the nearest matrix of cosine transforms, s the share of observed pixels.
+    /// preconditioner (s C + d̄ I), C the nearest matrix of cosine transforms, s the share of observed pixels; where those are scattered
+    /// that gains too little for its price, and the preconditioner is D.
     pub fn solve(&self, r: &[f64]) -> Solution {
         let weights = &self.observations.weights;
         match self.covariance {
@@ -179,7 +180,8 @@ impl System<'_> {
         // Without observations r is zero and the value does not matter.
         let level = 1.0 / self.observations.level.max(1e-150);
         let preconditioner = &toeplitz.preconditioner;
-        let filter = preconditioner.function(|v| 1.0 / (fraction * v + level));
+        let filter = (!self.observations.scattered(toeplitz.columns()))
+            .then(|| preconditioner.function(|v| 1.0 / (fraction * v + level)));
         let scratch = RefCell::new(Vec::new());
         conjugate_gradient(
             |v, out| {
@@ -189,11 +191,18 @@ impl System<'_> {
                     *o = if *w > 0.0 { *o + v / w } else { 0.0 };
                 }
             },
-            |r, z| {
-                z.copy_from_slice(r);
-                preconditioner.filter(z, &filter, &mut scratch.borrow_mut());
-                for (z, w) in z.iter_mut().zip(weights) {
-                    *z = if *w > 0.0 { *z } else { 0.0 };
+            |r, z| match &filter {
+                None => {
+                    for ((z, r), w) in z.iter_mut().zip(r).zip(weights) {
+                        *z = r * w;
+                    }
+                }
+                Some(filter) => {
+                    z.copy_from_slice(r);
+                    preconditioner.filter(z, filter, &mut scratch.borrow_mut());
+                    for (z, w) in z.iter_mut().zip(weights) {
+                        *z = if *w > 0.0 { *z } else { 0.0 };
+                    }
                 }
             },
             r,

@@ -57,6 +57,11 @@ impl Toeplitz {
         })
     }
 
+    /// Pixels a row.
+    pub fn columns(&self) -> usize {
+        self.shape[1]
+    }
+
     /// Overwrites `v` with K v.
     pub fn multiply(&self, v: &mut [f64], scratch: &mut Vec<Complex64>) {
         self.embedding
