@@ -4,6 +4,7 @@ use super::conjugate_gradient::Solve;
 use super::eigenbasis::Eigenbasis;
 use super::lanczos::{LogDeterminant, Operator, Quadrature, log_determinant};
 use super::options::GridOptions;
+use super::reduced_rank::Budget;
 use super::route::{Choice, Exact, Route};
 use super::system::{Covariance, System};
 use super::toeplitz::Toeplitz;
@@ -34,8 +35,8 @@ pub(super) fn evidence(
     let observations = system.observations;
     let constant = observations.count as f64 * std::f64::consts::TAU.ln();
     // A little above the usual limit, so that the steps of a fit stay on the route it started on.
-    let largest = options.largest_factor.saturating_mul(3) / 2;
-    if let Some(exact) = Exact::new(choice, system.covariance, observations, largest)? {
+    let budget = Budget::exact(options.largest_factor.saturating_mul(3) / 2);
+    if let Some(exact) = Exact::new(choice, system.covariance, observations, budget)? {
         let (_, quadratic) = exact.solve(observations, &observations.residual)?;
         let determinant = exact.log_determinant(observations);
         return Ok(Evidence {

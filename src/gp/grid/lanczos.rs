@@ -49,10 +49,10 @@ pub(super) fn log_determinant<'a>(
             });
             let z: Vec<f64> = signs.collect();
             let coefficients = tridiagonal(&operator(), z, quadrature.steps);
-            let early = quadrature.steps - quadrature.steps / 4;
+            let steps = coefficients.diagonal.len();
             [
-                coefficients.log_quadratic(quadrature.steps),
-                coefficients.log_quadratic(early),
+                coefficients.log_quadratic(steps),
+                coefficients.log_quadratic(steps - steps / 4),
             ]
         })
         .collect();
@@ -74,7 +74,8 @@ struct Tridiagonal {
     beside: Vec<f64>,
 }
 
-/// At most `steps` steps of the three-term recurrence; it ends early where the Krylov space is exhausted.
+/// At most `steps` steps of the three-term recurrence; it ends early where the Krylov space is exhausted, or where
+/// the last eight steps changed the result by rounding alone.
 fn tridiagonal(operator: &Operator<'_>, start: Vec<f64>, steps: usize) -> Tridiagonal {
     let squared_norm = dot(&start, &start);
     let mut found = Tridiagonal {
@@ -100,9 +101,16 @@ fn tridiagonal(operator: &Operator<'_>, start: Vec<f64>, steps: usize) -> Tridia
             *p -= alpha * v;
         }
         found.diagonal.push(alpha);
+        let done = step + 1;
+        if done % 8 == 0 && done >= 16 {
+            let (now, before) = (found.log_quadratic(done), found.log_quadratic(done - 8));
+            if (now - before).abs() <= 1e-12 * squared_norm {
+                break;
+            }
+        }
         beta = dot(&product, &product).sqrt();
         // Below rounding there is no new direction.
-        if beta <= 1e-13 * alpha.abs() || !beta.is_finite() || step + 1 == steps {
+        if beta <= 1e-13 * alpha.abs() || !beta.is_finite() || done == steps {
             break;
         }
         found.beside.push(beta);

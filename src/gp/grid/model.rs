@@ -7,6 +7,7 @@ use super::lattice::Grid;
 use super::observations::{Observations, check_noise};
 use super::options::GridOptions;
 use super::posterior::{GridMean, GridPosterior, posterior};
+use super::reduced_rank::Budget;
 use super::route::Choice;
 use super::sample::{GridSamples, samples};
 use super::system::{Covariance, System};
@@ -223,7 +224,8 @@ impl GridGp {
     }
 
     pub(super) fn choice(&self, observations: &Observations) -> Choice {
-        Choice::new(&self.covariance, observations, self.options.largest_factor)
+        let budget = Budget::exact(self.options.largest_factor);
+        Choice::new(&self.covariance, observations, budget)
     }
 
     pub(super) fn system<'s>(&'s self, observations: &'s Observations) -> System<'s> {

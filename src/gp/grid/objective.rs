@@ -7,6 +7,7 @@ use super::kernel::GridKernel;
 use super::lattice::Grid;
 use super::model::GridGp;
 use super::observations::Observations;
+use super::reduced_rank::Budget;
 use super::route::{Choice, Exact};
 use super::system::{Covariance, System};
 use crate::error::{Error, Result};
@@ -88,8 +89,8 @@ impl<'a> Objective<'a> {
     /// The likelihood with its gradient: analytic where there is one, else by central differences.
     fn likelihood(&self, log_parameters: &[f64]) -> Result<Evaluation> {
         let point = Point::new(self, log_parameters)?;
-        let largest = self.gp.options.largest_factor;
-        let choice = Choice::new(&point.covariance, &point.observations, largest);
+        let budget = Budget::fit(self.gp.options.largest_factor);
+        let choice = Choice::new(&point.covariance, &point.observations, budget);
         if let Some(evaluation) = self.analytic(&point, choice)? {
             return Ok(evaluation);
         }
@@ -113,7 +114,7 @@ impl<'a> Objective<'a> {
     }
 
     fn analytic(&self, point: &Point, choice: Choice) -> Result<Option<Evaluation>> {
-        let largest = self.gp.options.largest_factor;
+        let budget = Budget::fit(self.gp.options.largest_factor);
         let Covariance::Product(basis) = &point.covariance else {
             return Ok(None);
         };
@@ -121,7 +122,7 @@ impl<'a> Objective<'a> {
             return Ok(None);
         }
         let covariance = &point.covariance;
-        let Some(exact) = Exact::new(choice, covariance, &point.observations, largest)? else {
+        let Some(exact) = Exact::new(choice, covariance, &point.observations, budget)? else {
             return Ok(None);
         };
         let (observations, mean) = self.centred(&point.observations, |ones| {

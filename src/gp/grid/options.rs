@@ -17,7 +17,7 @@ pub struct GridOptions {
     pub largest_factor: usize,
     /// Random probes of an estimated log determinant. Default 16.
     pub probes: usize,
-    /// Lanczos steps a probe. Default 100; they end early where fewer say everything.
+    /// Lanczos steps a probe. Default 100; it ends early where more would change nothing.
     pub lanczos_steps: usize,
     /// An estimated variance takes `probing_spacing`² right-hand sides at once, whose non-zero pixels are this many
     /// apart; should exceed the correlation length of the posterior error. Default 8.

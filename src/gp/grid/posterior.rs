@@ -3,6 +3,7 @@
 use super::conjugate_gradient::Solve;
 use super::model::GridGp;
 use super::probing::probe_variance;
+use super::reduced_rank::Budget;
 use super::route::{Exact, Route};
 use crate::error::Result;
 use ndarray::Array2;
@@ -34,9 +35,9 @@ pub struct GridPosterior {
 pub(super) fn posterior(gp: &GridGp) -> Result<GridPosterior> {
     let observations = gp.observations()?;
     let pixels = gp.grid.pixels();
-    let largest = gp.options.largest_factor;
+    let budget = Budget::exact(gp.options.largest_factor);
     let choice = gp.choice(&observations);
-    let exact = Exact::new(choice, &gp.covariance, &observations, largest)?;
+    let exact = Exact::new(choice, &gp.covariance, &observations, budget)?;
     let (field, mut variance, route, variance_error, solve) = match exact {
         Some(exact) => {
             let (field, _) = exact.solve(&observations, &observations.residual)?;

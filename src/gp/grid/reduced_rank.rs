@@ -8,11 +8,36 @@ use crate::gp::kernel::dot;
 use crate::linalg::{Cholesky, subtract_gram, zeros};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-/// Modes are left out, weakest first, while the sum of their prior variance times the largest weight stays below
-/// this: it bounds twice the error of the log marginal likelihood (nats) and the relative error of the mean.
-const LEFT_OUT: f64 = 1e-8;
 /// Largest number of entries in the tables of products of eigenvectors.
 const LARGEST_TABLE: usize = 1 << 26;
+
+/// How far a reduction may go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    /// Rows of the largest matrix to factor.
+    pub largest: usize,
+    /// Modes are left out, weakest first, while the sum of their prior variance times the largest weight stays below
+    /// this: it bounds twice the error of the log marginal likelihood (nats) and the relative error of the mean.
+    pub left_out: f64,
+}
+
+impl Budget {
+    /// For results that users see.
+    pub fn exact(largest: usize) -> Self {
+        Self {
+            largest,
+            left_out: 1e-8,
+        }
+    }
+
+    /// For the steps of a fit, where 10⁻⁴ nats decide nothing.
+    pub fn fit(largest: usize) -> Self {
+        Self {
+            largest,
+            left_out: 1e-4,
+        }
+    }
+}
 
 /// The eigenvectors that matter, as indices into the two axes.
 pub(super) struct Modes {
@@ -22,8 +47,8 @@ pub(super) struct Modes {
 }
 
 impl Modes {
-    /// The modes needed, or `None` if more than `limit` are.
-    pub fn choose(basis: &Eigenbasis, largest_weight: f64, limit: usize) -> Option<Self> {
+    /// The modes needed, or `None` if more than `budget.largest` are.
+    pub fn choose(basis: &Eigenbasis, largest_weight: f64, budget: Budget) -> Option<Self> {
         let columns = basis.columns.values.len();
         let mut all: Vec<(f64, usize)> = basis.eigenvalues().zip(0..).collect();
         all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -34,12 +59,12 @@ impl Modes {
         let mut left_out = 0.0;
         while let Some((value, _)) = all.last() {
             left_out += value * largest_weight;
-            if left_out > LEFT_OUT {
+            if left_out > budget.left_out {
                 break;
             }
             all.pop();
         }
-        if all.len() > limit {
+        if all.len() > budget.largest {
             return None;
         }
         let mut pairs: Vec<_> = all

@@ -3,7 +3,7 @@
 use super::by_observation::ByObservation;
 use super::gradient::Traces;
 use super::observations::Observations;
-use super::reduced_rank::{Diagonal, Modes, ReducedRank};
+use super::reduced_rank::{Budget, Diagonal, Modes, ReducedRank};
 use super::system::Covariance;
 use crate::error::Result;
 
@@ -47,10 +47,10 @@ pub(super) enum Choice {
 }
 
 impl Choice {
-    /// The cheapest exact route with matrices of up to `largest` rows.
-    pub fn new(covariance: &Covariance, observations: &Observations, largest: usize) -> Self {
+    /// The cheapest exact route within the budget.
+    pub fn new(covariance: &Covariance, observations: &Observations, budget: Budget) -> Self {
         let pixels = observations.weights.len();
-        let few = observations.count <= largest;
+        let few = observations.count <= budget.largest;
         let Covariance::Product(basis) = covariance else {
             return if few {
                 Self::Observations
@@ -61,7 +61,7 @@ impl Choice {
         if observations.uniform().is_some() {
             return Self::Diagonal;
         }
-        let modes = Modes::choose(basis, observations.largest_weight(), largest);
+        let modes = Modes::choose(basis, observations.largest_weight(), budget);
         let dense = ByObservation::cost(observations.count, pixels);
         match modes {
             Some(modes) if !few || modes.cost(basis) <= dense => Self::ReducedRank,
@@ -72,19 +72,19 @@ impl Choice {
 }
 
 impl<'a> Exact<'a> {
-    /// Factors along the chosen route; `None` if it is not exact, or needs a matrix of more than `largest` rows.
+    /// Factors along the chosen route; `None` if it is not exact, or goes over the budget.
     pub fn new(
         choice: Choice,
         covariance: &'a Covariance,
         observations: &Observations,
-        largest: usize,
+        budget: Budget,
     ) -> Result<Option<Self>> {
         Ok(match (choice, covariance) {
             (Choice::Diagonal, Covariance::Product(basis)) => observations
                 .uniform()
                 .map(|weight| Self::Diagonal(Diagonal::new(basis, weight))),
             (Choice::ReducedRank, Covariance::Product(basis)) => {
-                let modes = Modes::choose(basis, observations.largest_weight(), largest);
+                let modes = Modes::choose(basis, observations.largest_weight(), budget);
                 match modes {
                     Some(modes) => {
                         let factored = ReducedRank::new(basis, modes, observations)?;

@@ -1,0 +1,8 @@
+//! Inference on a grid against the dense process on the same pixels, and against known statistics.
+
+mod exact;
+mod fits;
+mod iterative;
+mod problem;
+mod refused;
+mod statistics;
