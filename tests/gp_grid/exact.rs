@@ -83,6 +83,16 @@ fn every_exact_route_equals_the_dense_process() {
     );
 }
 
+#[test]
+fn a_scan_broken_off_half_way_equals_the_dense_process() {
+    let mut broken = problem(14, 11, [1.0, 1.0], 100);
+    broken.observed = Array2::from_shape_fn((14, 11), |(i, j)| i * 11 + j < 80);
+    let noise = Noise::Known(broken.variances.clone());
+    let matern = GridKernel::stationary(Matern32::isotropic(3.0).scaled(2.0));
+    compare(&broken, matern, noise.clone(), tight());
+    compare(&broken, GridKernel::rbf([3.0, 2.0], 1.0), noise, tight());
+}
+
 #[derive(Deserialize)]
 struct Reference {
     rows: usize,

@@ -62,7 +62,7 @@ pub fn problem(rows: usize, columns: usize, pixel: [f64; 2], share: u64) -> Prob
         truth + variances[i * columns + j].sqrt() * stream.normal()
     });
     let observed = Array2::from_shape_fn((rows, columns), |(i, j)| {
-        ((i * columns + j) as u64 * 2_654_435_761 >> 7) % 100 < share
+        (((i * columns + j) as u64 * 2_654_435_761) >> 7) % 100 < share
     });
     Problem {
         grid,
