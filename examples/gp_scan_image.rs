@@ -41,7 +41,7 @@ fn main() -> Result<()> {
         rough.kernel().clone(),
         Noise::Known(variances.collect()),
     )?
-    .with_mean(rough.mean())
+    .with_mean(rough.mean().clone())
     .condition_where(&rates, &visited)?;
     let posterior = gp.posterior()?;
 

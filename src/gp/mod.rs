@@ -13,6 +13,7 @@
 //! | mean and variance anywhere, samples | [`Posterior`] |
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
 //! | a conditioned process in a file | [`ExactGp::save`], [`ExactGp::load`], or serde |
+//! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
 //! ```

@@ -17,7 +17,7 @@ fn compare(problem: &Problem, kernel: GridKernel, noise: Noise, options: GridOpt
         GridKernel::Stationary(kernel) => kernel.clone(),
         product => Box::new(Product(product.clone())),
     };
-    let slow = dense(problem, slow, mean, &noise);
+    let slow = dense(problem, slow, mean.clone(), &noise);
     let fast = GridGp::new(problem.grid, kernel, noise)
         .unwrap()
         .with_mean(mean)

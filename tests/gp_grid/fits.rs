@@ -29,7 +29,13 @@ fn analytic_gradients_and_fits_reach_a_stationary_point() {
             let mut kernel = gp.kernel().clone();
             kernel.set_log_parameters(&logs[..3]).unwrap();
             let noise = Noise::Homoscedastic(logs[3].exp());
-            dense(&problem, Box::new(Product(kernel)), gp.mean(), &noise).log_marginal_likelihood()
+            dense(
+                &problem,
+                Box::new(Product(kernel)),
+                gp.mean().clone(),
+                &noise,
+            )
+            .log_marginal_likelihood()
         };
         close(at(0, 0.0), report.log_marginal_likelihood, 1e-6);
         for p in 0..4 {

@@ -1,5 +1,6 @@
 //! Inference on a grid against the dense process on the same pixels, and against known statistics.
 
+mod composed;
 mod exact;
 mod fits;
 mod iterative;

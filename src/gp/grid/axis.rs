@@ -37,6 +37,7 @@ impl Axis {
         }
         let places = Array2::from_shape_fn((count, 1), |(i, _)| i as f64 * pitch);
         let points = Points::from_rows("grid", places.view())?;
+        kernel.check_points(points.view())?;
         let mut matrix = Array2::zeros((count, count));
         for (i, mut row) in matrix.rows_mut().into_iter().enumerate() {
             let out = row.as_slice_mut().expect("rows are contiguous");

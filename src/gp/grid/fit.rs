@@ -51,10 +51,11 @@ impl GridGp {
     /// Conditions on an image as [`GridGp::condition`] and chooses the hyper-parameters that maximise the log
     /// marginal likelihood: exact with analytic gradients for product kernels whose modes can be factored, else with
     /// central differences, the probes of an estimate held fixed so that it is a smooth function. Known noise is
-    /// left alone; a shared variance and a constant mean are fitted too.
+    /// left alone; a shared variance and [`Mean::Constant`] are fitted too; [`Mean::Fixed`] and custom means are kept.
     ///
     /// # Errors
-    /// As [`GridGp::condition`]; [`Error::Argument`] for unusable options or if no pixel was observed.
+    /// As [`GridGp::condition`]; [`Error::Argument`] for unusable options, a [`Mean::Linear`], or if no pixel was
+    /// observed.
     pub fn fit<'v>(
         self,
         values: impl Into<ArrayView2<'v, f64>>,
@@ -83,8 +84,19 @@ impl GridGp {
             let allowed = "a positive number";
             return Err(Error::argument("gradient_tolerance", tolerance, allowed));
         }
-        self.mean.check()?;
-        let raw = self.measured()?;
+        if let Mean::Linear { .. } = self.mean {
+            return Err(Error::argument(
+                "mean",
+                "a linear mean, whose slopes a fit on a grid does not estimate",
+                "Mean::Zero, Mean::Constant, Mean::Fixed or Mean::custom; conditioning takes a linear mean too",
+            ));
+        }
+        self.mean.check(2)?;
+        let raw = match self.mean {
+            Mean::Constant(_) => self.measured()?.clone(),
+            _ => self.measured()?.minus(&self.mean, &self.grid)?,
+        };
+        let raw = &raw;
         let named = parameters(&self.kernel, &self.noise);
         let ranges = self.ranges(raw, &named)?;
         let given = named.iter().zip(&ranges);
@@ -150,6 +162,8 @@ impl GridGp {
             evaluations,
             coarse_evaluations,
             at_limit,
+            log_prior: 0.0,
+            at_bounds: Vec::new(),
         });
         Ok(self)
     }
@@ -169,13 +183,21 @@ impl GridGp {
         let targets: Vec<f64> = present
             .filter_map(|(y, w)| (*w > 0.0).then_some(*y))
             .collect();
+        let count = targets.len() as f64;
+        let level = match self.mean {
+            Mean::Constant(_) => targets.iter().sum::<f64>() / count,
+            _ => 0.0,
+        };
+        let square: f64 = targets.iter().map(|y| (y - level).powi(2)).sum();
+        // The ranges follow from the extent and the mean square alone: two corners of that size stand for all.
+        let typical = [(square / count).sqrt(); 2];
         let data = Data {
             points: corners.view(),
-            targets: &targets,
+            targets: &typical,
             noise: &self.noise,
-            mean: self.mean,
+            mean: &Mean::Zero,
         };
-        Ok(log_ranges(&data, named))
+        log_ranges(&data, named)
     }
 
     /// A window in the middle of the grid with about [`COARSE`] observed pixels; `None` if that is most of them.

@@ -2,8 +2,10 @@
 
 use super::lattice::Grid;
 use crate::error::{Error, Result};
-use crate::gp::kernel::{Kernel, Parameter, check_log_parameters};
+use crate::gp::kernel::{Kernel, Parameter, Role, check_log_parameters};
+use crate::gp::points::Points;
 use crate::gp::stationary::Rbf;
+use ndarray::Array2;
 
 /// The covariance of pixels, in one of the two forms that are fast on a grid.
 #[derive(Debug, Clone)]
@@ -70,9 +72,9 @@ impl GridKernel {
                         kernel.parameters().into_iter().map(move |p| Parameter {
                             name: format!("{name}.{}", p.name),
                             role: match p.role {
-                                crate::gp::Role::Lengthscale(_) => {
-                                    crate::gp::Role::Lengthscale(Some(axis))
-                                }
+                                Role::Lengthscale(_) => Role::Lengthscale(Some(axis)),
+                                Role::Period(_) => Role::Period(Some(axis)),
+                                Role::SlopeVariance(_) => Role::SlopeVariance(Some(axis)),
                                 other => other,
                             },
                             value: p.value,
@@ -109,8 +111,16 @@ impl GridKernel {
             }
             Self::Stationary(kernel) => kernel,
         };
-        kernel.check(2)?;
         let [height, width] = grid.pixel_size();
+        // Two edges of the grid hold every coordinate there is.
+        let edges = Array2::from_shape_fn((grid.rows() + grid.columns(), 2), |(p, k)| {
+            match (p.checked_sub(grid.rows()), k) {
+                (None, 0) => p as f64 * height,
+                (Some(column), 1) => column as f64 * width,
+                _ => 0.0,
+            }
+        });
+        kernel.check_points(Points::from_rows("grid", edges.view())?.view())?;
         let extent = [
             height * (grid.rows() - 1) as f64,
             width * (grid.columns() - 1) as f64,

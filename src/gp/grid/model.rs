@@ -4,7 +4,7 @@ use super::conjugate_gradient::Solve;
 use super::evidence::{Evidence, evidence};
 use super::kernel::GridKernel;
 use super::lattice::Grid;
-use super::observations::{Observations, check_noise};
+use super::observations::{Observations, check_noise, mean_at_pixels};
 use super::options::GridOptions;
 use super::posterior::{GridMean, GridPosterior, posterior};
 use super::reduced_rank::Budget;
@@ -72,7 +72,7 @@ impl GridGp {
         })
     }
 
-    /// Sets the prior mean.
+    /// Sets the prior mean, a function of the place \[y, x\] of a pixel ([`Grid::coordinates`]).
     pub fn with_mean(self, mean: Mean) -> Self {
         Self { mean, ..self }
     }
@@ -114,7 +114,7 @@ impl GridGp {
         let observations = self.observations()?;
         let solution = self.system(&observations).solve(&observations.residual);
         Ok(GridMean {
-            mean: self.image_above_mean(solution.field),
+            mean: self.image_above_mean(solution.field)?,
             solve: solution.solve,
         })
     }
@@ -181,8 +181,8 @@ impl GridGp {
     }
 
     /// The prior mean.
-    pub fn mean(&self) -> Mean {
-        self.mean
+    pub fn mean(&self) -> &Mean {
+        &self.mean
     }
 
     /// How the last fit ended; `None` if the hyper-parameters are as given.
@@ -206,9 +206,8 @@ impl GridGp {
 
     /// The measurements minus the mean; nothing observed before the first measurement.
     pub(super) fn observations(&self) -> Result<Observations> {
-        self.mean.check()?;
         Ok(match &self.raw {
-            Some(raw) => raw.minus(self.mean),
+            Some(raw) => raw.minus(&self.mean, &self.grid)?,
             None => {
                 let shape = (self.grid.rows(), self.grid.columns());
                 let nothing = ndarray::Array2::zeros(shape);
@@ -237,11 +236,12 @@ impl GridGp {
     }
 
     /// A field of deviations as an image with the prior mean added.
-    pub(super) fn image_above_mean(&self, mut field: Vec<f64>) -> ndarray::Array2<f64> {
-        for value in &mut field {
-            *value += self.mean.value();
+    pub(super) fn image_above_mean(&self, mut field: Vec<f64>) -> Result<ndarray::Array2<f64>> {
+        let expected = mean_at_pixels(&self.mean, &self.grid)?;
+        for (value, mean) in field.iter_mut().zip(expected) {
+            *value += mean;
         }
-        self.grid.image(field)
+        Ok(self.grid.image(field))
     }
 
     /// Refuses to fit without measurements.

@@ -175,7 +175,7 @@ impl<'a> Objective<'a> {
         Ok((found.log_marginal_likelihood, mean))
     }
 
-    /// The observations minus the mean: the given one if it is fixed, else the generalised least-squares constant
+    /// The observations minus the generalised least-squares constant if one is fitted (other means are off already):
     /// 1ᵀR y / 1ᵀR 1, with R 1 = W (1 − K R 1) and `solve` giving K R 1 and 1ᵀR 1.
     fn centred(
         &self,
@@ -192,7 +192,7 @@ impl<'a> Objective<'a> {
         if !mean.is_finite() {
             return Err(Error::argument("mean", mean, "a finite least-squares mean"));
         }
-        Ok((raw.minus(Mean::Constant(mean)), mean))
+        Ok((raw.minus_constant(mean), mean))
     }
 
     /// The evaluation at this point, from the last call if it was the same: the optimiser asks for value and

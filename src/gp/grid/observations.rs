@@ -47,6 +47,19 @@ pub(super) fn check_noise(noise: &Noise, grid: &Grid) -> Result<()> {
     }
 }
 
+/// The prior mean at every pixel, as a function of its place \[y, x\].
+pub(super) fn mean_at_pixels(mean: &Mean, grid: &Grid) -> Result<Vec<f64>> {
+    mean.check(2)?;
+    let [height, width] = grid.pixel_size();
+    let place = |p: usize| {
+        let (row, column) = (p / grid.columns(), p % grid.columns());
+        [row as f64 * height, column as f64 * width]
+    };
+    (0..grid.pixels())
+        .map(|p| mean.checked_at(&place(p)))
+        .collect()
+}
+
 fn check_value(value: f64) -> Result<()> {
     if value.abs() <= 1e150 {
         return Ok(());
@@ -119,10 +132,20 @@ impl Observations {
     }
 
     /// The measurements minus a constant.
-    pub fn minus(&self, mean: Mean) -> Self {
+    pub fn minus_constant(&self, value: f64) -> Self {
+        self.minus_each(std::iter::repeat(value))
+    }
+
+    /// The measurements minus the mean at the pixels of `grid`, their grid.
+    pub fn minus(&self, mean: &Mean, grid: &Grid) -> Result<Self> {
+        Ok(self.minus_each(mean_at_pixels(mean, grid)?))
+    }
+
+    fn minus_each(&self, expected: impl IntoIterator<Item = f64>) -> Self {
         let mut other = self.clone();
-        for (r, w) in other.residual.iter_mut().zip(&self.weights) {
-            *r = if *w > 0.0 { *r - mean.value() } else { 0.0 };
+        let pixels = other.residual.iter_mut().zip(&self.weights);
+        for ((r, w), m) in pixels.zip(expected) {
+            *r = if *w > 0.0 { *r - m } else { 0.0 };
         }
         other
     }

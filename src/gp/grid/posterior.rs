@@ -66,7 +66,7 @@ pub(super) fn posterior(gp: &GridGp) -> Result<GridPosterior> {
         *v = v.clamp(0.0, gp.covariance.entry(p, p));
     }
     Ok(GridPosterior {
-        mean: gp.image_above_mean(field),
+        mean: gp.image_above_mean(field)?,
         variance: gp.grid.image(variance),
         route,
         variance_error,

@@ -93,7 +93,7 @@ pub(super) fn samples(
     let mut images = Vec::with_capacity(count);
     for (field, ended) in drawn {
         solve = solve.worse(ended);
-        images.push(gp.image_above_mean(field));
+        images.push(gp.image_above_mean(field)?);
     }
     Ok(GridSamples {
         images,
