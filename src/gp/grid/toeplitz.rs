@@ -122,11 +122,11 @@ mod tests {
             let v: Vec<f64> = (0..n).map(|i| (i as f64 * 0.9).cos()).collect();
             let mut product = v.clone();
             toeplitz.multiply(&mut product, &mut Vec::new());
-            for p in 0..n {
+            for (p, value) in product.iter().enumerate() {
                 let row =
                     |q: usize| kernel.covariance(&places.row(p).to_vec(), &places.row(q).to_vec());
                 let truth: f64 = (0..n).map(|q| row(q) * v[q]).sum();
-                assert!((product[p] - truth).abs() < 1e-12);
+                assert!((value - truth).abs() < 1e-12);
                 assert!((0..n).all(|q| (toeplitz.entry(p, q) - row(q)).abs() < 1e-14));
             }
         }
