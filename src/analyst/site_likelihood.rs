@@ -184,7 +184,7 @@ impl Analyst for SiteLikelihood {
                 return Err(Error::argument(format!("frame.{name}"), found, allowed));
             }
         }
-        let impossible = |&&signal: &&f64| !(signal.abs() < LARGEST_READING);
+        let impossible = |signal: &&f64| signal.is_nan() || signal.abs() >= LARGEST_READING;
         if let Some(signal) = frame.signal.iter().find(impossible) {
             let allowed = format!("readings below {LARGEST_READING:e} electrons");
             return Err(Error::argument("frame.signal", signal, allowed));
