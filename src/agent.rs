@@ -123,7 +123,7 @@ impl Agent {
             };
             let mut progress = episode.begin(&scan)?;
             while !Episode::is_done(&scan, &progress) {
-                let frame = episode.advance(&scan, &mut progress, part - unreported)?;
+                let frame = episode.advance(&scan, &mut progress, part - unreported);
                 self.analyst.observe(&frame)?;
                 unreported += frame.electrons.iter().sum::<f64>();
                 measurements.push(&briefing, frame);

@@ -13,9 +13,12 @@ use crate::world::{Episode, Scan};
 pub struct Clairvoyant {
     is_defect: Vec<bool>,
     visits: Vec<usize>,
-    quantum: f64,
+    /// Electrons of a visit.
+    electrons: f64,
 }
 
+/// Electrons that a visit is expected to detect on the faintest perfect column.
+const DETECTED: f64 = 4.0;
 /// Log-odds at which a defect is believed firmly enough to leave it.
 const BELIEVED: f64 = 7.0;
 
@@ -23,10 +26,16 @@ impl Clairvoyant {
     /// The reference for one episode.
     pub fn for_episode(episode: &Episode) -> Self {
         let is_defect = episode.truth_for_bound();
+        let briefing = episode.briefing();
+        let perfect = briefing
+            .sites
+            .iter()
+            .map(|s| briefing.perfect_image(s.position));
+        let faintest = perfect.fold(f64::INFINITY, f64::min);
         Self {
             visits: vec![0; is_defect.len()],
             is_defect,
-            quantum: 4.0,
+            electrons: DETECTED / faintest.max(1e-12),
         }
     }
 }
@@ -60,12 +69,7 @@ impl Navigator for Clairvoyant {
         if done {
             return Ok(Step::Stop);
         }
-        let faintest = briefing
-            .sites
-            .iter()
-            .map(|s| briefing.perfect_image(s.position))
-            .fold(f64::INFINITY, f64::min);
-        let electrons = self.quantum / faintest.max(1e-12);
+        let electrons = self.electrons;
         let batch = (0.0025 * briefing.budget_electrons() / electrons)
             .ceil()
             .max(1.0) as usize;

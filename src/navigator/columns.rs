@@ -45,11 +45,12 @@ impl Columns {
     }
 }
 
+/// Offset of an aim from its column along each axis, Å; the image of a column is still flat here.
+pub(super) const DITHER: f64 = 0.2;
+
 /// Aim of the `visit`-th look at a column: a little off centre, on another side each time, so that the slope of the image
 /// shows where the specimen has drifted to.
 pub(super) fn dithered(centre: Point, visit: usize, height: f64, width: f64) -> Point {
-    /// Å; the image of a column is still flat here, a few per cent below its peak.
-    const DITHER: f64 = 0.2;
     let (y, x) = [(1.0, 1.0), (-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0)][visit % 4];
     Point::new(
         (centre.y + DITHER * y).clamp(0.0, height),

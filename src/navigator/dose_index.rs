@@ -28,6 +28,8 @@ pub struct DoseIndex {
     quantum: f64,
     batch: f64,
     cap: f64,
+    /// Electrons of one quantum; known once the world is.
+    smallest_visit: f64,
     sites: Vec<SiteMemory>,
     /// Columns of one element under the same suspicion share a table.
     tables: HashMap<(Element, u8, Option<Defect>), IndexTable>,
@@ -48,6 +50,7 @@ impl Default for DoseIndex {
             quantum: 2.0,
             batch: 0.005,
             cap: 0.4,
+            smallest_visit: 0.0,
             sites: Vec::new(),
             tables: HashMap::new(),
         }
@@ -111,13 +114,9 @@ impl DoseIndex {
                 };
                 beliefs.len()
             ];
+            let perfect = briefing.sites.iter().map(|s| Outlook::perfect(briefing, s));
+            self.smallest_visit = self.quantum / perfect.fold(f64::INFINITY, f64::min).max(1e-12);
         }
-        let faintest = briefing
-            .sites
-            .iter()
-            .map(|s| Outlook::perfect(briefing, s))
-            .fold(f64::INFINITY, f64::min);
-        let quantum = self.quantum / faintest.max(1e-12);
         for (site, (memory, belief)) in self.sites.iter_mut().zip(beliefs).enumerate() {
             let lattice = &briefing.sites[site];
             let table = self
@@ -126,7 +125,7 @@ impl DoseIndex {
                 .or_insert_with(|| {
                     IndexTable::new(
                         Outlook::new(briefing, lattice, belief.kind),
-                        quantum,
+                        self.smallest_visit,
                         self.cap,
                     )
                 });

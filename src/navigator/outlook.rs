@@ -1,5 +1,6 @@
 //! What a look at a column is worth: expected information per electron, with damage.
 
+use super::columns::DITHER;
 use crate::units::Point;
 use crate::world::{Briefing, Defect, LatticeSite};
 
@@ -24,16 +25,13 @@ pub(super) struct Outlook {
 }
 
 impl Outlook {
-    /// Offset of the dithered aim from the column, Å.
-    const AIM: f64 = 0.2;
-
     /// Detected fraction of a perfect column from where visits are aimed.
     pub(super) fn perfect(briefing: &Briefing, site: &LatticeSite) -> f64 {
-        briefing.perfect_image(site.position + Point::new(Self::AIM, Self::AIM))
+        briefing.perfect_image(site.position + Point::new(DITHER, DITHER))
     }
 
     pub(super) fn new(briefing: &Briefing, site: &LatticeSite, kind: Option<Defect>) -> Self {
-        let atom = |element| briefing.atom_response(element, Self::AIM, Self::AIM);
+        let atom = |element| briefing.atom_response(element, DITHER, DITHER);
         let column = f64::from(site.atoms);
         let perfect = Self::perfect(briefing, site);
         let own = atom(site.element);
@@ -61,7 +59,7 @@ impl Outlook {
             defect_worn: worn(defect, element, atoms),
             wear: sigma * column,
             defect_wear: briefing.cross_section(element) * atoms,
-            illumination: briefing.illumination(Self::AIM, Self::AIM),
+            illumination: briefing.illumination(DITHER, DITHER),
             readout: briefing.readout_noise.powi(2),
         }
     }

@@ -21,7 +21,7 @@ const STOPS: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
 /// # Errors
 /// [`Error::Argument`] for a sweep with fewer than two seeds.
 pub fn quality_curves(sweep: &Sweep, results: &Results) -> Result<QualityCurves> {
-    let panel = |(stage, traces): (&Stage, &Vec<Vec<Trace>>)| -> Result<QualityPanel> {
+    let panel = |stage: &Stage, traces: &[Vec<Trace>]| -> Result<QualityPanel> {
         let budget = stage.world.briefing().budget.0;
         let doses: Vec<f64> = (0..=STEPS)
             .map(|i| budget * i as f64 / STEPS as f64)
@@ -48,18 +48,23 @@ pub fn quality_curves(sweep: &Sweep, results: &Results) -> Result<QualityCurves>
         })
     };
     Ok(QualityCurves {
-        panels: sweep
-            .stages
-            .iter()
-            .zip(&results.traces)
-            .map(panel)
-            .collect::<Result<_>>()?,
+        panels: per_world(sweep, results, panel)?,
         log_dose: false,
         note: Some(format!(
             "mean of {} episodes; bands: 95 % bootstrap intervals",
             sweep.seeds.len()
         )),
     })
+}
+
+/// One panel for each world of the sweep.
+fn per_world<P>(
+    sweep: &Sweep,
+    results: &Results,
+    panel: impl Fn(&Stage, &[Vec<Trace>]) -> Result<P>,
+) -> Result<Vec<P>> {
+    let worlds = sweep.stages.iter().zip(&results.traces);
+    worlds.map(|(stage, traces)| panel(stage, traces)).collect()
 }
 
 /// Mean quality at each dose, with its bootstrap band.
@@ -89,7 +94,7 @@ fn average(traces: &[Trace], doses: &[f64]) -> Result<(Vec<f64>, Band)> {
 /// # Errors
 /// As [`quality_curves`].
 pub fn pareto_fronts(sweep: &Sweep, results: &Results) -> Result<ParetoFronts> {
-    let panel = |(stage, traces): (&Stage, &Vec<Vec<Trace>>)| -> Result<ParetoPanel> {
+    let panel = |stage: &Stage, traces: &[Vec<Trace>]| -> Result<ParetoPanel> {
         let briefing = stage.world.briefing();
         let doses = STOPS.map(|fraction| fraction * briefing.budget.0);
         let mut points = Vec::new();
@@ -112,12 +117,7 @@ pub fn pareto_fronts(sweep: &Sweep, results: &Results) -> Result<ParetoFronts> {
         })
     };
     Ok(ParetoFronts {
-        panels: sweep
-            .stages
-            .iter()
-            .zip(&results.traces)
-            .map(panel)
-            .collect::<Result<_>>()?,
+        panels: per_world(sweep, results, panel)?,
         log_dose: true,
         note: Some(format!(
             "interrupted at 1/8, 1/4, 1/2 and all of the budget planned for; {} episodes, bars: 95 % intervals",

@@ -291,13 +291,7 @@ impl Definition {
 
     /// Refuses values out of range; a definition need not come from a file.
     pub(super) fn check(&self, file: &Path) -> Result<()> {
-        let range = |key: &str, value: f64, low: f64, high: f64| {
-            if (low..=high).contains(&value) {
-                Ok(())
-            } else {
-                Err(Error::config(file, key, value, format!("{low} to {high}")))
-            }
-        };
+        let range = |key: &str, value, low, high| in_range(file, key, value, low, high);
         if self.schema != SCHEMA {
             return Err(Error::config(
                 file,
@@ -396,13 +390,7 @@ impl Definition {
     }
 
     fn check_defects(&self, file: &Path) -> Result<()> {
-        let range = |key: String, value: f64, low: f64, high: f64| {
-            if (low..=high).contains(&value) {
-                Ok(())
-            } else {
-                Err(Error::config(file, key, value, format!("{low} to {high}")))
-            }
-        };
+        let range = |key: String, value, low, high| in_range(file, &key, value, low, high);
         if self.defects.class.is_empty() {
             return Err(Error::config(
                 file,
@@ -463,5 +451,14 @@ impl Definition {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Refuses a value outside `low..=high`, and NaN.
+fn in_range(file: &Path, key: &str, value: f64, low: f64, high: f64) -> Result<()> {
+    if (low..=high).contains(&value) {
+        Ok(())
+    } else {
+        Err(Error::config(file, key, value, format!("{low} to {high}")))
     }
 }

@@ -142,7 +142,7 @@ impl Episode {
             });
         }
         let mut progress = self.begin(scan)?;
-        self.advance(scan, &mut progress, f64::INFINITY)
+        Ok(self.advance(scan, &mut progress, f64::INFINITY))
     }
 
     /// Refuses a scan that cannot run here, or when nothing is left to run it with.
@@ -174,7 +174,7 @@ impl Episode {
         scan: &Scan,
         progress: &mut Progress,
         electrons: f64,
-    ) -> Result<Frame> {
+    ) -> Frame {
         let mut frame = Frame::default();
         let mut given = 0.0;
         while progress.next < scan.len() && given < electrons {
@@ -205,7 +205,7 @@ impl Episode {
             frame.truncated = true;
             progress.next = scan.len();
         }
-        Ok(frame)
+        frame
     }
 
     /// Whether a scan that was begun has more to do.
