@@ -2,7 +2,7 @@
 
 use dosewise::gp::{
     Categorical, Constant, ExactGp, FitOptions, Kernel, Linear, Matern12, Matern32, Matern52, Mean,
-    Noise, Parameter, Periodic, PointsView, Polynomial, Profile, RationalQuadratic, Rbf,
+    Noise, Parameter, Periodic, Persist, PointsView, Polynomial, Profile, RationalQuadratic, Rbf,
     Stationary, White,
 };
 use dosewise::{Error, Result};
@@ -277,10 +277,17 @@ fn load(text: &[u8]) -> (PathBuf, Result<ExactGp>) {
 }
 
 #[test]
-fn unknown_formats_are_refused_for_their_number() {
-    assert!(text().starts_with("{\"format\":1,"));
-    for other in ["0", "2", "-1", "1.5", "\"1\"", "null"] {
-        let changed = text().replacen("\"format\":1", &format!("\"format\":{other}"), 1);
+fn unknown_formats_are_refused_for_their_name() {
+    assert!(text().starts_with("{\"format\":\"exact-gp 1\","));
+    for other in [
+        "1",
+        "\"exact-gp 2\"",
+        "\"\"",
+        "1.5",
+        "\"grid-gp 1\"",
+        "null",
+    ] {
+        let changed = text().replacen("\"exact-gp 1\"", other, 1);
         match load(changed.as_bytes()) {
             (at, Err(Error::Config { file, key, .. })) => {
                 assert_eq!((file, key.as_str()), (at, "format"))
@@ -288,11 +295,11 @@ fn unknown_formats_are_refused_for_their_number() {
             (_, other) => panic!("expected a refusal of the format, found {other:?}"),
         }
     }
-    // A later format may hold anything at all behind its number.
-    let later = r#"{"format": 7, "everything": {"is": ["different"]}}"#;
+    // A later format may hold anything at all behind its name.
+    let later = r#"{"format": "exact-gp 7", "everything": {"is": ["different"]}}"#;
     let message = load(later.as_bytes()).1.unwrap_err().to_string();
     assert!(
-        message.contains("integer `7`, expected format 1"),
+        message.contains("string \"exact-gp 7\", expected `exact-gp 1`"),
         "{message}"
     );
 }
@@ -356,9 +363,10 @@ fn parts_that_do_not_belong_together_are_refused_by_key() {
         Err(Error::Parse { .. })
     ));
     // Nesting without end neither overflows the stack nor the patience.
-    let nested = "{\"format\":1,\"kernel\":{\"kind\":\"scaled\",\"outputscale\":1,\"kernel\":"
-        .to_string()
-        + &"{\"kind\":\"scaled\",\"outputscale\":1,\"kernel\":".repeat(100_000);
+    let nested =
+        "{\"format\":\"exact-gp 1\",\"kernel\":{\"kind\":\"scaled\",\"outputscale\":1,\"kernel\":"
+            .to_string()
+            + &"{\"kind\":\"scaled\",\"outputscale\":1,\"kernel\":".repeat(100_000);
     assert!(load(nested.as_bytes()).1.is_err());
 }
 

@@ -4,11 +4,10 @@ use super::kernel::Kernel;
 use super::least_squares::least_squares;
 use super::mean::Mean;
 use super::noise::Noise;
-use super::objective::Evidence;
+use super::objective::{Evaluate, Evidence};
 use super::points::PointsView;
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
-use std::cell::RefCell;
 
 /// Measurements and the model of their noise and mean, borrowed for one evaluation.
 #[derive(Clone, Copy)]
@@ -139,16 +138,11 @@ impl GradientBuffers {
 pub(super) struct ExactEvidence<'a> {
     kernel: &'a dyn Kernel,
     data: Data<'a>,
-    buffers: RefCell<(Cholesky, GradientBuffers)>,
 }
 
 impl<'a> ExactEvidence<'a> {
     pub fn new(kernel: &'a dyn Kernel, data: Data<'a>) -> Self {
-        Self {
-            kernel,
-            data,
-            buffers: RefCell::default(),
-        }
+        Self { kernel, data }
     }
 
     /// Kernel and noise with these log-parameters.
@@ -168,12 +162,29 @@ impl<'a> ExactEvidence<'a> {
 }
 
 impl Evidence for ExactEvidence<'_> {
-    fn evaluate(&self, log_parameters: &[f64]) -> Option<(f64, Vec<f64>)> {
-        let (kernel, noise) = self.model(log_parameters).ok()?;
-        let (factor, gradients) = &mut *self.buffers.borrow_mut();
+    fn evaluator(&self) -> Box<dyn Evaluate + '_> {
+        Box::new(ExactEvaluator {
+            evidence: self,
+            factor: Cholesky::default(),
+            gradients: GradientBuffers::default(),
+        })
+    }
+}
+
+/// Keeps the n × n buffers between the steps of a search.
+struct ExactEvaluator<'a> {
+    evidence: &'a ExactEvidence<'a>,
+    factor: Cholesky,
+    gradients: GradientBuffers,
+}
+
+impl Evaluate for ExactEvaluator<'_> {
+    fn evaluate(&mut self, log_parameters: &[f64]) -> Option<(f64, Vec<f64>)> {
+        let (kernel, noise) = self.evidence.model(log_parameters).ok()?;
+        let factor = &mut self.factor;
         let mut data = Data {
             noise: &noise,
-            ..self.data
+            ..self.evidence.data
         };
         data.factor_into(kernel.as_ref(), factor).ok()?;
         let mean = data.profiled_mean(factor).ok()?;
@@ -181,6 +192,7 @@ impl Evidence for ExactEvidence<'_> {
         let mut alpha = data.whiten(factor).ok()?;
         let likelihood = log_marginal_likelihood(factor, &alpha);
         factor.backward(&mut alpha).ok()?;
+        let gradients = &mut self.gradients;
         let gradient = gradients.gradient(kernel.as_ref(), &data, factor, &alpha);
         Some((likelihood, gradient))
     }

@@ -8,16 +8,20 @@ use super::mean::Mean;
 use super::noise::Noise;
 use super::points::Points;
 use super::posterior::Posterior;
+use super::saved::Parts;
+use super::surrogate::{Joint, Marginals, Surrogate, check_dimension};
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
 use ndarray::ArrayView2;
+use serde::Deserialize;
 use std::sync::OnceLock;
 
 /// A Gaussian process conditioned exactly on all measurements; memory n², time n³/3 once and n²/2 a measurement.
 ///
 /// Model: y = f(x) + ε with f ~ GP(mean, kernel) and ε ~ N(0, noise variance). Before any measurement it is the
 /// prior, and can be grown from there. Rasmussen & Williams (2006), chapter 2.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct ExactGp {
     pub(super) kernel: Box<dyn Kernel>,
     pub(super) noise: Noise,
@@ -262,14 +266,7 @@ impl ExactGp {
 
     fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
         let places = Points::from_rows(argument, rows)?;
-        let dimension = self.points.dimension();
-        if dimension != 0 && places.dimension() != dimension {
-            return Err(Error::argument(
-                argument,
-                format!("{} coordinates a point", places.dimension()),
-                format!("{dimension}, as the measurements have"),
-            ));
-        }
+        check_dimension(argument, places.dimension(), self.points.dimension())?;
         self.mean.check(places.dimension())?;
         self.kernel.check_points(places.view())?;
         Ok(places)
@@ -287,6 +284,23 @@ impl ExactGp {
         self.whitened = self.data().whiten(&self.factor)?;
         self.alpha = OnceLock::new();
         Ok(())
+    }
+}
+
+impl Surrogate for ExactGp {
+    fn dimension(&self) -> usize {
+        self.points.dimension()
+    }
+
+    fn marginals(&self, points: ArrayView2<'_, f64>) -> Result<Marginals> {
+        Ok(self.posterior(points)?.into_marginals())
+    }
+
+    fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
+        let posterior = self.posterior(points)?;
+        let covariance = posterior.covariance()?;
+        let mean = posterior.into_marginals().mean;
+        Ok(Joint { mean, covariance })
     }
 }
 

@@ -16,6 +16,7 @@ use crate::units::Seed;
 use argmin::core::{Executor, State, TerminationReason, TerminationStatus};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// With more measurements than this, all starts are first tried on a random subset of this size.
@@ -26,7 +27,8 @@ const MEMORY: usize = 7;
 /// How hyper-parameters are searched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitOptions {
-    /// Starts besides the given hyper-parameters, spread evenly over a box judged from the data. Default 3.
+    /// Starts besides the given hyper-parameters, spread evenly over a box judged from the data and searched in
+    /// parallel. Default 3.
     pub restarts: usize,
     /// Largest number of L-BFGS steps a start. Default 100.
     pub max_iterations: u64,
@@ -187,24 +189,23 @@ impl FitOptions {
 
         let mut coarse_evaluations = 0;
         if let Some(few) = problem.subset {
-            let objective = Objective::new(few, &rules);
             // Only to tell the basins apart, so a tenth of a nat a log unit is near enough.
             let rough = Self {
                 gradient_tolerance: self.gradient_tolerance.max(0.1),
                 max_iterations: self.max_iterations.min(40),
                 ..self.clone()
             };
-            let best = rough.best_of(&objective, &starts);
-            coarse_evaluations = objective.search.borrow().evaluations;
+            let (best, evaluations) = rough.best_of(few, &rules, &starts);
+            coarse_evaluations = evaluations;
             starts = vec![best.map_or(given.clone(), |b| b.log_parameters)];
         }
 
-        let objective = Objective::new(problem.whole, &rules);
-        let best = match self.best_of(&objective, &starts) {
-            Some(best) => Some(best),
-            None => self.best_of(&objective, &[given]),
-        };
-        let evaluations = objective.search.borrow().evaluations;
+        let (mut best, mut evaluations) = self.best_of(problem.whole, &rules, &starts);
+        if best.is_none() {
+            let (end, more) = self.best_of(problem.whole, &rules, &[given]);
+            best = end;
+            evaluations += more;
+        }
         Ok(best.map(|best| {
             let ends = || best.log_parameters.iter().zip(&rules);
             let bound = |(v, rule): (&f64, &Rule)| rule.bounds.binds(*v);
@@ -251,10 +252,24 @@ impl FitOptions {
             .collect())
     }
 
-    /// Runs L-BFGS from every start and returns the end with the highest objective.
-    fn best_of(&self, objective: &Objective<'_>, starts: &[Vec<f64>]) -> Option<End> {
-        let ends = starts.iter().filter_map(|s| self.climb(objective, s));
-        ends.reduce(|best, end| if end.value > best.value { end } else { best })
+    /// Runs L-BFGS from every start, side by side, and returns the end with the highest objective (the earliest start
+    /// among equals, so that threads do not matter) and the number of evaluations.
+    fn best_of(
+        &self,
+        evidence: &dyn Evidence,
+        rules: &[Rule],
+        starts: &[Vec<f64>],
+    ) -> (Option<End>, usize) {
+        let searched = |start: &Vec<f64>| {
+            let objective = Objective::new(evidence, rules);
+            let end = self.climb(&objective, start);
+            (end, objective.search.borrow().evaluations)
+        };
+        let outcomes: Vec<(Option<End>, usize)> = starts.par_iter().map(searched).collect();
+        let evaluations = outcomes.iter().map(|(_, count)| count).sum();
+        let ends = outcomes.into_iter().filter_map(|(end, _)| end);
+        let best = ends.reduce(|best, end| if end.value > best.value { end } else { best });
+        (best, evaluations)
     }
 
     /// Climbs from one start. A search that ends pushing against a hard limit is put onto the limit, which the search

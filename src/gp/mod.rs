@@ -12,7 +12,8 @@
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
-//! | a conditioned process in a file | [`ExactGp::save`], [`ExactGp::load`], or serde |
+//! | a conditioned process in a file | [`Persist`], or serde |
+//! | any of them behind one face | [`Surrogate`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
@@ -54,6 +55,8 @@ mod prior;
 mod restart;
 mod saved;
 mod stationary;
+mod store;
+mod surrogate;
 
 pub use bounds::Bounds;
 pub use candidates::Tracked;
@@ -80,3 +83,5 @@ pub use stationary::{
     Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,
     RbfProfile, Stationary,
 };
+pub use store::Persist;
+pub use surrogate::{Joint, Marginals, Slopes, Surrogate};

@@ -7,9 +7,16 @@ use argmin::core::{CostFunction, Gradient};
 use std::cell::RefCell;
 
 /// A log marginal likelihood as a function of coordinates: logarithms of hyper-parameters, then perhaps a prior mean.
-pub(super) trait Evidence {
+pub(super) trait Evidence: Sync {
+    /// An evaluator for one search. What it remembers from step to step is its own, so that searches which run side by
+    /// side end as they would alone.
+    fn evaluator(&self) -> Box<dyn Evaluate + '_>;
+}
+
+/// Evaluates a log marginal likelihood along one search.
+pub(super) trait Evaluate {
     /// Value in nats and gradient; `None` where it cannot be computed.
-    fn evaluate(&self, coordinates: &[f64]) -> Option<(f64, Vec<f64>)>;
+    fn evaluate(&mut self, coordinates: &[f64]) -> Option<(f64, Vec<f64>)>;
 }
 
 /// The objective (to be maximised) at one point.
@@ -45,7 +52,7 @@ pub(super) struct Search {
 /// Log marginal likelihood plus log priors minus the walls, as a function of the log-parameters; for the optimiser, of
 /// search variables that turn hard limits into smooth passages.
 pub(super) struct Objective<'a> {
-    evidence: &'a dyn Evidence,
+    evidence: RefCell<Box<dyn Evaluate + 'a>>,
     rules: &'a [Rule],
     pub search: RefCell<Search>,
 }
@@ -53,7 +60,7 @@ pub(super) struct Objective<'a> {
 impl<'a> Objective<'a> {
     pub fn new(evidence: &'a dyn Evidence, rules: &'a [Rule]) -> Self {
         Self {
-            evidence,
+            evidence: RefCell::new(evidence.evaluator()),
             rules,
             search: RefCell::default(),
         }
@@ -61,7 +68,7 @@ impl<'a> Objective<'a> {
 
     /// `None` where the covariance has no factor or something overflows.
     pub fn evaluate(&self, log_parameters: &[f64]) -> Option<Evaluation> {
-        let (likelihood, mut gradient) = self.evidence.evaluate(log_parameters)?;
+        let (likelihood, mut gradient) = self.evidence.borrow_mut().evaluate(log_parameters)?;
         self.search.borrow_mut().evaluations += 1;
         let (mut penalty, mut log_prior) = (0.0, 0.0);
         for ((&v, slot), rule) in log_parameters.iter().zip(&mut gradient).zip(self.rules) {

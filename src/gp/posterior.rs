@@ -2,6 +2,7 @@
 
 use super::exact::ExactGp;
 use super::points::{Points, PointsView};
+use super::surrogate::Marginals;
 use crate::error::Result;
 use crate::linalg::{Cholesky, subtract_gram, zeros};
 use ndarray::Array2;
@@ -55,6 +56,14 @@ impl<'gp> Posterior<'gp> {
     /// Posterior **variance** of the latent function at each place, within [0, prior variance].
     pub fn variance(&self) -> &[f64] {
         &self.variance
+    }
+
+    /// Mean and variance without the rest.
+    pub fn into_marginals(self) -> Marginals {
+        Marginals {
+            mean: self.mean,
+            variance: self.variance,
+        }
     }
 
     /// Number of places.

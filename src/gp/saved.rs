@@ -6,24 +6,28 @@ use super::kernel::{Kernel, dot};
 use super::mean::Mean;
 use super::noise::Noise;
 use super::points::Points;
+use super::store::{Format, Persist, Stamp};
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
-use serde::de::Unexpected;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use serde::{Deserialize, Serialize, Serializer};
 use std::sync::OnceLock;
-
-/// The number of the present format. A file with another number is refused, whatever else it holds.
-const FORMAT: u64 = 1;
 
 /// Relative disagreement between the parts of a file that rounding can explain, and damage cannot.
 const ROUNDING: f64 = 1e-8;
 
-/// A process on its way out.
+impl Format for ExactGp {
+    const NAME: &'static str = "exact-gp 1";
+}
+
+impl Persist for ExactGp {
+    type Parts = Parts;
+}
+
+/// A process on its way out: the model, the measurements, the factor (the columns of its lower triangle, one after the
+/// other) and what follows from it, so that nothing needs to be computed again and predictions keep every bit.
 #[derive(Serialize)]
 struct Outgoing<'gp> {
-    format: u64,
+    format: Stamp<ExactGp>,
     kernel: &'gp dyn Kernel,
     noise: &'gp Noise,
     mean: &'gp Mean,
@@ -35,14 +39,13 @@ struct Outgoing<'gp> {
     report: Option<&'gp FitReport>,
 }
 
-/// A process on its way in, of the right shape but not yet believed.
+/// A process on its way in.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Incoming {
-    // First, so that a file of another format is refused for its number and not for what follows.
-    #[serde(deserialize_with = "known_format")]
+pub struct Parts {
+    // First, so that a file of another format is refused for its name and not for what follows.
     #[expect(dead_code, reason = "read for its check alone")]
-    format: u64,
+    format: Stamp<ExactGp>,
     kernel: Box<dyn Kernel>,
     noise: Noise,
     mean: Mean,
@@ -54,22 +57,10 @@ struct Incoming {
     report: Option<FitReport>,
 }
 
-fn known_format<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<u64, D::Error> {
-    match u64::deserialize(deserializer)? {
-        FORMAT => Ok(FORMAT),
-        other => Err(de::Error::invalid_value(
-            Unexpected::Unsigned(other),
-            &"format 1, the only one that this version reads",
-        )),
-    }
-}
-
-/// Format 1: the model, the measurements, the factor (the columns of its lower triangle, one after the other) and what
-/// follows from it, so that nothing needs to be computed again and predictions keep every bit.
 impl Serialize for ExactGp {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         Outgoing {
-            format: FORMAT,
+            format: Stamp::HERE,
             kernel: self.kernel.as_ref(),
             noise: &self.noise,
             mean: &self.mean,
@@ -84,27 +75,21 @@ impl Serialize for ExactGp {
     }
 }
 
-impl<'de> Deserialize<'de> for ExactGp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        Incoming::deserialize(deserializer)?
-            .believe()
-            .map_err(de::Error::custom)
-    }
-}
+impl TryFrom<Parts> for ExactGp {
+    type Error = Error;
 
-impl Incoming {
-    /// The process, if all its parts belong together.
-    fn believe(self) -> Result<ExactGp> {
-        let gp = ExactGp {
-            factor: Cholesky::from_packed(self.x.len(), &self.factor, self.jitter)?,
-            kernel: self.kernel,
-            noise: self.noise,
-            mean: self.mean,
-            points: self.x,
-            targets: self.y,
-            whitened: self.whitened,
+    /// The process, if all its parts belong together, checked at O(n²).
+    fn try_from(parts: Parts) -> Result<Self> {
+        let gp = Self {
+            factor: Cholesky::from_packed(parts.x.len(), &parts.factor, parts.jitter)?,
+            kernel: parts.kernel,
+            noise: parts.noise,
+            mean: parts.mean,
+            points: parts.x,
+            targets: parts.y,
+            whitened: parts.whitened,
             alpha: OnceLock::new(),
-            report: self.report,
+            report: parts.report,
         };
         let n = gp.len();
         for (argument, found) in [("x", gp.points.len()), ("whitened", gp.whitened.len())] {
@@ -178,86 +163,4 @@ fn check_whitened(gp: &ExactGp) -> Result<()> {
 /// Whether rounding of numbers of this `size` explains the difference; NaN never agrees.
 fn agree(found: f64, expected: f64, size: f64) -> bool {
     (found - expected).abs() <= ROUNDING * size
-}
-
-impl ExactGp {
-    /// Writes the process to a JSON file (about 10 n² bytes for n measurements), from which [`ExactGp::load`] makes one
-    /// that predicts the same bit for bit. An existing file is replaced only once the new one is complete.
-    ///
-    /// ```
-    /// # let folder = tempfile::tempdir().unwrap();
-    /// # let file = folder.path().join("model.json");
-    /// use dosewise::gp::{ExactGp, Kernel, Matern52, Noise};
-    /// use ndarray::array;
-    /// let kernel = Matern52::isotropic(0.3).scaled(1.7);
-    /// let gp = ExactGp::new(kernel, Noise::Known(vec![0.1; 2])).condition(&array![[0.0], [0.4]], &[0.2, 0.9])?;
-    /// gp.save(&file)?;
-    /// let again = ExactGp::load(&file)?;
-    /// assert_eq!(again.posterior(&array![[0.3]])?.mean(), gp.posterior(&array![[0.3]])?.mean());
-    /// # Ok::<(), dosewise::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for a kernel or a mean of the user's own, whose code no file can hold; [`Error::Io`] if the
-    /// file cannot be written.
-    pub fn save(&self, file: impl AsRef<Path>) -> Result<()> {
-        let file = file.as_ref();
-        let failed = |source| Error::io(file, source);
-        let folder = match file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        let mut writer = BufWriter::new(temporary.as_file_mut());
-        serde_json::to_writer(&mut writer, self).map_err(|error| {
-            if error.is_io() {
-                failed(error.into())
-            } else {
-                Error::argument("model", error, "kernels and means of this crate")
-            }
-        })?;
-        writer.flush().map_err(failed)?;
-        drop(writer);
-        temporary
-            .persist(file)
-            .map_err(|error| failed(error.error))?;
-        Ok(())
-    }
-
-    /// Reads what [`ExactGp::save`] wrote, and checks that its parts belong together, O(n²).
-    ///
-    /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::Parse`] if it is no whole JSON text, [`Error::Config`] if its
-    /// `format` is another, or a key is missing, of the wrong kind, out of range or at odds with the others.
-    pub fn load(file: impl AsRef<Path>) -> Result<Self> {
-        let file = file.as_ref();
-        let text = std::fs::read_to_string(file).map_err(|source| Error::io(file, source))?;
-        let broken = |error: &serde_json::Error| {
-            Error::parse(
-                file,
-                error.line().max(1),
-                error,
-                "JSON as ExactGp::save writes it",
-            )
-        };
-        let mut reader = serde_json::Deserializer::from_str(&text);
-        let incoming: Incoming =
-            serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-                if error.inner().is_data() {
-                    let key = error.path().to_string();
-                    Error::config(file, key, error.inner(), "what ExactGp::save writes")
-                } else {
-                    broken(error.inner())
-                }
-            })?;
-        reader.end().map_err(|error| broken(&error))?;
-        incoming.believe().map_err(|error| match error {
-            Error::Argument {
-                argument,
-                found,
-                allowed,
-            } => Error::config(file, argument, found, allowed),
-            other => other,
-        })
-    }
 }

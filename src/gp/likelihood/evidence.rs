@@ -2,12 +2,11 @@
 
 use super::super::kernel::Kernel;
 use super::super::mean::Mean;
-use super::super::objective::Evidence;
+use super::super::objective::{Evaluate, Evidence};
 use super::super::points::PointsView;
 use super::mode::{Mode, Target};
 use super::{Likelihood, covariance_matrix, multiply};
 use crate::error::Result;
-use std::cell::RefCell;
 
 /// Measurements and the model, borrowed for one evaluation.
 #[derive(Clone, Copy)]
@@ -143,16 +142,11 @@ pub(super) fn kernel_gradient(
 /// The evidence as a function of the log-parameters of kernel and likelihood, then the constant mean if there is one.
 pub(super) struct LaplaceEvidence<'a> {
     model: Model<'a>,
-    /// Weights of the last mode: the next one is near.
-    warm: RefCell<Option<Vec<f64>>>,
 }
 
 impl<'a> LaplaceEvidence<'a> {
     pub fn new(model: Model<'a>) -> Self {
-        Self {
-            model,
-            warm: RefCell::default(),
-        }
+        Self { model }
     }
 
     /// Kernel, likelihood and mean at these coordinates.
@@ -173,24 +167,37 @@ impl<'a> LaplaceEvidence<'a> {
 }
 
 impl Evidence for LaplaceEvidence<'_> {
-    fn evaluate(&self, coordinates: &[f64]) -> Option<(f64, Vec<f64>)> {
-        let (kernel, likelihood, mean) = self.at(coordinates).ok()?;
+    fn evaluator(&self) -> Box<dyn Evaluate + '_> {
+        Box::new(LaplaceEvaluator {
+            evidence: self,
+            warm: None,
+        })
+    }
+}
+
+struct LaplaceEvaluator<'a> {
+    evidence: &'a LaplaceEvidence<'a>,
+    /// Weights of the last mode: the next one is near.
+    warm: Option<Vec<f64>>,
+}
+
+impl Evaluate for LaplaceEvaluator<'_> {
+    fn evaluate(&mut self, coordinates: &[f64]) -> Option<(f64, Vec<f64>)> {
+        let (kernel, likelihood, mean) = self.evidence.at(coordinates).ok()?;
         let model = Model {
             kernel: kernel.as_ref(),
             likelihood: &likelihood,
             mean: &mean,
-            ..self.model
+            ..self.evidence.model
         };
         let covariance = model.covariance().ok()?;
-        let mode = model
-            .mode(&covariance, self.warm.borrow().as_deref())
-            .ok()?;
+        let mode = model.mode(&covariance, self.warm.as_deref()).ok()?;
         if !mode.converged {
             return None;
         }
         let gradient = model.gradient(&covariance, &mode).ok()?;
         let value = mode.log_marginal_likelihood;
-        *self.warm.borrow_mut() = Some(mode.weights);
+        self.warm = Some(mode.weights);
         Some((value, gradient))
     }
 }

@@ -4,14 +4,13 @@ use super::super::evidence::{Data, GradientBuffers, log_marginal_likelihood};
 use super::super::kernel::Kernel;
 use super::super::mean::Mean;
 use super::super::noise::Noise;
-use super::super::objective::Evidence;
+use super::super::objective::{Evaluate, Evidence};
 use super::super::points::PointsView;
 use super::evidence::kernel_gradient;
 use super::site_precision::SitePrecision;
 use super::{covariance_matrix, multiply};
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
-use std::cell::RefCell;
 
 /// Shortest part of a step that is tried.
 const SHORTEST: f64 = 1e-6;
@@ -275,15 +274,11 @@ impl<'a> Model<'a> {
 /// linear mean is profiled.
 pub(super) struct BoundEvidence<'a> {
     model: Model<'a>,
-    warm: RefCell<Option<Start>>,
 }
 
 impl<'a> BoundEvidence<'a> {
     pub fn new(model: Model<'a>) -> Self {
-        Self {
-            model,
-            warm: RefCell::default(),
-        }
+        Self { model }
     }
 
     /// Kernel and noise kernel, and the noise level, at these coordinates.
@@ -300,21 +295,36 @@ impl<'a> BoundEvidence<'a> {
 }
 
 impl Evidence for BoundEvidence<'_> {
-    fn evaluate(&self, coordinates: &[f64]) -> Option<(f64, Vec<f64>)> {
-        let ([kernel, noise_kernel], noise_level) = self.at(coordinates).ok()?;
+    fn evaluator(&self) -> Box<dyn Evaluate + '_> {
+        Box::new(BoundEvaluator {
+            evidence: self,
+            warm: None,
+        })
+    }
+}
+
+struct BoundEvaluator<'a> {
+    evidence: &'a BoundEvidence<'a>,
+    /// Where the last bound was tight: the next one is near.
+    warm: Option<Start>,
+}
+
+impl Evaluate for BoundEvaluator<'_> {
+    fn evaluate(&mut self, coordinates: &[f64]) -> Option<(f64, Vec<f64>)> {
+        let ([kernel, noise_kernel], noise_level) = self.evidence.at(coordinates).ok()?;
         let model = Model {
             kernel: kernel.as_ref(),
             noise_kernel: noise_kernel.as_ref(),
             noise_level,
-            ..self.model
+            ..self.evidence.model
         };
-        let found = Variational::find(&model, true, self.warm.borrow().as_ref()).ok()?;
+        let found = Variational::find(&model, true, self.warm.as_ref()).ok()?;
         // Short of convergence the gradient is off by about as much as the parameters are.
         if found.gap > 1e-4 {
             return None;
         }
         let gradient = found.gradient(&model);
-        *self.warm.borrow_mut() = Some(Start {
+        self.warm = Some(Start {
             lambda: found.lambda,
             weights: found.weights,
             precision: SitePrecision::default(),
