@@ -174,6 +174,19 @@ impl Cholesky {
         Ok(())
     }
 
+    /// Overwrites the row-major `size` × `columns` matrix `b` with `L⁻ᵀ b`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the length of `b` is not `size * columns`.
+    pub fn backward_many(&self, b: &mut [f64], columns: usize) -> Result<()> {
+        check_length("b", b.len(), self.size * columns)?;
+        if columns > 0 {
+            let b = MatMut::from_row_major_slice_mut(b, self.size, columns);
+            solve_upper_triangular_in_place(self.view().transpose(), b, Par::Seq);
+        }
+        Ok(())
+    }
+
     /// `L z`: a draw with this covariance when `z` is standard normal.
     ///
     /// # Errors
@@ -337,6 +350,57 @@ impl Cholesky {
             1.0,
             Par::Seq,
         );
+    }
+
+    /// The diagonal of `(L Lᵀ)⁻¹`: the column sums of squares of L⁻¹, n³/3 multiplications.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if another matrix of this size does not fit into memory.
+    pub fn inverse_diagonal(&self) -> Result<Vec<f64>> {
+        let n = self.size;
+        let mut root = zeros(n, n)?;
+        let inverse = MatMut::from_column_major_slice_mut(&mut root, n, n);
+        invert_lower_triangular(inverse, self.view(), Par::Seq);
+        let columns = root.chunks_exact(n.max(1)).enumerate();
+        Ok(columns
+            .map(|(j, column)| column[j..].iter().map(|r| r * r).sum())
+            .collect())
+    }
+
+    /// An estimate of the condition number of `L Lᵀ`, its largest eigenvalue over its smallest, from below; one for an
+    /// empty matrix.
+    ///
+    /// Rayleigh quotients after at most forty steps of power iteration on the matrix and on its inverse, each step n²
+    /// multiplications (Golub & Van Loan, *Matrix Computations*, 4th ed. 2013, section 8.2.1). Where eigenvalues at an
+    /// end of the spectrum crowd, the iteration need not tell them apart for the quotient to be near.
+    pub fn condition_number(&self) -> f64 {
+        let square = |z: &[f64]| z.iter().map(|z| z * z).sum::<f64>();
+        let largest_eigenvalue = |apply: &dyn Fn(&mut Vec<f64>) -> Result<()>| {
+            // Bits of multiples of the golden ratio are as good as random here.
+            let start = |i| 0.5 + ((i as f64 + 1.0) * 0.618_033_988_749_895).fract();
+            let mut z: Vec<f64> = (0..self.size).map(start).collect();
+            let mut quotient = 0.0;
+            for _ in 0..40 {
+                let length = square(&z).sqrt();
+                z.iter_mut().for_each(|z| *z /= length);
+                let before = z.clone();
+                apply(&mut z).expect("one entry for each row of the factor");
+                let last = quotient;
+                quotient = z.iter().zip(&before).map(|(z, b)| z * b).sum::<f64>();
+                if quotient - last <= 1e-3 * quotient {
+                    break;
+                }
+            }
+            quotient
+        };
+        if self.size == 0 {
+            return 1.0;
+        }
+        let largest = largest_eigenvalue(&|z| {
+            *z = self.multiply(&self.multiply_transposed(z)?)?;
+            Ok(())
+        });
+        largest * largest_eigenvalue(&|z| self.solve(z))
     }
 
     fn view(&self) -> MatRef<'_, f64> {

@@ -11,6 +11,7 @@
 //! | hyper-parameters kept where you believe them to be | [`Prior`], [`Bounds`] in [`FitOptions`] |
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
+//! | how mean and variance change from place to place | [`ExactGp::slopes_at`], [`Surrogate::slopes`] |
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
@@ -54,6 +55,7 @@ mod posterior;
 mod prior;
 mod restart;
 mod saved;
+mod slopes;
 mod stationary;
 mod store;
 mod surrogate;
