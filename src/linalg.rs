@@ -141,10 +141,7 @@ impl Cholesky {
     /// # Errors
     /// [`Error::Argument`] if `b` has not one entry per row.
     pub fn backward(&self, b: &mut [f64]) -> Result<()> {
-        check_length("b", b.len(), self.size)?;
-        let b = MatMut::from_column_major_slice_mut(b, self.size, 1);
-        solve_upper_triangular_in_place(self.view().transpose(), b, Par::Seq);
-        Ok(())
+        self.backward_many(b, 1)
     }
 
     /// Overwrites `b` with `(L Lᵀ)⁻¹ b`.
@@ -162,15 +159,10 @@ impl Cholesky {
     /// [`Error::Argument`] if the length of `b` is not `size * columns`.
     pub fn forward_many(&self, b: &mut [f64], columns: usize) -> Result<()> {
         check_length("b", b.len(), self.size * columns)?;
-        if columns == 0 {
-            return Ok(());
+        if columns > 0 {
+            let b = right_hand_sides(b, self.size, columns);
+            solve_lower_triangular_in_place(self.view(), b, Par::Seq);
         }
-        let b = if columns == 1 {
-            MatMut::from_column_major_slice_mut(b, self.size, 1)
-        } else {
-            MatMut::from_row_major_slice_mut(b, self.size, columns)
-        };
-        solve_lower_triangular_in_place(self.view(), b, Par::Seq);
         Ok(())
     }
 
@@ -181,7 +173,7 @@ impl Cholesky {
     pub fn backward_many(&self, b: &mut [f64], columns: usize) -> Result<()> {
         check_length("b", b.len(), self.size * columns)?;
         if columns > 0 {
-            let b = MatMut::from_row_major_slice_mut(b, self.size, columns);
+            let b = right_hand_sides(b, self.size, columns);
             solve_upper_triangular_in_place(self.view().transpose(), b, Par::Seq);
         }
         Ok(())
@@ -425,6 +417,14 @@ impl Cholesky {
         self.capacity = capacity;
         self.lower = lower;
         Ok(())
+    }
+}
+
+/// A row-major matrix; a single column is one in column-major order too, which solves faster.
+fn right_hand_sides(b: &mut [f64], rows: usize, columns: usize) -> MatMut<'_, f64> {
+    match columns {
+        1 => MatMut::from_column_major_slice_mut(b, rows, 1),
+        _ => MatMut::from_row_major_slice_mut(b, rows, columns),
     }
 }
 

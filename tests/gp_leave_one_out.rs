@@ -244,7 +244,7 @@ fn diagnostics_print_as_one_block() {
     assert_eq!(coverage, [0.5, 0.9, 0.95]);
     let degrees = diagnostics.effective_degrees_of_freedom;
     assert!((1.0..12.0).contains(&degrees));
-    assert!(text.contains(&format!("{degrees:.2}")), "{text}");
+    assert!(text.contains(&format!("{degrees:.4}")), "{text}");
 }
 
 #[test]

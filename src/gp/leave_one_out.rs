@@ -229,19 +229,18 @@ pub struct Diagnostics {
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let or_none = |value: Option<f64>| match value {
-            Some(value) => format!("{value:.4}"),
+            Some(value) => readable(value),
             None => "none, all measurements are equal".to_owned(),
         };
         let percent = |share: f64| format!("{:.1}", 100.0 * share);
-        let [levels, shares] = [
-            self.coverage.map(|(level, _)| percent(level)),
-            self.coverage.map(|(_, share)| percent(share)),
-        ];
+        let levels = self.coverage.map(|(level, _)| percent(level));
+        let shares = self.coverage.map(|(_, share)| percent(share));
         let (index, residual) = self.largest_standardised_residual;
+        let worst = format!("{} at measurement {index}", readable(residual));
         let lines = [
             (
                 "root mean squared error",
-                format!("{:.4e}", self.root_mean_squared_error),
+                readable(self.root_mean_squared_error),
             ),
             (
                 "standardised mean squared error",
@@ -253,27 +252,26 @@ impl fmt::Display for Diagnostics {
             ),
             ("% expected within intervals", levels.join(", ")),
             ("% found within them", shares.join(", ")),
-            (
-                "largest standardised residual",
-                format!("{residual:.3} at measurement {index}"),
-            ),
+            ("largest standardised residual", worst),
             (
                 "effective degrees of freedom",
-                format!("{:.2}", self.effective_degrees_of_freedom),
+                readable(self.effective_degrees_of_freedom),
             ),
-            (
-                "condition number, about",
-                format!("{:.1e}", self.condition_number),
-            ),
-            ("jitter", format!("{:.1e}", self.jitter)),
+            ("condition number, about", readable(self.condition_number)),
+            ("jitter", readable(self.jitter)),
         ];
-        write!(
-            f,
-            "{} measurements, each predicted from the others",
-            self.measurements
-        )?;
-        lines
-            .iter()
-            .try_for_each(|(name, value)| write!(f, "\n  {name:<32} {value}"))
+        let count = self.measurements;
+        write!(f, "{count} measurements, each predicted from the others")?;
+        let mut lines = lines.iter();
+        lines.try_for_each(|(name, value)| write!(f, "\n  {name:<32} {value}"))
+    }
+}
+
+/// Without an exponent where four decimals do.
+fn readable(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        0.001..1e6 => format!("{value:.4}"),
+        _ => format!("{value:.3e}"),
     }
 }
