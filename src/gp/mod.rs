@@ -14,6 +14,7 @@
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
+//! | scattered measurements by the thousand to the million | [`VecchiaGp`] with a [`VecchiaOrdering`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
@@ -57,6 +58,7 @@ mod saved;
 mod stationary;
 mod store;
 mod surrogate;
+mod vecchia;
 
 pub use bounds::Bounds;
 pub use candidates::Tracked;
@@ -85,3 +87,4 @@ pub use stationary::{
 };
 pub use store::Persist;
 pub use surrogate::{Joint, Marginals, Slopes, Surrogate};
+pub use vecchia::{VecchiaGp, VecchiaOrdering};
