@@ -223,27 +223,239 @@ fn with_all_predecessors_it_is_the_exact_process() {
     }
 }
 
-/// Kullback–Leibler divergence from the exact density of the responses to Vecchia's: with conditional means that are
-/// unbiased under the exact density, ½ (Σ log sᵢ² − log det K), half the difference of the log determinants, which the
-/// likelihoods of zeros contain.
-fn divergence(
-    kernel: &Matern52,
-    noise: f64,
-    x: &Array2<f64>,
-    k: usize,
-    order: VecchiaOrdering,
-) -> f64 {
-    let zeros = vec![0.0; x.nrows()];
-    let noise = Noise::Homoscedastic(noise);
-    let gp = VecchiaGp::new(kernel.clone(), noise.clone())
-        .with_neighbours(k)
-        .with_ordering(order)
-        .condition(x, &zeros)
+#[test]
+fn accuracy_is_as_documented() {
+    // The figures in the documentation of `VecchiaGp`, with a margin of a fifth. With conditional means that are unbiased
+    // under the exact density, the Kullback–Leibler divergence is ½ (Σ log sᵢ² − log det K), the difference of the log
+    // likelihoods of zeros.
+    let n = 1000;
+    let all = uniform(n + 500, 2, 100);
+    let kernel = Matern52::isotropic(0.2);
+    let x = all.slice(s![..n, ..]);
+    let held = all.slice(s![n.., ..]);
+    let f = draw(&kernel, &all, 101);
+    let deviates = normal(n, 102);
+    let within = |found: f64, documented: f64| {
+        let range = documented / 1.2..documented * 1.2;
+        assert!(range.contains(&found), "{found}, documented {documented}");
+    };
+    type Figures = (f64, [f64; 3], [f64; 3], [f64; 3]);
+    let documented: [Figures; 3] = [
+        (
+            1e-6,
+            [168.0, 36.0, 11.0],
+            [132.0, 25.0, 6.6],
+            [0.18, 0.05, 0.012],
+        ),
+        (
+            0.01,
+            [28.0, 7.2, 2.2],
+            [50.0, 13.0, 5.2],
+            [0.27, 0.11, 0.05],
+        ),
+        (1.0, [14.0, 3.4, 1.5], [13.0, 5.0, 3.1], [0.38, 0.26, 0.19]),
+    ];
+    for (variance, max_min, coordinate, shifts) in documented {
+        let noise = Noise::Homoscedastic(variance);
+        let zeros = vec![0.0; n];
+        let y: Vec<f64> = f
+            .iter()
+            .zip(&deviates)
+            .map(|(f, e)| f + variance.sqrt() * e)
+            .collect();
+        let mut exact = ExactGp::new(kernel.clone(), noise.clone())
+            .condition(x, &zeros)
+            .unwrap();
+        let best = exact.log_marginal_likelihood();
+        let orders = [
+            (VecchiaOrdering::MaxMin, max_min),
+            (VecchiaOrdering::Coordinate(0), coordinate),
+        ];
+        let prior = VecchiaGp::new(kernel.clone(), noise.clone());
+        for (ordering, expected) in orders {
+            for (k, expected) in [10, 20, 30].into_iter().zip(expected) {
+                let prior = prior
+                    .clone()
+                    .with_ordering(ordering.clone())
+                    .with_neighbours(k);
+                let gp = prior.condition(x, &zeros).unwrap();
+                within(best - gp.log_marginal_likelihood(), expected);
+            }
+        }
+
+        exact = ExactGp::new(kernel.clone(), noise)
+            .condition(x, &y)
+            .unwrap();
+        let truth = exact.marginals(held).unwrap();
+        let mut gp = prior.with_neighbours(10).condition(x, &y).unwrap();
+        let error = |mean: &[f64]| {
+            let squares = mean.iter().zip(&f[n..]).map(|(m, f)| (m - f).powi(2));
+            (squares.sum::<f64>() / 500.0).sqrt()
+        };
+        for (k, expected) in [30, 60, 100].into_iter().zip(shifts) {
+            gp = gp.with_prediction_neighbours(k);
+            let found = gp.marginals(held).unwrap();
+            let squares =
+                (0..500).map(|i| (found.mean[i] - truth.mean[i]).powi(2) / truth.variance[i]);
+            within((squares.sum::<f64>() / 500.0).sqrt(), expected);
+            assert!(error(&found.mean) < 1.1 * error(&truth.mean));
+            let told = found.variance.iter().zip(&truth.variance);
+            assert!(
+                told.into_iter()
+                    .all(|(v, exact)| *v >= exact * (1.0 - 1e-6))
+            );
+        }
+    }
+}
+
+#[test]
+fn intervals_hold_what_they_promise() {
+    // Held-out values of functions drawn from the model: the share inside the central intervals within four binomial
+    // standard deviations, and the standardised average of all held-out values, which the joint covariance speaks of.
+    let (rounds, n, m) = (60, 150, 20);
+    let kernel = Matern52::ard([0.2, 0.4]);
+    let quantiles = [(0.5, 0.674_490), (0.9, 1.644_854), (0.95, 1.959_964)];
+    let mut inside = [0_u32; 3];
+    let mut averages = 0.0;
+    for round in 0..rounds {
+        let x = uniform(n + m, 2, 1000 + round);
+        let f = draw(&kernel, &x, 2000 + round);
+        let deviates = normal(n, 3000 + round);
+        let y: Vec<f64> = (0..n)
+            .map(|i| f[i] + 0.05_f64.sqrt() * deviates[i])
+            .collect();
+        let gp = VecchiaGp::new(kernel.clone(), Noise::Homoscedastic(0.05))
+            .with_prediction_neighbours(15)
+            .condition(x.slice(s![..n, ..]), &y)
+            .unwrap();
+        let held = x.slice(s![n.., ..]);
+        let told = gp.marginals(held).unwrap();
+        for i in 0..m {
+            let z = (f[n + i] - told.mean[i]) / told.variance[i].sqrt();
+            for (count, (_, quantile)) in inside.iter_mut().zip(quantiles) {
+                *count += u32::from(z.abs() < quantile);
+            }
+        }
+        let joint = gp.joint(held).unwrap();
+        let difference: f64 = (0..m).map(|i| f[n + i] - joint.mean[i]).sum();
+        averages += difference.powi(2) / joint.covariance.sum();
+    }
+    let total = (rounds * m as u64) as f64;
+    for (count, (share, _)) in inside.into_iter().zip(quantiles) {
+        let error = (share * (1.0 - share) / total).sqrt();
+        let found = f64::from(count) / total;
+        assert!((found - share).abs() < 4.0 * error, "{found} for {share}");
+    }
+    let spread = (2.0 / rounds as f64).sqrt();
+    let average = averages / rounds as f64;
+    assert!((average - 1.0).abs() < 4.0 * spread, "{average}");
+}
+
+#[test]
+fn fits_agree_with_the_exact_ones_and_order_anew() {
+    let (n, lengths, noise) = (300, [0.15, 0.9], 0.05);
+    let x = uniform(n, 2, 41);
+    let f = draw(&Matern52::ard(lengths), &x, 42);
+    let y: Vec<f64> = f
+        .iter()
+        .zip(normal(n, 43))
+        .map(|(f, e)| 3.0 + f + f64::sqrt(noise) * e)
+        .collect();
+    let start = || Matern52::ard([0.4, 0.4]).scaled(0.5);
+    let options = FitOptions::default();
+    let exact = ExactGp::new(start(), Noise::Homoscedastic(0.3))
+        .with_mean(Mean::Constant(0.0))
+        .fit(&x, &y, &options)
         .unwrap();
-    let exact = ExactGp::new(kernel.clone(), noise)
-        .condition(x, &zeros)
-        .unwrap();
-    exact.log_marginal_likelihood() - gp.log_marginal_likelihood()
+    let prior = VecchiaGp::new(start(), Noise::Homoscedastic(0.3)).with_mean(Mean::Constant(0.0));
+    let before = prior.clone().condition(&x, &y).unwrap();
+    let gp = prior.fit(&x, &y, &options).unwrap();
+    let report = gp.fit_report().unwrap();
+    assert!(report.converged() && !report.at_limit, "{report:?}");
+    for (found, expected) in gp.parameters().iter().zip(exact.parameters()) {
+        let off = (found.value / expected.value).ln();
+        assert!(
+            off.abs() < 0.1,
+            "{} {} for {}",
+            found.name,
+            found.value,
+            expected.value
+        );
+    }
+    match (gp.mean(), exact.mean()) {
+        (Mean::Constant(found), Mean::Constant(expected)) => close(*found, *expected, 0.02),
+        other => panic!("{other:?}"),
+    }
+    close(
+        report.log_marginal_likelihood,
+        gp.log_marginal_likelihood(),
+        1e-12,
+    );
+    assert_ne!(before.order(), gp.order());
+    // The likelihood's gradient vanishes where the fit ended, for the neighbours it ended with.
+    let largest = |gradient: Vec<f64>| gradient.iter().fold(0.0, |l: f64, g| l.max(g.abs()));
+    assert!(largest(gp.log_marginal_likelihood_gradient().unwrap()) < 1e-3);
+}
+
+#[test]
+fn many_measurements_find_the_truth_from_a_poor_start() {
+    let n = 1000;
+    let x = uniform(n, 2, 51) * 4.0;
+    let f = draw(&Matern52::isotropic(0.3).scaled(2.0), &x, 52);
+    let y: Vec<f64> = f
+        .iter()
+        .zip(normal(n, 53))
+        .map(|(f, e)| f + 0.1_f64.sqrt() * e)
+        .collect();
+    let gp = VecchiaGp::new(
+        Matern52::isotropic(30.0).scaled(0.01),
+        Noise::Homoscedastic(5.0),
+    )
+    .with_neighbours(15)
+    .fit(&x, &y, &FitOptions::default())
+    .unwrap();
+    assert!(gp.fit_report().unwrap().coarse_evaluations > 0);
+    let truth = [0.3, 2.0, 0.1];
+    for (found, truth) in gp.parameters().iter().zip(truth) {
+        let off = (found.value / truth).ln();
+        assert!(
+            off.abs() < 0.35,
+            "{} {} for {truth}",
+            found.name,
+            found.value
+        );
+    }
+}
+
+#[test]
+fn slopes_are_those_between_changes_of_neighbours() {
+    let x = uniform(400, 3, 61);
+    let y = signal(&x);
+    let gp = VecchiaGp::new(
+        Matern52::ard([0.5, 0.8, 1.0]).scaled(1.5),
+        Noise::Homoscedastic(0.01),
+    )
+    .with_mean(Mean::custom("bowl", |x| x[0] * x[0] * x[2]))
+    .with_neighbours(5)
+    .with_prediction_neighbours(20)
+    .condition(&x, &y)
+    .unwrap();
+    for place in uniform(10, 3, 62).rows() {
+        let slopes = gp.slopes(&place.to_vec()).unwrap();
+        for c in 0..3 {
+            let at = |shift: f64| {
+                let mut moved = place.to_owned();
+                moved[c] += shift;
+                let told = gp
+                    .marginals(moved.insert_axis(ndarray::Axis(0)).view())
+                    .unwrap();
+                (told.mean[0], told.variance[0])
+            };
+            let (up, down) = (at(1e-5), at(-1e-5));
+            close(slopes.of_mean[c], (up.0 - down.0) / 2e-5, 1e-6);
+            close(slopes.of_variance[c], (up.1 - down.1) / 2e-5, 1e-6);
+        }
+    }
 }
 
 #[test]

@@ -61,6 +61,7 @@ impl VecchiaGp {
         if self.is_empty() {
             let mut first = self.clone();
             first.noise.push(variance);
+            first.ordering.push();
             *self = first.condition(aview1(x).insert_axis(Axis(0)), &[y])?;
             return Ok(());
         }

@@ -23,7 +23,72 @@ const NEIGHBOURS: usize = 30;
 /// Measurements around a place unless [`VecchiaGp::with_prediction_neighbours`] says otherwise.
 const PREDICTION_NEIGHBOURS: usize = 60;
 
-/// A Gaussian process on scattered measurements, each response conditioned on its nearest predecessors alone.
+/// A Gaussian process on scattered measurements, 10³ to 10⁶ of them: each response is conditioned on its k nearest
+/// predecessors alone, at a cost in proportion to the number of measurements.
+///
+/// Model: y = f(x) + ε with f ~ GP(mean, kernel) and ε ~ N(0, noise variance), and, with the noise inside K,
+///
+/// log p(y) ≈ Σᵢ log N(yᵢ − m(xᵢ) | wᵢᵀ (y − m)_N(i), sᵢ²),  wᵢ = K_NN⁻¹ K_Ni,  sᵢ² = Kᵢᵢ − wᵢᵀ K_Ni,
+///
+/// N(i) being the neighbours of i (Vecchia, J. R. Stat. Soc. B 50 (1988) 297; Datta, Banerjee, Finley & Gelfand, J. Am.
+/// Stat. Assoc. 111 (2016) 800; Katzfuss & Guinness, Stat. Sci. 36 (2021) 124). The likelihood with its gradient takes
+/// time n k³ and memory n k, a place k³, on all cores, with results that do not depend on their number. With
+/// k ≥ n − 1 everything equals [`ExactGp`](crate::gp::ExactGp).
+///
+/// **Near** means near in coordinates divided by the kernel's lengthscales, the smallest along each coordinate, or by
+/// the extent of the measurements where the kernel names none. A kernel whose correlation does not fall with that
+/// distance, e.g. a periodic one, is conditioned on the wrong points: see what [`VecchiaGp::with_neighbours`] does to the
+/// likelihood before trusting it.
+///
+/// # How many neighbours
+///
+/// Kullback–Leibler divergence of Vecchia's density of all responses from the exact one, in nats, measured on 1000
+/// points spread at random over the unit square, [`Matern52`](crate::gp::Matern52) with lengthscale 0.2 and variance 1:
+///
+/// | noise variance | order | k = 10 | 20 | 30 | 60 |
+/// | --- | --- | --- | --- | --- | --- |
+/// | 10⁻⁶ | max-min | 168 | 36 | 11 | 0.66 |
+/// | 10⁻⁶ | coordinate | 132 | 25 | 6.6 | 0.33 |
+/// | 0.01 | max-min | 28 | 7.2 | 2.2 | 0.34 |
+/// | 0.01 | coordinate | 50 | 13 | 5.2 | 0.42 |
+/// | 0.1 | max-min | 13 | 6.3 | 3.6 | 0.49 |
+/// | 0.1 | coordinate | 32 | 11 | 4.5 | 0.77 |
+/// | 1 | max-min | 14 | 3.4 | 1.5 | 0.68 |
+/// | 1 | coordinate | 13 | 5.0 | 3.1 | 0.80 |
+///
+/// The default of 30 is a few nats off in a thousand measurements, good for choosing hyper-parameters; 60 is below one.
+/// Smooth functions without noise need the most. Noise spreads what is known of one response over more of the others,
+/// so that each further neighbour brings less: from 30 to 60 the divergence falls by 16 without noise and by 2 at a
+/// noise variance of 1. Predictions feel this more. How far their mean is from the exact posterior mean, in exact
+/// posterior standard deviations (root mean square over 500 other places), and their root-mean-square error over the
+/// exact one's:
+///
+/// | noise variance | k = 30 | 60 | 100 | 200 |
+/// | --- | --- | --- | --- | --- |
+/// | 10⁻⁶ | 0.18 (1.00) | 0.05 (1.02) | 0.01 (1.00) | 0.00 (1.00) |
+/// | 0.01 | 0.27 (1.04) | 0.11 (1.01) | 0.05 (1.00) | 0.01 (1.00) |
+/// | 0.1 | 0.41 (1.07) | 0.19 (1.01) | 0.08 (1.00) | 0.02 (1.00) |
+/// | 1 | 0.38 (1.07) | 0.26 (1.04) | 0.19 (1.03) | 0.04 (1.00) |
+///
+/// The default is 60; where the noise variance reaches that of the function, take 100 to 200
+/// ([`VecchiaGp::with_prediction_neighbours`]). Intervals stay honest with any number: each is the exact answer to what
+/// the nearest measurements alone say.
+///
+/// ```
+/// use dosewise::gp::{ExactGp, Matern52, Noise, Surrogate, VecchiaGp};
+/// use ndarray::Array2;
+/// let x = Array2::from_shape_fn((400, 2), |(i, k)| ((i + 1) as f64 * [0.7549, 0.5698][k]).fract());
+/// let y: Vec<f64> = x.rows().into_iter().map(|p| (6.0 * p[0]).sin() + p[1]).collect();
+/// let (kernel, noise) = (Matern52::isotropic(0.4), Noise::Homoscedastic(1e-3));
+/// let nearest = VecchiaGp::new(kernel.clone(), noise.clone()).condition(&x, &y)?;
+/// let exact = ExactGp::new(kernel, noise).condition(&x, &y)?;
+/// let place = ndarray::array![[0.35, 0.6]];
+/// let (near, all) = (nearest.marginals(place.view())?, exact.marginals(place.view())?);
+/// assert!((near.mean[0] - all.mean[0]).abs() < 0.3 * all.variance[0].sqrt());
+/// // Fewer measurements never tell more.
+/// assert!(near.variance[0] >= all.variance[0] && near.variance[0] < 1.1 * all.variance[0]);
+/// # Ok::<(), dosewise::Error>(())
+/// ```
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct VecchiaGp {

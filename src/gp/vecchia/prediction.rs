@@ -9,7 +9,7 @@ use crate::gp::kernel::Kernel;
 use crate::gp::mean::Mean;
 use crate::gp::points::Points;
 use crate::gp::surrogate::{Marginals, Slopes, check_dimension};
-use ndarray::{ArrayView2, aview1};
+use ndarray::{ArrayView2, Axis, aview1};
 
 /// Step of the central differences of a user's mean, relative to the coordinate: ε^⅓.
 const STEP: f64 = 6e-6;
@@ -35,7 +35,7 @@ impl VecchiaGp {
 
     /// Mean and variance at a point with their derivatives.
     pub(super) fn slopes_at(&self, point: &[f64]) -> Result<Slopes> {
-        self.places("point", aview1(point).insert_axis(ndarray::Axis(0)))?;
+        self.places("point", aview1(point).insert_axis(Axis(0)))?;
         let mut around = Around::new(self);
         let block = around.block(point)?;
         let conditional = block.condition(self.kernel(), point)?;
