@@ -7,9 +7,9 @@ use crate::gp::exact::check_target;
 use ndarray::{ArrayView2, Axis, aview1};
 
 impl VecchiaGp {
-    /// Adds one measurement `y` at `x`, last in the order: a search for its neighbours and a block of k³. The result
-    /// equals conditioning on all measurements in that order with the scales of distances as they are; the order
-    /// itself is improved only by [`VecchiaGp::refit`]. `noise_variance` (a **variance**) is needed with
+    /// Adds one measurement `y` at `x`, last in the order: a search for its neighbours and a block of k³, and √n log n
+    /// on average to keep the search tree. The result equals conditioning on all measurements in that order with the
+    /// scales of distances as they are; the order itself is improved only by [`VecchiaGp::refit`]. `noise_variance` (a **variance**) is needed with
     /// [`Noise::Known`](crate::gp::Noise::Known), and `None` with
     /// [`Noise::Homoscedastic`](crate::gp::Noise::Homoscedastic).
     ///

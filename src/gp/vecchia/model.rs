@@ -297,15 +297,21 @@ impl VecchiaGp {
         self.check()
     }
 
-    /// Whether all parts that a user gives belong together.
-    pub(super) fn check(&self) -> Result<()> {
+    /// Refuses numbers of neighbours that are none.
+    pub(super) fn check_counts(&self) -> Result<()> {
         let counts = [
             ("neighbours", self.neighbours),
             ("prediction_neighbours", self.prediction_neighbours),
         ];
-        if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
-            return Err(Error::argument(*name, 0, "at least one"));
+        match counts.iter().find(|(_, count)| *count == 0) {
+            None => Ok(()),
+            Some((name, count)) => Err(Error::argument(*name, count, "at least one")),
         }
+    }
+
+    /// Whether all parts that a user gives belong together.
+    pub(super) fn check(&self) -> Result<()> {
+        self.check_counts()?;
         let n = self.targets.len();
         if self.points.len() != n || n > u32::MAX as usize {
             return Err(Error::argument(

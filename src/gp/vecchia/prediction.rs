@@ -59,6 +59,7 @@ impl VecchiaGp {
 
     /// Checked places.
     pub(super) fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
+        self.check_counts()?;
         let places = Points::from_rows(argument, rows)?;
         check_dimension(argument, places.dimension(), self.points.dimension())?;
         self.mean.check(places.dimension())?;
