@@ -25,8 +25,8 @@ pub enum VecchiaOrdering {
     /// Each next point is the one farthest from all before it, the first the one nearest to the centroid: coarse
     /// features first, details later. In two and more dimensions mostly the most accurate order (Guinness, Technometrics
     /// 60 (2018) 415), see the figures at [`VecchiaGp`](super::VecchiaGp). Exact, by a k-d tree, in
-    /// about n log n steps: on two cores 10⁶ points of a plane take 8 s, 4 × 10⁴ points in ten dimensions 4 s. Equally
-    /// far points come by their index, and copies of earlier points last.
+    /// about n log n steps: 10⁶ points of a plane take less than 8 s, 4 × 10⁴ points in ten dimensions about 4 s.
+    /// Equally far points come by their index, and copies of earlier points last.
     #[default]
     MaxMin,
     /// By rising coordinate of this number; the natural order of points on a line.
