@@ -16,6 +16,7 @@
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
+//! | scattered measurements by the thousand to the million | [`VecchiaGp`] with a [`VecchiaOrdering`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
@@ -61,6 +62,7 @@ mod slopes;
 mod stationary;
 mod store;
 mod surrogate;
+mod vecchia;
 
 pub use bounds::Bounds;
 pub use candidates::Tracked;
@@ -90,3 +92,4 @@ pub use stationary::{
 };
 pub use store::Persist;
 pub use surrogate::{Joint, Marginals, Slopes, Surrogate};
+pub use vecchia::{VecchiaGp, VecchiaOrdering};
