@@ -264,7 +264,7 @@ impl ExactGp {
         Ok(())
     }
 
-    fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
+    pub(super) fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
         let places = Points::from_rows(argument, rows)?;
         check_dimension(argument, places.dimension(), self.points.dimension())?;
         self.mean.check(places.dimension())?;

@@ -12,6 +12,8 @@
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
+//! | fewer measurements without refitting (sliding windows) | [`ExactGp::remove`], [`ExactGp::remove_many`] |
+//! | pending measurements, look-ahead | [`ExactGp::fantasize`], [`Tracked::fantasy`] |
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
@@ -41,6 +43,7 @@ mod candidates;
 mod evidence;
 mod exact;
 mod exponential;
+mod fantasy;
 mod fit;
 mod grid;
 mod kernel;
@@ -52,6 +55,7 @@ mod objective;
 mod points;
 mod posterior;
 mod prior;
+mod remove;
 mod restart;
 mod saved;
 mod stationary;
@@ -59,8 +63,9 @@ mod store;
 mod surrogate;
 
 pub use bounds::Bounds;
-pub use candidates::Tracked;
+pub use candidates::{Lookahead, Tracked};
 pub use exact::ExactGp;
+pub use fantasy::{Fantasy, Given, Prospects};
 pub use fit::{FitOptions, FitReport, Stop};
 pub use grid::{
     Embedding, Evidence, Grid, GridFitOptions, GridGp, GridKernel, GridMean, GridOptions,
@@ -79,6 +84,7 @@ pub use noise::Noise;
 pub use points::{Points, PointsView};
 pub use posterior::Posterior;
 pub use prior::{LogNormal, Prior};
+pub use remove::Removed;
 pub use stationary::{
     Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,
     RbfProfile, Stationary,
