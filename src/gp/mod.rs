@@ -14,6 +14,7 @@
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
 //! | fewer measurements without refitting (sliding windows) | [`ExactGp::remove`], [`ExactGp::remove_many`] |
 //! | pending measurements, look-ahead | [`ExactGp::fantasize`], [`Tracked::fantasy`] |
+//! | inputs and outputs in units of their own, scaled for you | [`ScaledGp`] with a [`Scaling`] |
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
@@ -61,6 +62,7 @@ mod saved;
 mod stationary;
 mod store;
 mod surrogate;
+mod transform;
 
 pub use bounds::Bounds;
 pub use candidates::{Lookahead, Tracked};
@@ -91,3 +93,6 @@ pub use stationary::{
 };
 pub use store::Persist;
 pub use surrogate::{Joint, Marginals, Slopes, Surrogate};
+pub use transform::{
+    Affine, InputScaling, OutputScaling, ScaledGp, ScaledPosterior, Scaling, Transform,
+};
