@@ -50,7 +50,7 @@ impl Transform {
     ///
     /// # Errors
     /// [`Error::Argument`] if shapes differ, a number is not finite or beyond 10¹⁵⁰, or the scaling is unusable: a wrong
-    /// number of rules, bounds that are not ascending, a scale outside 10⁻¹⁰⁰..10¹⁰⁰.
+    /// number of rules, bounds that are not ascending, a scale outside 10⁻⁷⁵..10⁷⁵.
     pub fn learn<'x>(
         scaling: &Scaling,
         x: impl Into<ArrayView2<'x, f64>>,

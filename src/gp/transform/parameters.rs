@@ -16,45 +16,41 @@ impl Transform {
     }
 
     fn original(&self, parameter: &Parameter) -> Vec<Parameter> {
-        let t = if is_plain(&parameter.name) {
+        let Parameter { name, role, value } = parameter;
+        let t = if is_plain(name) {
             1.0
         } else {
             self.outputs.scale
         };
-        let (coordinate, role, unit): (_, fn(Option<usize>) -> Role, fn(f64, f64) -> f64) =
-            match parameter.role {
-                Role::Lengthscale(k) => (k, Role::Lengthscale, |s, _| s),
-                Role::Period(k) => (k, Role::Period, |s, _| s),
-                Role::SlopeVariance(k) => (k, Role::SlopeVariance, |s, t| (t / s) * (t / s)),
-                Role::Variance | Role::NoiseVariance => {
-                    let value = parameter.value * t * t;
-                    return vec![Parameter {
-                        value,
-                        ..parameter.clone()
-                    }];
-                }
-                Role::Shape => return vec![parameter.clone()],
-            };
-        let scales: Vec<f64> = self.inputs.iter().map(|map| map.scale).collect();
-        let with = |name: String, k: Option<usize>, scale: f64| Parameter {
-            name,
-            role: role(k),
-            value: parameter.value * unit(scale, t),
-        };
-        let name = &parameter.name;
-        match (coordinate, scales.as_slice()) {
-            (Some(k), scales) => {
-                let scale = scales.get(k).copied().unwrap_or(1.0);
-                vec![with(name.clone(), Some(k), scale)]
+        let coordinate = match role {
+            Role::Lengthscale(k) | Role::Period(k) | Role::SlopeVariance(k) => *k,
+            Role::Variance | Role::NoiseVariance => {
+                let value = value * t * t;
+                return vec![Parameter {
+                    value,
+                    ..parameter.clone()
+                }];
             }
+            Role::Shape => return vec![parameter.clone()],
+        };
+        let along = |name: String, k: Option<usize>, s: f64| {
+            let (role, value) = match role {
+                Role::Period(_) => (Role::Period(k), value * s),
+                Role::SlopeVariance(_) => (Role::SlopeVariance(k), value * (t / s) * (t / s)),
+                _ => (Role::Lengthscale(k), value * s),
+            };
+            Parameter { name, role, value }
+        };
+        let scales: Vec<f64> = self.inputs.iter().map(|map| map.scale).collect();
+        match (coordinate, scales.as_slice()) {
             (None, [first, rest @ ..]) if rest.iter().any(|s| s != first) => {
                 let each = scales.iter().enumerate();
-                each.map(|(k, &s)| with(format!("{name}[{k}]"), Some(k), s))
+                each.map(|(k, &s)| along(format!("{name}[{k}]"), Some(k), s))
                     .collect()
             }
-            (None, scales) => {
-                let scale = scales.first().copied().unwrap_or(1.0);
-                vec![with(name.clone(), None, scale)]
+            (coordinate, scales) => {
+                let scale = scales.get(coordinate.unwrap_or(0)).copied();
+                vec![along(name.clone(), coordinate, scale.unwrap_or(1.0))]
             }
         }
     }
