@@ -3,6 +3,11 @@
 //! This is the only caller of faer: its generics compile in the crate that uses them, so they stay in this one
 //! file. Everything runs on one thread, which keeps results equal whatever the number of cores.
 
+mod complement;
+mod removal;
+
+pub use removal::Rotations;
+
 use crate::error::{Error, Result};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{
