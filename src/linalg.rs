@@ -141,10 +141,7 @@ impl Cholesky {
     /// # Errors
     /// [`Error::Argument`] if `b` has not one entry per row.
     pub fn backward(&self, b: &mut [f64]) -> Result<()> {
-        check_length("b", b.len(), self.size)?;
-        let b = MatMut::from_column_major_slice_mut(b, self.size, 1);
-        solve_upper_triangular_in_place(self.view().transpose(), b, Par::Seq);
-        Ok(())
+        self.backward_many(b, 1)
     }
 
     /// Overwrites `b` with `(L Lᵀ)⁻¹ b`.
@@ -171,6 +168,46 @@ impl Cholesky {
             MatMut::from_row_major_slice_mut(b, self.size, columns)
         };
         solve_lower_triangular_in_place(self.view(), b, Par::Seq);
+        Ok(())
+    }
+
+    /// Overwrites the row-major `size` × `columns` matrix `b` with `L⁻ᵀ b`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the length of `b` is not `size * columns`.
+    pub fn backward_many(&self, b: &mut [f64], columns: usize) -> Result<()> {
+        check_length("b", b.len(), self.size * columns)?;
+        if columns == 0 {
+            return Ok(());
+        }
+        let b = if columns == 1 {
+            MatMut::from_column_major_slice_mut(b, self.size, 1)
+        } else {
+            MatMut::from_row_major_slice_mut(b, self.size, columns)
+        };
+        solve_upper_triangular_in_place(self.view().transpose(), b, Par::Seq);
+        Ok(())
+    }
+
+    /// Turns the factor of A into that of A + v vᵀ by one Givens rotation a column, `size`² multiplications (Gill,
+    /// Golub, Murray & Saunders 1974, *Math. Comp.* 28, 505). Spends `v`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `v` has not one finite entry per row; the factor is then unchanged.
+    pub fn update(&mut self, v: &mut [f64]) -> Result<()> {
+        check_length("v", v.len(), self.size)?;
+        if let Some(bad) = v.iter().find(|v| !v.is_finite()) {
+            return Err(Error::argument("v", bad, "finite numbers"));
+        }
+        for j in 0..self.size {
+            let column = &mut self.lower[j * self.capacity..][j..self.size];
+            let pivot = column[0].hypot(v[j]);
+            let (cosine, sine) = (column[0] / pivot, v[j] / pivot);
+            column[0] = pivot;
+            for (l, v) in column[1..].iter_mut().zip(&mut v[j + 1..]) {
+                (*l, *v) = (cosine * *l + sine * *v, cosine * *v - sine * *l);
+            }
+        }
         Ok(())
     }
 
@@ -384,21 +421,48 @@ pub(crate) fn zeros(rows: usize, columns: usize) -> Result<Vec<f64>> {
 /// Subtracts `Vᵀ V` from the lower triangle of the column-major `columns` × `columns` matrix `out`, `v` being
 /// row-major `rows` × `columns`. Lengths are the caller's promise, checked in debug builds.
 pub(crate) fn subtract_gram(out: &mut [f64], v: &[f64], rows: usize, columns: usize) {
+    accumulate_gram(out, v, rows, columns, -1.0);
+}
+
+/// Adds `Vᵀ V`, see [`subtract_gram`].
+pub(crate) fn add_gram(out: &mut [f64], v: &[f64], rows: usize, columns: usize) {
+    accumulate_gram(out, v, rows, columns, 1.0);
+}
+
+fn accumulate_gram(out: &mut [f64], v: &[f64], rows: usize, columns: usize, sign: f64) {
     debug_assert_eq!(out.len(), columns * columns);
     debug_assert_eq!(v.len(), rows * columns);
     if rows == 0 || columns == 0 {
         return;
     }
     let v = MatRef::from_row_major_slice(v, rows, columns);
+    add_lower_product(out, v.transpose(), v, sign);
+}
+
+/// Adds the lower triangle of `A Bᵀ` to that of the column-major `rows` × `rows` matrix `out`, `a` and `b` being
+/// row-major `rows` × `columns`. Lengths are the caller's promise, checked in debug builds.
+pub(crate) fn add_outer(out: &mut [f64], a: &[f64], b: &[f64], rows: usize, columns: usize) {
+    debug_assert_eq!(out.len(), rows * rows);
+    debug_assert!(a.len() == rows * columns && b.len() == rows * columns);
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let a = MatRef::from_row_major_slice(a, rows, columns);
+    let b = MatRef::from_row_major_slice(b, rows, columns);
+    add_lower_product(out, a, b.transpose(), 1.0);
+}
+
+fn add_lower_product(out: &mut [f64], a: MatRef<'_, f64>, b: MatRef<'_, f64>, factor: f64) {
+    let size = a.nrows();
     matmul(
-        MatMut::from_column_major_slice_mut(out, columns, columns),
+        MatMut::from_column_major_slice_mut(out, size, size),
         BlockStructure::TriangularLower,
         Accum::Add,
-        v.transpose(),
+        a,
         BlockStructure::Rectangular,
-        v,
+        b,
         BlockStructure::Rectangular,
-        -1.0,
+        factor,
         Par::Seq,
     );
 }

@@ -34,6 +34,7 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod adam;
 mod append;
 mod assign;
 mod bounds;
@@ -54,6 +55,7 @@ mod posterior;
 mod prior;
 mod restart;
 mod saved;
+mod sparse;
 mod stationary;
 mod store;
 mod surrogate;
@@ -79,6 +81,7 @@ pub use noise::Noise;
 pub use points::{Points, PointsView};
 pub use posterior::Posterior;
 pub use prior::{LogNormal, Prior};
+pub use sparse::{InducingPoints, InducingSelection, Selected, SparseGp, SparsePosterior};
 pub use stationary::{
     Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,
     RbfProfile, Stationary,

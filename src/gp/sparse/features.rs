@@ -1,0 +1,387 @@
+//! Measured places as the inducing points see them, and derivatives back through that view.
+
+use super::belief::Belief;
+use crate::error::Result;
+use crate::gp::kernel::{Kernel, dot};
+use crate::gp::points::PointsView;
+use crate::linalg::{Cholesky, add_outer, zeros};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Places handled together: the block stays in cache while it is solved and multiplied.
+const BLOCK: usize = 256;
+/// Sums over places are taken in at most this many runs, whose number and order depend on the places alone: the result
+/// is the same to the last bit whatever the number of threads.
+const RUNS: usize = 8;
+/// Added to the diagonal of K_uu, relative to its mean. It keeps the factor defined where inducing points meet, and
+/// costs the bound n · 10⁻¹² · variance / noise variance.
+const FLOOR: f64 = 1e-12;
+
+/// Inducing points with the factor of their covariance, K_uu + jitter = L Lᵀ.
+#[derive(Clone, Copy)]
+pub(super) struct Basis<'a> {
+    pub kernel: &'a dyn Kernel,
+    pub inducing: PointsView<'a>,
+    pub root: &'a Cholesky,
+}
+
+/// The factor of K_uu, and all that was added to its diagonal.
+pub(super) fn factor_inducing(
+    kernel: &dyn Kernel,
+    inducing: PointsView<'_>,
+) -> Result<(Cholesky, f64)> {
+    let size = inducing.len();
+    let variances = prior_variances(kernel, inducing);
+    let floor = FLOOR * variances.iter().sum::<f64>() / size.max(1) as f64;
+    let mut point = Vec::new();
+    let root = Cholesky::factor(size, &mut |j, column| {
+        inducing.copy_point(j, &mut point);
+        kernel.covariances(&point, inducing.range(j, size), column);
+        column[0] += floor;
+    })?;
+    let jitter = floor + root.jitter();
+    Ok((root, jitter))
+}
+
+/// k(x, x) at each place.
+pub(super) fn prior_variances(kernel: &dyn Kernel, places: PointsView<'_>) -> Vec<f64> {
+    let mut point = Vec::new();
+    let each = (0..places.len()).map(|i| {
+        places.copy_point(i, &mut point);
+        kernel.variance(&point)
+    });
+    each.collect()
+}
+
+impl Basis<'_> {
+    /// Writes V = L⁻¹ k(Z, places), row-major M × m.
+    pub fn features_into(&self, places: PointsView<'_>, out: &mut [f64]) -> Result<()> {
+        let mut point = Vec::new();
+        for (j, row) in out.chunks_exact_mut(places.len().max(1)).enumerate() {
+            self.inducing.copy_point(j, &mut point);
+            self.kernel.covariances(&point, places, row);
+        }
+        self.root.forward_many(out, places.len())
+    }
+}
+
+/// V = L⁻¹ k(Z, X) for n places, stored in blocks of places; n M numbers.
+///
+/// Given the whitened inducing values v, f(x) has mean Vᵀ v and variance k(x, x) − |V|².
+pub(super) struct Features<'a> {
+    basis: Basis<'a>,
+    points: PointsView<'a>,
+    variances: Vec<f64>,
+    /// Block after block, each row-major M × its width.
+    values: Vec<f64>,
+}
+
+/// A run of places and their features.
+struct Block<'a> {
+    places: Range<usize>,
+    values: &'a [f64],
+}
+
+impl Block<'_> {
+    fn width(&self) -> usize {
+        self.places.len()
+    }
+}
+
+impl<'a> Features<'a> {
+    /// Computes the features; `buffer` is reused if it is large enough.
+    pub fn new(basis: Basis<'a>, points: PointsView<'a>, mut buffer: Vec<f64>) -> Result<Self> {
+        let (size, n) = (basis.inducing.len(), points.len());
+        if buffer.capacity() < size.saturating_mul(n) {
+            buffer = zeros(size, n)?;
+        }
+        buffer.resize(size * n, 0.0);
+        let blocks = buffer.par_chunks_mut((size * BLOCK).max(1)).enumerate();
+        blocks.try_for_each(|(block, out)| {
+            let places = points.range(block * BLOCK, (block + 1) * BLOCK);
+            basis.features_into(places, out)
+        })?;
+        Ok(Self {
+            variances: prior_variances(basis.kernel, points),
+            basis,
+            points,
+            values: buffer,
+        })
+    }
+
+    /// The buffer, for the next use.
+    pub fn into_buffer(self) -> Vec<f64> {
+        self.values
+    }
+
+    fn size(&self) -> usize {
+        self.basis.inducing.len()
+    }
+
+    /// What `work` makes of each run of blocks, in the order of the runs.
+    fn runs<T: Send>(
+        &self,
+        work: impl Fn(&mut dyn Iterator<Item = Block<'_>>) -> T + Sync,
+    ) -> Vec<T> {
+        let (size, n) = (self.size(), self.points.len());
+        let blocks = n.div_ceil(BLOCK);
+        let long = blocks.div_ceil(RUNS).max(1);
+        let runs = (0..blocks.div_ceil(long)).into_par_iter().map(|run| {
+            let run = run * long..((run + 1) * long).min(blocks);
+            let mut blocks = run.map(|block| {
+                let places = block * BLOCK..((block + 1) * BLOCK).min(n);
+                let values = &self.values[size * places.start..size * places.end];
+                Block { places, values }
+            });
+            work(&mut blocks)
+        });
+        runs.collect()
+    }
+
+    /// Vᵀ w at every place.
+    pub fn project(&self, w: &[f64]) -> Vec<f64> {
+        let runs = self.runs(|blocks| {
+            let mut out = Vec::new();
+            for block in blocks {
+                let start = out.len();
+                out.resize(start + block.width(), 0.0);
+                for (w, row) in w.iter().zip(block.values.chunks_exact(block.width())) {
+                    for (out, v) in out[start..].iter_mut().zip(row) {
+                        *out += w * v;
+                    }
+                }
+            }
+            out
+        });
+        runs.concat()
+    }
+
+    /// k(x, x) − |V|² + Vᵀ Λ⁻¹ V at every place: the variance of f. Without a belief, what v leaves open: k(x, x) − |V|².
+    pub fn variances(&self, belief: Option<&Belief>) -> Result<Vec<f64>> {
+        let runs = self.runs(|blocks| {
+            let mut out = Vec::new();
+            for block in blocks {
+                let start = out.len();
+                out.extend_from_slice(&self.variances[block.places.clone()]);
+                let out = &mut out[start..];
+                add_squares(out, block.values, -1.0);
+                if let Some(belief) = belief {
+                    let mut solved = block.values.to_vec();
+                    belief.precision.forward_many(&mut solved, out.len())?;
+                    add_squares(out, &solved, 1.0);
+                }
+                out.iter_mut().for_each(|v| *v = v.max(0.0));
+            }
+            Ok(out)
+        });
+        let runs: Result<Vec<Vec<f64>>> = runs.into_iter().collect();
+        Ok(runs?.concat())
+    }
+
+    /// V diag(`weights`) Vᵀ, lower triangle, column-major; the weights must not be negative.
+    pub fn gram(&self, weights: &[f64]) -> Vec<f64> {
+        let size = self.size();
+        sum(self.runs(|blocks| {
+            let mut out = vec![0.0; size * size];
+            let mut scaled = Vec::new();
+            for block in blocks {
+                let width = block.width();
+                scaled.clear();
+                scaled.extend_from_slice(block.values);
+                for row in scaled.chunks_exact_mut(width) {
+                    for (v, weight) in row.iter_mut().zip(&weights[block.places.clone()]) {
+                        *v *= weight.sqrt();
+                    }
+                }
+                add_outer(&mut out, &scaled, &scaled, size, width);
+            }
+            out
+        }))
+    }
+
+    /// V `weights`, one number an inducing value.
+    pub fn weigh(&self, weights: &[f64]) -> Vec<f64> {
+        let size = self.size();
+        sum(self.runs(|blocks| {
+            let mut out = vec![0.0; size];
+            for block in blocks {
+                let weights = &weights[block.places.clone()];
+                let rows = block.values.chunks_exact(block.width());
+                for (out, row) in out.iter_mut().zip(rows) {
+                    *out += dot(row, weights);
+                }
+            }
+            out
+        }))
+    }
+
+    /// The gradient of an objective that depends on kernel and inducing points through the means μᵢ = Vᵢᵀ w and
+    /// variances sᵢ = kᵢᵢ − |Vᵢ|² + Vᵢᵀ Λ⁻¹ Vᵢ of f alone, w and Λ held fixed: `slopes` are its derivatives by μᵢ and
+    /// `curvatures` twice those by sᵢ (for an expectation over f they are its mean slope and curvature).
+    ///
+    /// By V it is V̄ = w slopesᵀ + (Λ⁻¹ − I) V diag(curvatures); from there to K_uf by L⁻ᵀ V̄, and to K_uu by the
+    /// reverse of the Cholesky factorisation, −L⁻ᵀ C L⁻¹ with C the lower half of V̄ Vᵀ made symmetric (Murray 2016,
+    /// arXiv:1602.07527, eq. 10). O(n M²).
+    pub fn gradient(
+        &self,
+        belief: &Belief,
+        slopes: &[f64],
+        curvatures: &[f64],
+        moving: bool,
+    ) -> Result<Gradient> {
+        let size = self.size();
+        let runs = self.runs(|blocks| {
+            let mut gradient = Gradient::zeros(&self.basis);
+            let mut half = vec![0.0; size * size];
+            let (mut bar, mut point) = (Vec::new(), Vec::new());
+            for block in blocks {
+                let width = block.width();
+                let slopes = &slopes[block.places.clone()];
+                let curvatures = &curvatures[block.places.clone()];
+                bar.clear();
+                bar.extend_from_slice(block.values);
+                belief.precision.forward_many(&mut bar, width)?;
+                belief.precision.backward_many(&mut bar, width)?;
+                let rows = bar
+                    .chunks_exact_mut(width)
+                    .zip(block.values.chunks_exact(width));
+                for ((bar, values), w) in rows.zip(&belief.location) {
+                    let each = bar
+                        .iter_mut()
+                        .zip(values)
+                        .zip(slopes.iter().zip(curvatures));
+                    for ((bar, v), (slope, curvature)) in each {
+                        *bar = w * slope + curvature * (*bar - v);
+                    }
+                }
+                add_outer(&mut half, &bar, block.values, size, width);
+                self.basis.root.backward_many(&mut bar, width)?;
+                let places = self.points.range(block.places.start, block.places.end);
+                for (j, weights) in bar.chunks_exact(width).enumerate() {
+                    gradient.add(&self.basis, j, places, weights, moving);
+                }
+                for (i, curvature) in curvatures.iter().enumerate() {
+                    places.copy_point(i, &mut point);
+                    let own = PointsView::single(&point);
+                    let kernel = self.basis.kernel;
+                    kernel.accumulate_gradient(
+                        &point,
+                        own,
+                        &[0.5 * curvature],
+                        &mut gradient.kernel,
+                    );
+                }
+            }
+            Ok((gradient, half))
+        });
+        let runs: Result<Vec<(Gradient, Vec<f64>)>> = runs.into_iter().collect();
+        let (gradients, halves): (Vec<Gradient>, Vec<Vec<f64>>) = runs?.into_iter().unzip();
+        let mut gradient = Gradient::zeros(&self.basis);
+        for part in gradients {
+            add_to(&mut gradient.kernel, &part.kernel);
+            add_to(&mut gradient.inducing, &part.inducing);
+        }
+        self.through_inducing(&sum(halves), moving, &mut gradient)?;
+        Ok(gradient)
+    }
+
+    /// Adds what the objective gains through K_uu, from the lower triangle of V̄ Vᵀ.
+    fn through_inducing(&self, half: &[f64], moving: bool, gradient: &mut Gradient) -> Result<()> {
+        let size = self.size();
+        let Basis {
+            kernel,
+            inducing,
+            root,
+        } = self.basis;
+        let lower = |i: usize, j: usize| half[i.min(j) * size + i.max(j)];
+        let mut weights: Vec<f64> = (0..size * size)
+            .map(|at| -0.5 * lower(at / size, at % size))
+            .collect();
+        for _ in 0..2 {
+            root.backward_many(&mut weights, size)?;
+            transpose(&mut weights, size);
+        }
+        let mut point = Vec::new();
+        for (j, row) in weights.chunks_exact_mut(size.max(1)).enumerate() {
+            inducing.copy_point(j, &mut point);
+            kernel.accumulate_gradient(&point, inducing, row, &mut gradient.kernel);
+            if moving {
+                // Row and column j of K_uu move with point j; its diagonal entry is a function of the point alone.
+                let slot = gradient.of_point(j, point.len());
+                kernel.accumulate_variance_gradient(&point, row[j], slot);
+                row[j] = 0.0;
+                row.iter_mut().for_each(|w| *w *= 2.0);
+                kernel.accumulate_input_gradient(&point, inducing, row, slot);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Derivatives by the kernel's log-parameters and by the coordinates of the inducing points, point after point.
+pub(super) struct Gradient {
+    pub kernel: Vec<f64>,
+    pub inducing: Vec<f64>,
+}
+
+impl Gradient {
+    fn zeros(basis: &Basis<'_>) -> Self {
+        Self {
+            kernel: vec![0.0; basis.kernel.parameter_count()],
+            inducing: vec![0.0; basis.inducing.len() * basis.inducing.dimension()],
+        }
+    }
+
+    fn of_point(&mut self, j: usize, dimension: usize) -> &mut [f64] {
+        &mut self.inducing[j * dimension..][..dimension]
+    }
+
+    /// Adds Σᵢ weightsᵢ ∂k(zⱼ, placesᵢ).
+    fn add(
+        &mut self,
+        basis: &Basis<'_>,
+        j: usize,
+        places: PointsView<'_>,
+        weights: &[f64],
+        moving: bool,
+    ) {
+        let point = basis.inducing.point(j);
+        let kernel = basis.kernel;
+        kernel.accumulate_gradient(&point, places, weights, &mut self.kernel);
+        if moving {
+            let slot = self.of_point(j, point.len());
+            kernel.accumulate_input_gradient(&point, places, weights, slot);
+        }
+    }
+}
+
+/// Adds `sign` times the column sums of the squares of `values` to `out`.
+fn add_squares(out: &mut [f64], values: &[f64], sign: f64) {
+    for row in values.chunks_exact(out.len().max(1)) {
+        for (out, v) in out.iter_mut().zip(row) {
+            *out += sign * v * v;
+        }
+    }
+}
+
+fn add_to(out: &mut [f64], part: &[f64]) {
+    out.iter_mut()
+        .zip(part)
+        .for_each(|(out, part)| *out += part);
+}
+
+/// The sum of the parts, in their order.
+fn sum(parts: Vec<Vec<f64>>) -> Vec<f64> {
+    let mut parts = parts.into_iter();
+    let mut total = parts.next().unwrap_or_default();
+    parts.for_each(|part| add_to(&mut total, &part));
+    total
+}
+
+fn transpose(matrix: &mut [f64], size: usize) {
+    for i in 0..size {
+        for j in 0..i {
+            matrix.swap(i * size + j, j * size + i);
+        }
+    }
+}
