@@ -81,7 +81,10 @@ pub use noise::Noise;
 pub use points::{Points, PointsView};
 pub use posterior::Posterior;
 pub use prior::{LogNormal, Prior};
-pub use sparse::{InducingPoints, InducingSelection, Selected, SparseGp, SparsePosterior};
+pub use sparse::{
+    InducingPoints, InducingSelection, Progress, Selected, SparseGp, SparsePosterior, StochasticGp,
+    TrainingOptions, TrainingReport,
+};
 pub use stationary::{
     Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,
     RbfProfile, Stationary,

@@ -174,7 +174,7 @@ impl Observable {
 
 /// E[g(z)] for a standard normal z by the trapezoidal rule with this step, which for smooth functions is exact to
 /// rounding once the step is below their width (Trefethen & Weideman 2014, *SIAM Review* 56, 385).
-pub(super) fn normal_average(step: f64, g: &mut dyn FnMut(f64) -> f64) -> f64 {
+pub(in crate::gp) fn normal_average(step: f64, g: &mut dyn FnMut(f64) -> f64) -> f64 {
     let count = (TAIL / step).ceil() as i64;
     let nodes = (-count..=count).map(|k| step * k as f64);
     let sum: f64 = nodes.map(|z| normal::density(z) * g(z)).sum();

@@ -385,3 +385,136 @@ fn transpose(matrix: &mut [f64], size: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::belief::Natural;
+    use super::*;
+    use crate::gp::points::Points;
+    use crate::gp::{Linear, Matern52, Rbf};
+    use ndarray::Array2;
+
+    fn scattered(n: usize, shift: f64) -> Points {
+        let rows = Array2::from_shape_fn((n, 2), |(i, k)| {
+            ((i as f64 + shift) * [0.754_877_666, 0.569_840_291][k]).fract()
+        });
+        Points::from_rows("x", rows.view()).unwrap()
+    }
+
+    fn belief(size: usize) -> Belief {
+        let mut gram = vec![0.0; size * size];
+        for j in 0..size {
+            for i in j..size {
+                gram[j * size + i] = 0.2 * ((i + 2 * j) as f64).sin();
+            }
+            gram[j * size + j] = 2.0 + j as f64;
+        }
+        let shift = (0..size).map(|j| (j as f64 * 1.7).cos()).collect();
+        Natural::of_sites(gram, shift).belief().unwrap()
+    }
+
+    /// Σ slopesᵢ μᵢ + ½ Σ curvaturesᵢ sᵢ, whose derivatives by mean and variance of every f these are.
+    #[test]
+    fn gradients_match_differences_over_several_blocks_and_a_kernel_whose_variance_moves() {
+        let kernel: Box<dyn Kernel> = Box::new(
+            Rbf::ard([0.4, 0.7]).scaled(1.3) + Linear::isotropic(0.5) + Matern52::isotropic(0.9),
+        );
+        let (n, size) = (2 * BLOCK + 37, 6);
+        let (points, inducing) = (scattered(n, 0.5), scattered(size, 0.2));
+        let slopes: Vec<f64> = (0..n).map(|i| (i as f64 * 0.3).sin()).collect();
+        let curvatures: Vec<f64> = (0..n).map(|i| -0.5 - (i as f64 * 0.7).cos()).collect();
+        let belief = belief(size);
+        let value = |kernel: &dyn Kernel, inducing: &Points| {
+            let (root, _) = factor_inducing(kernel, inducing.view()).unwrap();
+            let inducing = inducing.view();
+            let basis = Basis {
+                kernel,
+                inducing,
+                root: &root,
+            };
+            let features = Features::new(basis, points.view(), Vec::new()).unwrap();
+            let variances = features.variances(Some(&belief)).unwrap();
+            let moved = features.project(&belief.location);
+            let gradient = features
+                .gradient(&belief, &slopes, &curvatures, true)
+                .unwrap();
+            (
+                dot(&slopes, &moved) + 0.5 * dot(&curvatures, &variances),
+                gradient,
+            )
+        };
+        let gradient = value(kernel.as_ref(), &inducing).1;
+        let theta = kernel.log_parameters();
+        let close = |found: f64, up: f64, down: f64, step: f64| {
+            let slope = (up - down) / (2.0 * step);
+            assert!(
+                (found - slope).abs() < 2e-6 * (1.0 + slope.abs()),
+                "{found} {slope}"
+            );
+        };
+        for p in 0..theta.len() {
+            let at = |step: f64| {
+                let (mut kernel, mut theta) = (kernel.clone(), theta.clone());
+                theta[p] += step;
+                kernel.set_log_parameters(&theta).unwrap();
+                value(kernel.as_ref(), &inducing).0
+            };
+            close(gradient.kernel[p], at(1e-5), at(-1e-5), 1e-5);
+        }
+        for c in 0..2 * size {
+            let at = |step: f64| {
+                let rows = Array2::from_shape_fn((size, 2), |(j, k)| {
+                    let moved = if 2 * j + k == c { step } else { 0.0 };
+                    inducing.view().coordinate(k)[j] + moved
+                });
+                let moved = Points::from_rows("z", rows.view()).unwrap();
+                value(kernel.as_ref(), &moved).0
+            };
+            close(gradient.inducing[c], at(1e-5), at(-1e-5), 1e-5);
+        }
+    }
+
+    #[test]
+    fn sums_over_runs_are_plain_sums() {
+        let kernel = Matern52::isotropic(0.4);
+        let (n, size) = (9 * BLOCK + 5, 4);
+        let (points, inducing) = (scattered(n, 0.5), scattered(size, 0.2));
+        let (root, jitter) = factor_inducing(&kernel, inducing.view()).unwrap();
+        assert!(jitter < 1e-11);
+        let basis = Basis {
+            kernel: &kernel,
+            inducing: inducing.view(),
+            root: &root,
+        };
+        let features = Features::new(basis, points.view(), vec![7.0; 3]).unwrap();
+        let weights: Vec<f64> = (0..n).map(|i| 0.5 + (i % 7) as f64).collect();
+        let (gram, weighed) = (features.gram(&weights), features.weigh(&weights));
+        let mut columns = Vec::new();
+        for i in 0..n {
+            let mut v = vec![0.0; size];
+            let point = points.view().point(i);
+            basis
+                .features_into(PointsView::single(&point), &mut v)
+                .unwrap();
+            columns.push(v);
+        }
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9 * (1.0 + b.abs()), "{a} {b}");
+        for a in 0..size {
+            near(
+                weighed[a],
+                columns.iter().zip(&weights).map(|(v, w)| v[a] * w).sum(),
+            );
+            for b in 0..=a {
+                let products = columns.iter().zip(&weights).map(|(v, w)| w * v[a] * v[b]);
+                near(gram[b * size + a], products.sum());
+            }
+        }
+        let w = [0.3, -1.0, 2.0, 0.1];
+        let projected = features.project(&w);
+        let open = features.variances(None).unwrap();
+        for (i, v) in columns.iter().enumerate() {
+            near(projected[i], dot(v, &w));
+            near(open[i], 1.0 - dot(v, v));
+        }
+    }
+}
