@@ -1,7 +1,12 @@
 //! Dense linear algebra on `f64`: a Cholesky factor that grows, and what inference needs from it.
 //!
 //! This is the only caller of faer: its generics compile in the crate that uses them, so they stay in this one
-//! file. Everything runs on one thread, which keeps results equal whatever the number of cores.
+//! module. Everything runs on one thread, which keeps results equal whatever the number of cores.
+
+mod products;
+mod update;
+
+pub(crate) use products::{add_gram, add_outer, subtract_gram};
 
 use crate::error::{Error, Result};
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -186,28 +191,6 @@ impl Cholesky {
             MatMut::from_row_major_slice_mut(b, self.size, columns)
         };
         solve_upper_triangular_in_place(self.view().transpose(), b, Par::Seq);
-        Ok(())
-    }
-
-    /// Turns the factor of A into that of A + v vᵀ by one Givens rotation a column, `size`² multiplications (Gill,
-    /// Golub, Murray & Saunders 1974, *Math. Comp.* 28, 505). Spends `v`.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] if `v` has not one finite entry per row; the factor is then unchanged.
-    pub fn update(&mut self, v: &mut [f64]) -> Result<()> {
-        check_length("v", v.len(), self.size)?;
-        if let Some(bad) = v.iter().find(|v| !v.is_finite()) {
-            return Err(Error::argument("v", bad, "finite numbers"));
-        }
-        for j in 0..self.size {
-            let column = &mut self.lower[j * self.capacity..][j..self.size];
-            let pivot = column[0].hypot(v[j]);
-            let (cosine, sine) = (column[0] / pivot, v[j] / pivot);
-            column[0] = pivot;
-            for (l, v) in column[1..].iter_mut().zip(&mut v[j + 1..]) {
-                (*l, *v) = (cosine * *l + sine * *v, cosine * *v - sine * *l);
-            }
-        }
         Ok(())
     }
 
@@ -416,55 +399,6 @@ pub(crate) fn zeros(rows: usize, columns: usize) -> Result<Vec<f64>> {
             "matrices that fit into memory",
         )),
     }
-}
-
-/// Subtracts `Vᵀ V` from the lower triangle of the column-major `columns` × `columns` matrix `out`, `v` being
-/// row-major `rows` × `columns`. Lengths are the caller's promise, checked in debug builds.
-pub(crate) fn subtract_gram(out: &mut [f64], v: &[f64], rows: usize, columns: usize) {
-    accumulate_gram(out, v, rows, columns, -1.0);
-}
-
-/// Adds `Vᵀ V`, see [`subtract_gram`].
-pub(crate) fn add_gram(out: &mut [f64], v: &[f64], rows: usize, columns: usize) {
-    accumulate_gram(out, v, rows, columns, 1.0);
-}
-
-fn accumulate_gram(out: &mut [f64], v: &[f64], rows: usize, columns: usize, sign: f64) {
-    debug_assert_eq!(out.len(), columns * columns);
-    debug_assert_eq!(v.len(), rows * columns);
-    if rows == 0 || columns == 0 {
-        return;
-    }
-    let v = MatRef::from_row_major_slice(v, rows, columns);
-    add_lower_product(out, v.transpose(), v, sign);
-}
-
-/// Adds the lower triangle of `A Bᵀ` to that of the column-major `rows` × `rows` matrix `out`, `a` and `b` being
-/// row-major `rows` × `columns`. Lengths are the caller's promise, checked in debug builds.
-pub(crate) fn add_outer(out: &mut [f64], a: &[f64], b: &[f64], rows: usize, columns: usize) {
-    debug_assert_eq!(out.len(), rows * rows);
-    debug_assert!(a.len() == rows * columns && b.len() == rows * columns);
-    if rows == 0 || columns == 0 {
-        return;
-    }
-    let a = MatRef::from_row_major_slice(a, rows, columns);
-    let b = MatRef::from_row_major_slice(b, rows, columns);
-    add_lower_product(out, a, b.transpose(), 1.0);
-}
-
-fn add_lower_product(out: &mut [f64], a: MatRef<'_, f64>, b: MatRef<'_, f64>, factor: f64) {
-    let size = a.nrows();
-    matmul(
-        MatMut::from_column_major_slice_mut(out, size, size),
-        BlockStructure::TriangularLower,
-        Accum::Add,
-        a,
-        BlockStructure::Rectangular,
-        b,
-        BlockStructure::Rectangular,
-        factor,
-        Par::Seq,
-    );
 }
 
 /// Factors the lower triangle in place; the error is the row of the first unsound pivot.

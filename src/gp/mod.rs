@@ -15,6 +15,8 @@
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
+//! | thousands of measurements anywhere | [`SparseGp`] with [`InducingPoints`] |
+//! | up to millions, counts and labels too, in minibatches | [`StochasticGp`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
 //! ```
@@ -82,8 +84,8 @@ pub use points::{Points, PointsView};
 pub use posterior::Posterior;
 pub use prior::{LogNormal, Prior};
 pub use sparse::{
-    InducingPoints, InducingSelection, Progress, Selected, SparseGp, SparsePosterior, StochasticGp,
-    TrainingOptions, TrainingReport,
+    InducingPoints, InducingSelection, Selected, SparseGp, SparsePosterior, StochasticGp,
+    TrainingOptions, TrainingProgress, TrainingReport,
 };
 pub use stationary::{
     Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,

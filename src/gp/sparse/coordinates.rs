@@ -132,11 +132,12 @@ impl<'a> Coordinates<'a> {
 
 /// Smallest and largest value of each coordinate.
 pub(super) fn extent(points: PointsView<'_>) -> Vec<(f64, f64)> {
-    let range = |k: usize| {
-        let all = points.coordinate(k).iter();
-        all.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &c| {
-            (l.min(c), h.max(c))
-        })
-    };
-    (0..points.dimension()).map(range).collect()
+    let columns = (0..points.dimension()).map(|k| points.coordinate(k));
+    columns.map(|column| ends(column.iter())).collect()
+}
+
+/// Smallest and largest of some values.
+pub(super) fn ends<'a>(values: impl Iterator<Item = &'a f64>) -> (f64, f64) {
+    let none = (f64::INFINITY, f64::NEG_INFINITY);
+    values.fold(none, |(low, high), &v| (low.min(v), high.max(v)))
 }

@@ -3,6 +3,7 @@
 use super::collapsed::Collapsed;
 use super::coordinates::{Coordinates, Placed, extent};
 use super::features::{Basis, factor_inducing};
+use super::inducing::InducingPoints;
 use super::model::SparseGp;
 use crate::error::Result;
 use crate::gp::evidence::{Data, ExactEvidence};
@@ -26,7 +27,7 @@ impl SparseGp {
     pub(super) fn search(&self, options: &FitOptions) -> Result<Found> {
         let place = |kernel: &dyn Kernel| self.placement.place(kernel, self.points.view());
         let inducing = place(self.kernel())?;
-        let at_rest = matches!(self.placement, super::InducingPoints::Given(_)) && !self.moving;
+        let at_rest = matches!(self.placement, InducingPoints::Given(_)) && !self.moving;
         if at_rest {
             return self.climb(self.kernel(), &self.noise, &inducing, false, options);
         }

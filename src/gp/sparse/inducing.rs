@@ -36,7 +36,7 @@ pub struct InducingSelection {
     /// Largest number of points, M. Default 100.
     pub count: usize,
     /// Stops before M points once the conditional variance, on average or at its largest, is below this share of the
-    /// prior variance: more points would add nothing but an ill-conditioned matrix. Default 10⁻¹⁰.
+    /// prior variance: more points would add nothing but an ill-conditioned matrix. Default 10⁻¹².
     pub tolerance: f64,
     /// With more measurements than this, points are chosen among a random subset of this size. Default 20 000.
     pub candidates: usize,
@@ -48,7 +48,7 @@ impl Default for InducingSelection {
     fn default() -> Self {
         Self {
             count: 100,
-            tolerance: 1e-10,
+            tolerance: 1e-12,
             candidates: 20_000,
             seed: Seed(0),
         }
@@ -171,7 +171,7 @@ impl InducingSelection {
                 if v > best.1 { (i, v) } else { best }
             });
             let negligible = left.iter().sum::<f64>() <= self.tolerance * total;
-            if !(largest > self.tolerance * prior[pivot]) || negligible {
+            if largest <= self.tolerance * prior[pivot] || negligible {
                 break;
             }
             let size = selected.indices.len();
@@ -195,6 +195,10 @@ impl InducingSelection {
             selected
                 .mean_variance
                 .push(left.iter().sum::<f64>() / n as f64);
+        }
+        if selected.indices.is_empty() {
+            let found = format!("a variance of {} at every place", prior[0]);
+            return Err(Error::argument("kernel", found, "positive variances"));
         }
         Ok(selected)
     }

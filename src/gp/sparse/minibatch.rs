@@ -1,5 +1,6 @@
 //! Measurements in small random portions.
 
+use super::coordinates::ends;
 use crate::error::Result;
 use crate::gp::mean::Mean;
 use crate::gp::points::Points;
@@ -62,11 +63,8 @@ impl<'a> Measurements<'a> {
 
     /// Smallest and largest value of each coordinate.
     pub fn extent(&self) -> Vec<(f64, f64)> {
-        let columns = self.x.columns().into_iter().map(|column| {
-            let ends = (f64::INFINITY, f64::NEG_INFINITY);
-            column.iter().fold(ends, |(l, h), &c| (l.min(c), h.max(c)))
-        });
-        columns.collect()
+        let columns = self.x.columns().into_iter();
+        columns.map(|column| ends(column.iter())).collect()
     }
 }
 

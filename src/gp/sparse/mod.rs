@@ -23,4 +23,4 @@ pub use inducing::{InducingPoints, InducingSelection, Selected};
 pub use model::SparseGp;
 pub use posterior::SparsePosterior;
 pub use stochastic::StochasticGp;
-pub use training::{Progress, TrainingOptions, TrainingReport};
+pub use training::{TrainingOptions, TrainingProgress, TrainingReport};

@@ -1,6 +1,7 @@
 //! Regression with thousands of measurements through a hundred inducing points.
 
 use super::collapsed::{Collapsed, Terms};
+use super::features::Features;
 use super::inducing::InducingPoints;
 use super::posterior::SparsePosterior;
 use super::process::Process;
@@ -189,7 +190,7 @@ impl SparseGp {
         &self,
         points: impl Into<ArrayView2<'p, f64>>,
     ) -> Result<SparsePosterior<'_>> {
-        self.process.posterior(points.into())
+        self.process.posterior(points.into(), None)
     }
 
     /// The posterior mean alone, O(M m).
@@ -225,7 +226,7 @@ impl SparseGp {
         }
         let data = self.data();
         let (process, n) = (&self.process, self.len());
-        let features = super::features::Features::new(process.basis(), data.points, Vec::new())?;
+        let features = Features::new(process.basis(), data.points, Vec::new())?;
         let open: f64 = features.variances(None)?.iter().sum();
         let buffer = features.into_buffer();
         let wider = (0..n).map(|i| self.noise.variance(i).unwrap_or(f64::NAN) + open);

@@ -2,7 +2,9 @@
 
 use super::features::prior_variances;
 use super::process::Process;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::gp::Likelihood;
+use crate::gp::likelihood::Prediction;
 use crate::gp::points::Points;
 use crate::gp::posterior::draw;
 use crate::gp::surrogate::Marginals;
@@ -17,16 +19,23 @@ use rand::Rng;
 #[derive(Debug)]
 pub struct SparsePosterior<'gp> {
     process: &'gp Process,
+    /// `None` where the noise is Gaussian.
+    likelihood: Option<&'gp Likelihood>,
     places: Points,
     mean: Vec<f64>,
     variance: Vec<f64>,
 }
 
 impl<'gp> SparsePosterior<'gp> {
-    pub(super) fn new(process: &'gp Process, places: Points) -> Result<Self> {
+    pub(super) fn new(
+        process: &'gp Process,
+        likelihood: Option<&'gp Likelihood>,
+        places: Points,
+    ) -> Result<Self> {
         let (mean, variance) = process.mean_and_variance(places.view())?;
         Ok(Self {
             process,
+            likelihood,
             places,
             mean,
             variance,
@@ -79,4 +88,38 @@ impl<'gp> SparsePosterior<'gp> {
         let largest = prior.into_iter().fold(0.0, f64::max);
         draw(&self.mean, &self.covariance()?, largest, count, rng)
     }
+
+    /// Further counts at these exposures, one a place: mean E = exposure · exp(mean + variance/2), variance
+    /// E + E² (exp(variance) − 1), and intervals of the Poisson log-normal mixture.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the likelihood is not [`Likelihood::Poisson`], or the exposures are not as many as the
+    /// places, finite and not negative.
+    pub fn counts(&self, exposure: &[f64]) -> Result<Prediction> {
+        match self.likelihood {
+            Some(Likelihood::Poisson { .. }) => {
+                Prediction::of_counts(&self.mean, &self.variance, exposure)
+            }
+            other => Err(wrong_question(other, "Likelihood::Poisson")),
+        }
+    }
+
+    /// The probability of label 1 at each place, averaged over the latent function.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the likelihood is not [`Likelihood::Bernoulli`].
+    pub fn class_probability(&self) -> Result<Vec<f64>> {
+        let Some(Likelihood::Bernoulli(link)) = self.likelihood else {
+            return Err(wrong_question(self.likelihood, "Likelihood::Bernoulli"));
+        };
+        let both = self.mean.iter().zip(&self.variance);
+        Ok(both
+            .map(|(&mean, &variance)| link.averaged_probability(mean, variance))
+            .collect())
+    }
+}
+
+fn wrong_question(likelihood: Option<&Likelihood>, needed: &str) -> Error {
+    let found = likelihood.map_or("Gaussian noise", Likelihood::name);
+    Error::argument("likelihood", found, needed)
 }

@@ -1,9 +1,11 @@
 //! A process known through its inducing values: what all sparse models predict with.
 
 use super::belief::Belief;
+use super::collapsed::Terms;
 use super::features::{Basis, factor_inducing, prior_variances};
 use super::posterior::SparsePosterior;
 use crate::error::{Error, Result};
+use crate::gp::Likelihood;
 use crate::gp::kernel::{Kernel, dot};
 use crate::gp::mean::Mean;
 use crate::gp::points::{Points, PointsView};
@@ -80,12 +82,16 @@ impl Process {
         Ok(places)
     }
 
-    pub fn posterior(&self, points: ArrayView2<'_, f64>) -> Result<SparsePosterior<'_>> {
-        SparsePosterior::new(self, self.places("points", points)?)
+    pub fn posterior<'a>(
+        &'a self,
+        points: ArrayView2<'_, f64>,
+        likelihood: Option<&'a Likelihood>,
+    ) -> Result<SparsePosterior<'a>> {
+        SparsePosterior::new(self, likelihood, self.places("points", points)?)
     }
 
     pub fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
-        let posterior = self.posterior(points)?;
+        let posterior = self.posterior(points, None)?;
         let covariance = posterior.covariance()?;
         let mean = posterior.into_marginals().mean;
         Ok(Joint { mean, covariance })
@@ -179,7 +185,7 @@ impl Process {
 
     /// One Gaussian measurement more, exactly: y with this noise variance at `x`. O(M²). What it adds to the terms of
     /// the bound, which a refit on all measurements would find too.
-    pub fn learn(&mut self, x: &[f64], y: f64, noise: f64) -> Result<super::collapsed::Terms> {
+    pub fn learn(&mut self, x: &[f64], y: f64, noise: f64) -> Result<Terms> {
         let mut v = vec![0.0; self.inducing.len()];
         self.basis().features_into(PointsView::single(x), &mut v)?;
         let open = (self.kernel.variance(x) - dot(&v, &v)).max(0.0);
@@ -194,7 +200,7 @@ impl Process {
             *w += gain * error / expected;
         }
         self.weights = OnceLock::new();
-        Ok(super::collapsed::Terms {
+        Ok(Terms {
             misfit: error * error / expected,
             log_determinant: expected.ln(),
             slack: open / noise,

@@ -89,7 +89,8 @@ impl StochasticGp {
         }
     }
 
-    /// Mean and variance of the latent function at the rows of `points` (m × d); never allocates m × m.
+    /// Mean and variance of the latent function at the rows of `points` (m × d), and from there of counts and labels;
+    /// never allocates m × m.
     ///
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) if a coordinate is not finite or the dimension differs from the
@@ -98,7 +99,7 @@ impl StochasticGp {
         &self,
         points: impl Into<ArrayView2<'p, f64>>,
     ) -> Result<SparsePosterior<'_>> {
-        self.process.posterior(points.into())
+        self.process.posterior(points.into(), self.likelihood())
     }
 
     /// The posterior mean alone, O(M m).
@@ -151,7 +152,7 @@ impl StochasticGp {
     }
 
     /// How the last training ended; `None` before the first.
-    pub fn report(&self) -> Option<&TrainingReport> {
+    pub fn training_report(&self) -> Option<&TrainingReport> {
         self.report.as_ref()
     }
 }

@@ -7,7 +7,7 @@ use super::observation::Observation;
 use super::process::Process;
 use super::sites::Sites;
 use super::stochastic::StochasticGp;
-use super::training::{Progress, TrainingOptions, TrainingReport};
+use super::training::{TrainingOptions, TrainingProgress, TrainingReport};
 use crate::error::{Error, Result};
 use crate::gp::adam::Adam;
 use crate::gp::mean::Mean;
@@ -16,7 +16,7 @@ use ndarray::ArrayView2;
 use std::ops::ControlFlow;
 
 /// Told of the progress; may end the training.
-pub(super) type Watch<'w> = dyn FnMut(&Progress) -> ControlFlow<()> + 'w;
+pub(super) type Watch<'w> = dyn FnMut(&TrainingProgress) -> ControlFlow<()> + 'w;
 
 /// One training.
 pub(super) struct Training<'t, 'w> {
@@ -150,7 +150,7 @@ impl StochasticGp {
                 }
                 let bound = sum / (index + 1) as f64;
                 training.report.bound = Some(bound);
-                let progress = Progress {
+                let progress = TrainingProgress {
                     epoch,
                     epochs: options.epochs,
                     batch: index + 1,

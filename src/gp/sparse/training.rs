@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// How [`StochasticGp::train`](super::StochasticGp::train) goes through the measurements.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TrainingOptions {
-    /// Times that every measurement is seen in minibatches. Default 10.
+    /// Times that every measurement is seen in minibatches; a few thousand measurements take more of them, since
+    /// hyper-parameters move by about `learning_rate` a minibatch. Default 10.
     pub epochs: usize,
     /// Measurements a minibatch. Default 512.
     pub batch: usize,
@@ -69,7 +70,7 @@ impl TrainingOptions {
 
 /// Where a training is, for whoever watches it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Progress {
+pub struct TrainingProgress {
     /// Epochs finished; all of them during the final steps on all measurements.
     pub epoch: usize,
     /// Epochs asked for.
