@@ -1,7 +1,8 @@
 //! Titsias' bound: the log evidence that measurements have through the inducing points.
 
 use super::belief::{Belief, Natural};
-use super::features::{Basis, Features, Gradient};
+use super::features::{Basis, Features};
+use super::gradient::Gradient;
 use crate::error::{Error, Result};
 use crate::gp::evidence::Data;
 use crate::gp::kernel::dot;

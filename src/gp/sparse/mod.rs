@@ -6,6 +6,7 @@ mod coordinates;
 mod features;
 mod finish;
 mod fit;
+mod gradient;
 mod inducing;
 mod minibatch;
 mod model;
