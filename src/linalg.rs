@@ -6,19 +6,23 @@
 use crate::error::{Error, Result};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{
-    LltError, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
+    LltError, LltParams, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
 };
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
-use faer::{Accum, MatMut, MatRef, Par, Spec};
+use faer::{Accum, Auto, MatMut, MatRef, Par, Spec};
 
 /// Jitter tried first when a factorisation fails, relative to the mean of the diagonal.
 const FIRST_JITTER: f64 = 1e-10;
 /// Largest jitter tried, relative to the mean of the diagonal.
 const LAST_JITTER: f64 = 1e-4;
+/// Rows of a triangular matrix multiplied together; 32 to 96 are equally good from 50 to 3000 rows.
+const GRAM_ROWS: usize = 64;
+/// From this size on, larger blocks make the factorisation a tenth to a third faster.
+const LARGE: usize = 1000;
 
 /// The lower Cholesky factor `L` of a covariance matrix `A + jitter I = L Lᵀ`, growing row by row.
 ///
@@ -319,24 +323,14 @@ impl Cholesky {
     }
 
     /// Writes the lower triangle of `(L Lᵀ)⁻¹` into `inverse`, column-major with column stride `size`; `work` is
-    /// scratch of the same size. Both are resized, and keep their allocation between calls.
+    /// scratch. Both are resized, and keep their allocation between calls.
     pub fn inverse(&self, inverse: &mut Vec<f64>, work: &mut Vec<f64>) {
         let n = self.size;
-        inverse.resize(n * n, 0.0);
-        work.resize(n * n, 0.0);
-        let mut root = MatMut::from_column_major_slice_mut(work, n, n);
+        resize(inverse, n * n);
+        resize(work, GRAM_ROWS.min(n) * n);
+        let mut root = MatMut::from_column_major_slice_mut(inverse, n, n);
         invert_lower_triangular(root.as_mut(), self.view(), Par::Seq);
-        matmul(
-            MatMut::from_column_major_slice_mut(inverse, n, n),
-            BlockStructure::TriangularLower,
-            Accum::Replace,
-            root.as_ref().transpose(),
-            BlockStructure::TriangularUpper,
-            root.as_ref(),
-            BlockStructure::TriangularLower,
-            1.0,
-            Par::Seq,
-        );
+        replace_by_gram(root, work);
     }
 
     fn view(&self) -> MatRef<'_, f64> {
@@ -366,18 +360,97 @@ impl Cholesky {
 
 /// A `rows` × `columns` buffer of zeros, or an error where the machine has no such memory.
 pub(crate) fn zeros(rows: usize, columns: usize) -> Result<Vec<f64>> {
-    let mut buffer = Vec::new();
-    let length = rows.checked_mul(columns);
-    match length.map(|length| (length, buffer.try_reserve_exact(length))) {
-        Some((length, Ok(()))) => {
-            buffer.resize(length, 0.0);
-            Ok(buffer)
-        }
-        _ => Err(Error::argument(
+    let fits = |length: &usize| Vec::<f64>::new().try_reserve_exact(*length).is_ok();
+    match rows.checked_mul(columns).filter(fits) {
+        // Asked for as zeros, the system hands out pages when they are first touched, of a triangle only half.
+        Some(length) => Ok(vec![0.0; length]),
+        None => Err(Error::argument(
             "points",
             format!("a matrix of {rows} × {columns} numbers"),
             "matrices that fit into memory",
         )),
+    }
+}
+
+/// Gives the buffer this length; what is in it means nothing.
+fn resize(buffer: &mut Vec<f64>, length: usize) {
+    if buffer.capacity() < length {
+        *buffer = vec![0.0; length];
+    } else {
+        buffer.resize(length, 0.0);
+    }
+}
+
+/// Overwrites a lower triangular X with the lower triangle of XᵀX, a block of rows at a time: those need no row of X
+/// above them. `work` holds [`GRAM_ROWS`] rows.
+fn replace_by_gram(mut x: MatMut<'_, f64>, work: &mut [f64]) {
+    let n = x.nrows();
+    for start in (0..n).step_by(GRAM_ROWS) {
+        let count = GRAM_ROWS.min(n - start);
+        let end = start + count;
+        let mut rows = MatMut::from_column_major_slice_mut(&mut work[..count * end], count, end);
+        let (_, below) = x.as_mut().split_at_row_mut(start);
+        let (mut block, below) = below.split_at_row_mut(count);
+        let mut block = block.as_mut().subcols_mut(0, end);
+        rows.copy_from(block.as_ref());
+        let (rows, below) = (rows.as_ref(), below.as_ref().subcols(0, end));
+        let (left, corner) = rows.split_at_col(start);
+        let (below_left, below_corner) = below.split_at_col(start);
+        let (mut to_left, mut to_corner) = block.as_mut().split_at_col_mut(start);
+        let full = BlockStructure::Rectangular;
+        let (upper, lower) = (
+            BlockStructure::TriangularUpper,
+            BlockStructure::TriangularLower,
+        );
+        let add = |to: MatMut<'_, f64>, shape, accum, a: MatRef<'_, f64>, of_a, b, of_b| {
+            matmul(
+                to,
+                shape,
+                accum,
+                a.transpose(),
+                of_a,
+                b,
+                of_b,
+                1.0,
+                Par::Seq,
+            );
+        };
+        add(
+            to_left.as_mut(),
+            full,
+            Accum::Replace,
+            corner,
+            upper,
+            left,
+            full,
+        );
+        add(
+            to_left,
+            full,
+            Accum::Add,
+            below_corner,
+            full,
+            below_left,
+            full,
+        );
+        add(
+            to_corner.as_mut(),
+            lower,
+            Accum::Replace,
+            corner,
+            upper,
+            corner,
+            lower,
+        );
+        add(
+            to_corner,
+            lower,
+            Accum::Add,
+            below_corner,
+            full,
+            below_corner,
+            full,
+        );
     }
 }
 
@@ -416,17 +489,14 @@ fn factor_in_place(
     if let Some(bad) = diagonal.iter().position(|d| !d.is_finite() || *d <= 0.0) {
         return Err(bad);
     }
-    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(
-        size,
-        Par::Seq,
-        Spec::default(),
-    ));
+    let blocks = blocks(size);
+    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(size, Par::Seq, blocks));
     cholesky_in_place(
         MatMut::from_column_major_slice_with_stride_mut(lower, size, size, stride),
         LltRegularization::default(),
         Par::Seq,
         MemStack::new(&mut memory),
-        Spec::default(),
+        blocks,
     )
     .map_err(|LltError::NonPositivePivot { index }| index)?;
     for (j, &variance) in diagonal.iter().enumerate() {
@@ -436,6 +506,20 @@ fn factor_in_place(
         }
     }
     Ok(())
+}
+
+/// Blocks of the factorisation: faer's own, which large matrices outgrow.
+fn blocks(size: usize) -> Spec<LltParams, f64> {
+    let chosen = <LltParams as Auto<f64>>::auto();
+    if size < LARGE {
+        return chosen.into();
+    }
+    let larger = LltParams {
+        recursion_threshold: 32,
+        block_size: 256,
+        ..chosen
+    };
+    larger.into()
 }
 
 /// A squared pivot below the rounding error of the variance it was subtracted from carries no information.
