@@ -1,28 +1,24 @@
 //! Dense linear algebra on `f64`: a Cholesky factor that grows, and what inference needs from it.
 //!
 //! This is the only caller of faer: its generics compile in the crate that uses them, so they stay in this one
-//! file. Everything runs on one thread, which keeps results equal whatever the number of cores.
+//! module. Everything runs on one thread, which keeps results equal whatever the number of cores.
+
+mod in_place;
+
+pub(crate) use in_place::subtract_gram;
 
 use crate::error::{Error, Result};
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::cholesky::llt::factor::{
-    LltError, LltParams, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
-};
-use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
-use faer::{Accum, Auto, MatMut, MatRef, Par, Spec};
+use faer::{MatMut, MatRef, Par};
+use in_place::{GRAM_ROWS, factor_in_place, pivot_is_sound, replace_by_gram};
 
 /// Jitter tried first when a factorisation fails, relative to the mean of the diagonal.
 const FIRST_JITTER: f64 = 1e-10;
 /// Largest jitter tried, relative to the mean of the diagonal.
 const LAST_JITTER: f64 = 1e-4;
-/// Rows of a triangular matrix multiplied together; 32 to 96 are equally good from 50 to 3000 rows.
-const GRAM_ROWS: usize = 64;
-/// From this size on, larger blocks make the factorisation a tenth to a third faster.
-const LARGE: usize = 1000;
 
 /// The lower Cholesky factor `L` of a covariance matrix `A + jitter I = L Lᵀ`, growing row by row.
 ///
@@ -379,152 +375,6 @@ fn resize(buffer: &mut Vec<f64>, length: usize) {
     } else {
         buffer.resize(length, 0.0);
     }
-}
-
-/// Overwrites a lower triangular X with the lower triangle of XᵀX, a block of rows at a time: those need no row of X
-/// above them. `work` holds [`GRAM_ROWS`] rows.
-fn replace_by_gram(mut x: MatMut<'_, f64>, work: &mut [f64]) {
-    let n = x.nrows();
-    for start in (0..n).step_by(GRAM_ROWS) {
-        let count = GRAM_ROWS.min(n - start);
-        let end = start + count;
-        let mut rows = MatMut::from_column_major_slice_mut(&mut work[..count * end], count, end);
-        let (_, below) = x.as_mut().split_at_row_mut(start);
-        let (mut block, below) = below.split_at_row_mut(count);
-        let mut block = block.as_mut().subcols_mut(0, end);
-        rows.copy_from(block.as_ref());
-        let (rows, below) = (rows.as_ref(), below.as_ref().subcols(0, end));
-        let (left, corner) = rows.split_at_col(start);
-        let (below_left, below_corner) = below.split_at_col(start);
-        let (mut to_left, mut to_corner) = block.as_mut().split_at_col_mut(start);
-        let full = BlockStructure::Rectangular;
-        let (upper, lower) = (
-            BlockStructure::TriangularUpper,
-            BlockStructure::TriangularLower,
-        );
-        let add = |to: MatMut<'_, f64>, shape, accum, a: MatRef<'_, f64>, of_a, b, of_b| {
-            matmul(
-                to,
-                shape,
-                accum,
-                a.transpose(),
-                of_a,
-                b,
-                of_b,
-                1.0,
-                Par::Seq,
-            );
-        };
-        add(
-            to_left.as_mut(),
-            full,
-            Accum::Replace,
-            corner,
-            upper,
-            left,
-            full,
-        );
-        add(
-            to_left,
-            full,
-            Accum::Add,
-            below_corner,
-            full,
-            below_left,
-            full,
-        );
-        add(
-            to_corner.as_mut(),
-            lower,
-            Accum::Replace,
-            corner,
-            upper,
-            corner,
-            lower,
-        );
-        add(
-            to_corner,
-            lower,
-            Accum::Add,
-            below_corner,
-            full,
-            below_corner,
-            full,
-        );
-    }
-}
-
-/// Subtracts `Vᵀ V` from the lower triangle of the column-major `columns` × `columns` matrix `out`, `v` being
-/// row-major `rows` × `columns`. Lengths are the caller's promise, checked in debug builds.
-pub(crate) fn subtract_gram(out: &mut [f64], v: &[f64], rows: usize, columns: usize) {
-    debug_assert_eq!(out.len(), columns * columns);
-    debug_assert_eq!(v.len(), rows * columns);
-    if rows == 0 || columns == 0 {
-        return;
-    }
-    let v = MatRef::from_row_major_slice(v, rows, columns);
-    matmul(
-        MatMut::from_column_major_slice_mut(out, columns, columns),
-        BlockStructure::TriangularLower,
-        Accum::Add,
-        v.transpose(),
-        BlockStructure::Rectangular,
-        v,
-        BlockStructure::Rectangular,
-        -1.0,
-        Par::Seq,
-    );
-}
-
-/// Factors the lower triangle in place; the error is the row of the first unsound pivot.
-fn factor_in_place(
-    lower: &mut [f64],
-    size: usize,
-    stride: usize,
-    diagonal: &[f64],
-) -> std::result::Result<(), usize> {
-    if size == 0 {
-        return Ok(());
-    }
-    if let Some(bad) = diagonal.iter().position(|d| !d.is_finite() || *d <= 0.0) {
-        return Err(bad);
-    }
-    let blocks = blocks(size);
-    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(size, Par::Seq, blocks));
-    cholesky_in_place(
-        MatMut::from_column_major_slice_with_stride_mut(lower, size, size, stride),
-        LltRegularization::default(),
-        Par::Seq,
-        MemStack::new(&mut memory),
-        blocks,
-    )
-    .map_err(|LltError::NonPositivePivot { index }| index)?;
-    for (j, &variance) in diagonal.iter().enumerate() {
-        let pivot = lower[j * stride + j];
-        if !pivot_is_sound(pivot * pivot, variance, size) {
-            return Err(j);
-        }
-    }
-    Ok(())
-}
-
-/// Blocks of the factorisation: faer's own, which large matrices outgrow.
-fn blocks(size: usize) -> Spec<LltParams, f64> {
-    let chosen = <LltParams as Auto<f64>>::auto();
-    if size < LARGE {
-        return chosen.into();
-    }
-    let larger = LltParams {
-        recursion_threshold: 32,
-        block_size: 256,
-        ..chosen
-    };
-    larger.into()
-}
-
-/// A squared pivot below the rounding error of the variance it was subtracted from carries no information.
-fn pivot_is_sound(squared_pivot: f64, variance: f64, size: usize) -> bool {
-    squared_pivot.is_finite() && squared_pivot > 2.0 * f64::EPSILON * variance * size as f64
 }
 
 fn check_length(argument: &str, found: usize, allowed: usize) -> Result<()> {
