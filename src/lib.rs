@@ -73,6 +73,7 @@ pub mod random;
 pub mod stem;
 pub mod suite;
 pub mod units;
+mod vector;
 pub mod world;
 
 pub use error::{Error, Result};

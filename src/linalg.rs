@@ -4,6 +4,7 @@
 //! module. Everything runs on one thread, which keeps results equal whatever the number of cores.
 
 mod complement;
+mod in_place;
 mod products;
 mod removal;
 mod update;
@@ -12,16 +13,12 @@ pub(crate) use products::{add_gram, add_outer, subtract_gram};
 pub use removal::Rotations;
 
 use crate::error::{Error, Result};
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::cholesky::llt::factor::{
-    LltError, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
-};
-use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
-use faer::{Accum, MatMut, MatRef, Par, Spec};
+use faer::{MatMut, MatRef, Par};
+use in_place::{GRAM_ROWS, factor_in_place, pivot_is_sound, replace_by_gram};
 
 /// Jitter tried first when a factorisation fails, relative to the mean of the diagonal.
 const FIRST_JITTER: f64 = 1e-10;
@@ -332,24 +329,14 @@ impl Cholesky {
     }
 
     /// Writes the lower triangle of `(L Lᵀ)⁻¹` into `inverse`, column-major with column stride `size`; `work` is
-    /// scratch of the same size. Both are resized, and keep their allocation between calls.
+    /// scratch. Both are resized, and keep their allocation between calls.
     pub fn inverse(&self, inverse: &mut Vec<f64>, work: &mut Vec<f64>) {
         let n = self.size;
-        inverse.resize(n * n, 0.0);
-        work.resize(n * n, 0.0);
-        let mut root = MatMut::from_column_major_slice_mut(work, n, n);
+        resize(inverse, n * n);
+        resize(work, GRAM_ROWS.min(n) * n);
+        let mut root = MatMut::from_column_major_slice_mut(inverse, n, n);
         invert_lower_triangular(root.as_mut(), self.view(), Par::Seq);
-        matmul(
-            MatMut::from_column_major_slice_mut(inverse, n, n),
-            BlockStructure::TriangularLower,
-            Accum::Replace,
-            root.as_ref().transpose(),
-            BlockStructure::TriangularUpper,
-            root.as_ref(),
-            BlockStructure::TriangularLower,
-            1.0,
-            Par::Seq,
-        );
+        replace_by_gram(root, work);
     }
 
     /// The diagonal of `(L Lᵀ)⁻¹`: the column sums of squares of L⁻¹, n³/3 multiplications.
@@ -438,14 +425,11 @@ fn right_hand_sides(b: &mut [f64], rows: usize, columns: usize) -> MatMut<'_, f6
 
 /// A `rows` × `columns` buffer of zeros, or an error where the machine has no such memory.
 pub(crate) fn zeros(rows: usize, columns: usize) -> Result<Vec<f64>> {
-    let mut buffer = Vec::new();
-    let length = rows.checked_mul(columns);
-    match length.map(|length| (length, buffer.try_reserve_exact(length))) {
-        Some((length, Ok(()))) => {
-            buffer.resize(length, 0.0);
-            Ok(buffer)
-        }
-        _ => Err(Error::argument(
+    let fits = |length: &usize| Vec::<f64>::new().try_reserve_exact(*length).is_ok();
+    match rows.checked_mul(columns).filter(fits) {
+        // Asked for as zeros, the system hands out pages when they are first touched, of a triangle only half.
+        Some(length) => Ok(vec![0.0; length]),
+        None => Err(Error::argument(
             "points",
             format!("a matrix of {rows} × {columns} numbers"),
             "matrices that fit into memory",
@@ -453,44 +437,13 @@ pub(crate) fn zeros(rows: usize, columns: usize) -> Result<Vec<f64>> {
     }
 }
 
-/// Factors the lower triangle in place; the error is the row of the first unsound pivot.
-fn factor_in_place(
-    lower: &mut [f64],
-    size: usize,
-    stride: usize,
-    diagonal: &[f64],
-) -> std::result::Result<(), usize> {
-    if size == 0 {
-        return Ok(());
+/// Gives the buffer this length; what is in it means nothing.
+fn resize(buffer: &mut Vec<f64>, length: usize) {
+    if buffer.capacity() < length {
+        *buffer = vec![0.0; length];
+    } else {
+        buffer.resize(length, 0.0);
     }
-    if let Some(bad) = diagonal.iter().position(|d| !d.is_finite() || *d <= 0.0) {
-        return Err(bad);
-    }
-    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(
-        size,
-        Par::Seq,
-        Spec::default(),
-    ));
-    cholesky_in_place(
-        MatMut::from_column_major_slice_with_stride_mut(lower, size, size, stride),
-        LltRegularization::default(),
-        Par::Seq,
-        MemStack::new(&mut memory),
-        Spec::default(),
-    )
-    .map_err(|LltError::NonPositivePivot { index }| index)?;
-    for (j, &variance) in diagonal.iter().enumerate() {
-        let pivot = lower[j * stride + j];
-        if !pivot_is_sound(pivot * pivot, variance, size) {
-            return Err(j);
-        }
-    }
-    Ok(())
-}
-
-/// A squared pivot below the rounding error of the variance it was subtracted from carries no information.
-fn pivot_is_sound(squared_pivot: f64, variance: f64, size: usize) -> bool {
-    squared_pivot.is_finite() && squared_pivot > 2.0 * f64::EPSILON * variance * size as f64
 }
 
 fn check_length(argument: &str, found: usize, allowed: usize) -> Result<()> {

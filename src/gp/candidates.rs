@@ -5,6 +5,7 @@ use super::points::Points;
 use super::posterior::{prior_variance, reduce, solve_cross_covariance};
 use super::remove::Removed;
 use crate::error::{Error, Result};
+use crate::vector::vectorised;
 
 /// Candidates whose partial sums stay in the fastest cache while rows stream by.
 const TILE: usize = 1024;
@@ -281,12 +282,17 @@ impl Tracked {
         self.gp.kernel().covariances(x, self.candidates.view(), new);
         subtract_combination(new, row, rows);
         let z = self.gp.whitened.last().copied().unwrap_or(0.0);
-        let known = self.mean.iter_mut().zip(self.variance.iter_mut());
-        for ((mean, variance), v) in known.zip(new) {
-            *v /= pivot;
-            *mean += z * *v;
-            *variance = (*variance - *v * *v).max(0.0);
-        }
+        let (mean, variance) = (&mut self.mean, &mut self.variance);
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((mean, variance), v) in mean.iter_mut().zip(variance.iter_mut()).zip(new) {
+                    *v /= pivot;
+                    *mean += z * *v;
+                    *variance = (*variance - *v * *v).max(0.0);
+                }
+            },
+        );
     }
 
     /// Computes everything from the process.
@@ -315,6 +321,14 @@ impl Tracked {
 /// Eight rows at a time over tiles of candidates, so that each number of `rows` is read once and `out` stays in
 /// cache: the loop runs at the speed of memory.
 pub(super) fn subtract_combination(out: &mut [f64], coefficients: &[f64], rows: &[f64]) {
+    vectorised(
+        #[inline(always)]
+        || subtract_in_tiles(out, coefficients, rows),
+    );
+}
+
+#[inline(always)]
+fn subtract_in_tiles(out: &mut [f64], coefficients: &[f64], rows: &[f64]) {
     let m = out.len();
     for (tile, out) in out.chunks_mut(TILE).enumerate() {
         let (first, width) = (tile * TILE, out.len());

@@ -5,9 +5,10 @@ use super::least_squares::least_squares;
 use super::mean::Mean;
 use super::noise::Noise;
 use super::objective::{Evaluate, Evidence};
-use super::points::PointsView;
+use super::points::{Points, PointsView};
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
+use crate::vector::vectorised;
 
 /// Measurements and the model of their noise and mean, borrowed for one evaluation.
 #[derive(Clone, Copy)]
@@ -16,6 +17,37 @@ pub(super) struct Data<'a> {
     pub targets: &'a [f64],
     pub noise: &'a Noise,
     pub mean: &'a Mean,
+}
+
+/// Some of the measurements.
+pub(super) struct Chosen<'a> {
+    points: Points,
+    targets: Vec<f64>,
+    noise: Noise,
+    mean: &'a Mean,
+}
+
+impl<'a> Chosen<'a> {
+    pub fn from(data: &Data<'a>, indices: &[usize]) -> Self {
+        Self {
+            points: Points::select(data.points, indices),
+            targets: indices.iter().map(|&i| data.targets[i]).collect(),
+            noise: match data.noise {
+                Noise::Known(all) => Noise::Known(indices.iter().map(|&i| all[i]).collect()),
+                shared => shared.clone(),
+            },
+            mean: data.mean,
+        }
+    }
+
+    pub fn data(&self) -> Data<'_> {
+        Data {
+            points: self.points.view(),
+            targets: &self.targets,
+            noise: &self.noise,
+            mean: self.mean,
+        }
+    }
 }
 
 impl Data<'_> {
@@ -117,9 +149,14 @@ impl GradientBuffers {
         let mut point = Vec::with_capacity(data.points.dimension());
         for j in 0..n {
             let weights = &mut self.inverse[j * n..][j..n];
-            for (w, a) in weights.iter_mut().zip(&alpha[j..]) {
-                *w = alpha[j] * a - *w;
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (w, a) in weights.iter_mut().zip(&alpha[j..]) {
+                        *w = alpha[j] * a - *w;
+                    }
+                },
+            );
             // Entries below the diagonal stand for two; the one on it for one half of that.
             weights[0] *= 0.5;
             trace += weights[0];
@@ -139,11 +176,21 @@ impl GradientBuffers {
 pub(super) struct ExactEvidence<'a> {
     kernel: &'a dyn Kernel,
     data: Data<'a>,
+    part: Option<&'a ExactEvidence<'a>>,
 }
 
 impl<'a> ExactEvidence<'a> {
     pub fn new(kernel: &'a dyn Kernel, data: Data<'a>) -> Self {
-        Self { kernel, data }
+        Self {
+            kernel,
+            data,
+            part: None,
+        }
+    }
+
+    /// Knows the evidence of a part of the same data.
+    pub fn with_part(self, part: Option<&'a ExactEvidence<'a>>) -> Self {
+        Self { part, ..self }
     }
 
     /// Kernel and noise with these log-parameters.
@@ -169,6 +216,14 @@ impl Evidence for ExactEvidence<'_> {
             factor: Cholesky::default(),
             gradients: GradientBuffers::default(),
         })
+    }
+
+    fn measurements(&self) -> Option<usize> {
+        Some(self.data.targets.len())
+    }
+
+    fn part(&self) -> Option<&dyn Evidence> {
+        self.part.map(|part| part as &dyn Evidence)
     }
 }
 

@@ -7,7 +7,7 @@ use super::kernel::{Kernel, Parameter, Role, boxed};
 use super::mean::Mean;
 use super::noise::Noise;
 use super::points::Points;
-use super::posterior::Posterior;
+use super::posterior::{Posterior, add_weighted_covariances};
 use super::saved::Parts;
 use super::slopes::slopes_at_one;
 use super::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension};
@@ -135,19 +135,7 @@ impl ExactGp {
     pub fn posterior_mean<'p>(&self, points: impl Into<ArrayView2<'p, f64>>) -> Result<Vec<f64>> {
         let places = self.places("points", points.into())?;
         let mut mean = self.mean.values(places.view())?;
-        let mut row = vec![0.0; places.len().min(512)];
-        let mut x = Vec::new();
-        for (block, out) in mean.chunks_mut(512).enumerate() {
-            let view = places.view().range(block * 512, block * 512 + out.len());
-            for (i, weight) in self.alpha().iter().enumerate() {
-                self.points.view().copy_point(i, &mut x);
-                let row = &mut row[..out.len()];
-                self.kernel.covariances(&x, view, row);
-                for (m, k) in out.iter_mut().zip(row.iter()) {
-                    *m += weight * k;
-                }
-            }
-        }
+        add_weighted_covariances(self, self.alpha(), places.view(), &mut mean);
         Ok(mean)
     }
 

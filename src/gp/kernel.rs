@@ -30,6 +30,7 @@ pub use scaled::Scaled;
 pub use sum::Sum;
 pub use white::White;
 
+pub(super) use crate::vector::dot;
 pub(super) use differences::step;
 pub(super) use distance::{accumulate_input_slopes, accumulate_lengthscales, squared_distances};
 pub(super) use per_coordinate::PerCoordinate;
@@ -315,24 +316,6 @@ fn runs<'a>(
     let weights = &weights[..others.len().min(weights.len())];
     let runs = weights.chunks(CHUNK).enumerate();
     runs.map(move |(i, run)| (others.range(i * CHUNK, i * CHUNK + run.len()), run))
-}
-
-/// Σ aⱼ bⱼ in eight interleaved partial sums, which the compiler turns into vector instructions.
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut lanes = [0.0; 8];
-    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f64 = a8
-        .remainder()
-        .iter()
-        .zip(b8.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    for (x, y) in a8.zip(b8) {
-        for k in 0..8 {
-            lanes[k] += x[k] * y[k];
-        }
-    }
-    lanes.iter().sum::<f64>() + tail
 }
 
 /// Refuses a hyper-parameter that is not positive, or so extreme that arithmetic would overflow.

@@ -47,6 +47,7 @@ mod append;
 mod assign;
 mod bounds;
 mod candidates;
+mod curvature;
 mod evidence;
 mod exact;
 mod exponential;

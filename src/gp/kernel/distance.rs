@@ -4,25 +4,38 @@ use super::{CHUNK, PerCoordinate, dot, runs};
 use crate::gp::points::PointsView;
 
 /// Writes r² = Σ_d ((x_d − x′_d)/ℓ_d)² for `point` against each of `others`.
+#[inline(always)]
 pub(in crate::gp) fn squared_distances(
     lengthscales: &PerCoordinate,
     point: &[f64],
     others: PointsView<'_>,
     out: &mut [f64],
 ) {
-    out.fill(0.0);
     let shared = lengthscales.shared_dimension(point);
+    if shared == 0 {
+        out.fill(0.0);
+    }
     for (k, &own) in point[..shared].iter().enumerate() {
         let scale = inverse_square(lengthscales, k);
-        for (sum, other) in out.iter_mut().zip(others.coordinate(k)) {
-            let difference = own - other;
-            *sum += scale * (difference * difference);
+        let all = out.iter_mut().zip(others.coordinate(k));
+        // The first coordinate begins the sum, which saves clearing it.
+        if k == 0 {
+            for (sum, other) in all {
+                let difference = own - other;
+                *sum = scale * (difference * difference);
+            }
+        } else {
+            for (sum, other) in all {
+                let difference = own - other;
+                *sum += scale * (difference * difference);
+            }
         }
     }
 }
 
 /// Adds Σⱼ factors\[j\] ((x_d − x′_d)/ℓ_d)² to the entry of each lengthscale ℓ_d: since ∂r²/∂log ℓ_d = −2 ((x_d −
 /// x′_d)/ℓ_d)², the factors are −2 wⱼ ∂k/∂(r²). `distances` holds r² on entry and is used as scratch.
+#[inline(always)]
 pub(in crate::gp) fn accumulate_lengthscales(
     lengthscales: &PerCoordinate,
     point: &[f64],

@@ -3,6 +3,7 @@
 use super::{Kernel, Parameter, Role, boxed, check_log_parameters, check_parameter};
 use crate::error::Result;
 use crate::gp::points::PointsView;
+use crate::vector::vectorised;
 use serde::{Deserialize, Serialize};
 
 /// A kernel times a variance, see [`Kernel::scaled`]; its last hyper-parameter is `outputscale`.
@@ -51,9 +52,10 @@ impl Kernel for Scaled {
 
     fn covariances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
         self.kernel.covariances(point, others, out);
-        for value in out {
-            *value *= self.outputscale;
-        }
+        vectorised(
+            #[inline(always)]
+            || out.iter_mut().for_each(|value| *value *= self.outputscale),
+        );
     }
 
     fn variance(&self, point: &[f64]) -> f64 {
