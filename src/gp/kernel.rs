@@ -1,10 +1,13 @@
 //! The covariance functions' common face.
 
 mod active_dimensions;
+mod autoregressive;
 mod categorical;
 mod constant;
+mod coregionalised;
 mod differences;
 mod distance;
+mod dose_weight;
 mod linear;
 mod operators;
 mod per_coordinate;
@@ -18,8 +21,11 @@ mod sum;
 mod white;
 
 pub use active_dimensions::ActiveDimensions;
+pub use autoregressive::Autoregressive;
 pub use categorical::Categorical;
 pub use constant::Constant;
+pub use coregionalised::Coregionalised;
+pub use dose_weight::{Decay, DoseWeight};
 pub use linear::Linear;
 pub use periodic::Periodic;
 pub use polynomial::Polynomial;
@@ -30,6 +36,7 @@ pub use sum::Sum;
 pub use white::White;
 
 pub(super) use distance::{accumulate_lengthscales, squared_distances};
+pub(super) use dose_weight::INFINITE_DOSE;
 pub(super) use per_coordinate::PerCoordinate;
 
 use super::points::PointsView;

@@ -8,6 +8,8 @@
 //! | what is expected far from all measurements | [`Mean`] |
 //! | noise you know per measurement, or want fitted | [`Noise`] (**variances**, not standard deviations) |
 //! | counts, labels, outliers, noise that varies | [`LaplaceGp`] with a [`Likelihood`], [`HeteroscedasticGp`] |
+//! | several correlated outputs, or levels of fidelity | [`MultiOutputGp`] |
+//! | looks of different dose at one field | [`DoseGp`] |
 //! | hyper-parameters kept where you believe them to be | [`Prior`], [`Bounds`] in [`FitOptions`] |
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
@@ -47,6 +49,8 @@ mod kernel;
 mod least_squares;
 mod likelihood;
 mod mean;
+mod multi_fidelity;
+mod multi_output;
 mod noise;
 mod objective;
 mod points;
@@ -57,6 +61,7 @@ mod saved;
 mod stationary;
 mod store;
 mod surrogate;
+mod tagged;
 
 pub use bounds::Bounds;
 pub use candidates::Tracked;
@@ -67,14 +72,17 @@ pub use grid::{
     GridPosterior, GridSamples, Route, Solve,
 };
 pub use kernel::{
-    ActiveDimensions, Categorical, Constant, Kernel, Linear, Parameter, Periodic, Polynomial,
-    Product, RationalQuadratic, Role, Scaled, Sum, White,
+    ActiveDimensions, Autoregressive, Categorical, Constant, Coregionalised, Decay, DoseWeight,
+    Kernel, Linear, Parameter, Periodic, Polynomial, Product, RationalQuadratic, Role, Scaled, Sum,
+    White,
 };
 pub use likelihood::{
     Derivatives, HeteroscedasticGp, HeteroscedasticPosterior, LaplaceGp, LatentPosterior,
     Likelihood, Link, Prediction,
 };
 pub use mean::{CustomMean, Mean};
+pub use multi_fidelity::{Bias, DoseGp, DoseNoise};
+pub use multi_output::{MultiOutputGp, MultiOutputPosterior, Output};
 pub use noise::Noise;
 pub use points::{Points, PointsView};
 pub use posterior::Posterior;
