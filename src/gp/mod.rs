@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | a model of correlated measurements | a [`Kernel`]: [`Rbf`], [`Matern12`], [`Matern32`], [`Matern52`], [`RationalQuadratic`], [`Periodic`] |
 //! | trends, levels, nuggets, categories | [`Linear`], [`Polynomial`], [`Constant`], [`White`], [`Categorical`] |
+//! | covariances between outputs, fidelities, doses | [`Coregionalised`], [`Autoregressive`], [`DoseWeight`] |
 //! | compositions | `a + b`, `a * b`, `.scaled(variance)`, `.on_columns([0, 2])` |
 //! | what is expected far from all measurements | [`Mean`] |
 //! | noise you know per measurement, or want fitted | [`Noise`] (**variances**, not standard deviations) |

@@ -179,18 +179,13 @@ impl Kernel for Autoregressive {
     }
 
     fn parameters(&self) -> Vec<Parameter> {
-        let of_level = |(l, kernel): (usize, &Box<dyn Kernel>)| {
-            let named = move |p: Parameter| Parameter {
+        let mut all = Vec::new();
+        for (l, kernel) in self.levels.iter().enumerate() {
+            all.extend(kernel.parameters().into_iter().map(|p| Parameter {
                 name: format!("level{l}.{}", p.name),
                 ..p
-            };
-            kernel
-                .parameters()
-                .into_iter()
-                .map(named)
-                .collect::<Vec<_>>()
-        };
-        let mut all: Vec<Parameter> = self.levels.iter().enumerate().flat_map(of_level).collect();
+            }));
+        }
         all.extend(self.ratio.iter().enumerate().map(|(j, &value)| Parameter {
             name: format!("ratio[{}]", j + 1),
             role: Role::Shape,

@@ -127,7 +127,7 @@ impl Coregionalised {
         specific
             .iter()
             .try_for_each(|&kappa| check_parameter("specific", kappa))?;
-        if let Some(bad) = weights.iter().find(|w| !(w.abs() <= 1e75)) {
+        if let Some(bad) = weights.iter().find(|w| !(-1e75..=1e75).contains(*w)) {
             return Err(Error::argument(
                 "weights",
                 bad,

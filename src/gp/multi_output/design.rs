@@ -1,11 +1,14 @@
 //! What a model of several outputs consists of.
 
+use super::kronecker::KroneckerEvidence;
 use crate::error::{Error, Result};
 use crate::gp::kernel::{
     Autoregressive, Coregionalised, Kernel, Parameter, Product, Role, Sum, boxed,
 };
 use crate::gp::mean::Mean;
 use crate::gp::noise::Noise;
+use crate::gp::objective::Evidence;
+use crate::gp::points::PointsView;
 use crate::gp::restart::LogRange;
 use crate::gp::tagged::{Design, Seen};
 use serde::{Deserialize, Serialize};
@@ -51,7 +54,7 @@ impl Outputs {
     }
 
     /// The outputs whose noise variance a fit chooses: a variance of zero stays zero.
-    fn noisy(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(super) fn noisy(&self) -> impl Iterator<Item = usize> + '_ {
         let fitted = |p: &usize| !self.noise_known && self.noise[*p] > 0.0;
         (0..self.noise.len()).filter(fitted)
     }
@@ -123,18 +126,12 @@ impl Structure {
                 terms.iter().flat_map(of_term).collect()
             }
             Self::Chain(kernel) => {
-                let of_level = |(l, k): (usize, &Box<dyn Kernel>)| {
-                    let parameters = k.parameters().into_iter();
-                    parameters.map(move |p| (p, Some(l))).collect::<Vec<_>>()
-                };
-                let mut all: Vec<_> = kernel
-                    .levels()
-                    .iter()
-                    .enumerate()
-                    .flat_map(of_level)
-                    .collect();
+                let mut all = Vec::new();
+                for (l, level) in kernel.levels().iter().enumerate() {
+                    all.extend(level.parameters().into_iter().map(|p| (p, Some(l))));
+                }
                 let ratios = kernel.parameters().into_iter().skip(all.len());
-                all.extend(ratios.map(|p| (p, None)).collect::<Vec<_>>());
+                all.extend(ratios.map(|p| (p, None)));
                 all
             }
         }
@@ -236,6 +233,15 @@ impl Design for Outputs {
             });
         }
         Ok(ranges)
+    }
+
+    fn structured_evidence<'a>(
+        &'a self,
+        points: PointsView<'a>,
+        y: &'a [f64],
+    ) -> Result<Option<Box<dyn Evidence + 'a>>> {
+        let found = KroneckerEvidence::new(self, points, y)?;
+        Ok(found.map(|evidence| Box::new(evidence) as Box<dyn Evidence + 'a>))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Several correlated outputs over the same places.
 
 mod design;
+mod kronecker;
 mod posterior;
 
 pub use posterior::{MultiOutputPosterior, Output};
@@ -24,8 +25,8 @@ use serde::{Deserialize, Serialize};
 /// [`MultiOutputGp::autoregressive`] is Kennedy & O'Hagan's chain of fidelities instead. A measurement of one output tells
 /// about all others that correlate with it: a bright, cheap signal about a faint, costly one.
 ///
-/// Exact: with N measurements of all outputs together memory N², time N³/3. Fits to the same places for all outputs
-/// use the structure, see [`MultiOutputGp::fit_all`]. The hyper-parameters of place kernels and outputs are named
+/// Exact: with N measurements of all outputs together memory N², time N³/3, less for a fit where all outputs were measured
+/// at the same places ([`MultiOutputGp::fit_all`]). The hyper-parameters of place kernels and outputs are named
 /// `factor0.lengthscale`, `factor1.variance[p]`, `factor1.pivot[k]`, `factor1.loading[p,k]` (with several terms behind `term0.`,
 /// `term1.`, …), then `noise variance[p]`; for priors and bounds the prefixes may be left out. The scales of the outputs
 /// stand in the `variance[p]`, so that place kernels should have variance one.
@@ -131,6 +132,25 @@ impl MultiOutputGp {
         Ok(Self::of(design))
     }
 
+    /// Sets the ratios ρ₁, ρ₂, … of a chain of fidelities, one fewer than levels; a fit starts from there. Forgets measurements.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a model that is no chain of fidelities.
+    pub fn with_ratios(self, ratios: impl IntoIterator<Item = f64>) -> Result<Self> {
+        let mut design = self.tagged.design;
+        match &mut design.structure {
+            Structure::Chain(chain) => {
+                *chain = Autoregressive::new(chain.levels().to_vec(), ratios);
+                Ok(Self::of(design))
+            }
+            Structure::Mixed(_) => Err(Error::argument(
+                "model",
+                "a mixture of processes",
+                "one made by MultiOutputGp::autoregressive",
+            )),
+        }
+    }
+
     /// Sets the prior means, one an output; a fit estimates those that are constant or linear, all together by generalised
     /// least squares. Forgets measurements.
     pub fn with_means(self, means: impl Into<Vec<Mean>>) -> Self {
@@ -195,7 +215,9 @@ impl MultiOutputGp {
         Ok(self)
     }
 
-    /// As [`MultiOutputGp::fit`] on what [`MultiOutputGp::condition_all`] takes.
+    /// As [`MultiOutputGp::fit`] on what [`MultiOutputGp::condition_all`] takes. If nothing is missing, there is one term and all
+    /// noise variances are positive, a step of the search costs n³ + P³ + n² P instead of (n P)³: the covariance is a Kronecker
+    /// product plus noise (Rakitsch et al., NIPS 2013). The optimum is the same, and conditioning on it stays dense.
     ///
     /// # Errors
     /// As [`MultiOutputGp::fit`].

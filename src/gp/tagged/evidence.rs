@@ -10,6 +10,9 @@ use crate::gp::objective::{Evaluate, Evidence};
 use crate::gp::points::{Points, PointsView};
 use crate::linalg::Cholesky;
 
+/// Measurements of a group, if there are as many, among those that sort the starts of a fit.
+const FEW: usize = 20;
+
 /// The log marginal likelihood as a function of the kernel's log-parameters, then those of the noise; the means that
 /// a fit estimates are profiled.
 pub struct TaggedEvidence<'a, D> {
@@ -43,6 +46,18 @@ impl<'a, D: Design> TaggedEvidence<'a, D> {
             points,
             y,
         }
+    }
+
+    /// The chosen measurements, with more of those groups that have but few among them.
+    pub fn with_rare_groups(&self, mut chosen: Vec<usize>) -> Vec<usize> {
+        for group in &self.groups {
+            let present = group.members.iter().filter(|i| chosen.contains(i)).count();
+            let others = group.members.iter().filter(|i| !chosen.contains(i));
+            let added: Vec<usize> = others.take(FEW.saturating_sub(present)).copied().collect();
+            chosen.extend(added);
+        }
+        chosen.sort_unstable();
+        chosen
     }
 
     /// The noise **variance** of every measurement.

@@ -211,6 +211,7 @@ impl<D: Design> Tagged<D> {
             residuals: &residuals,
         };
         let few = options.coarse_subset(y.len()).map(|chosen| {
+            let chosen = dense.with_rare_groups(chosen);
             let y: Vec<f64> = chosen.iter().map(|&i| y[i]).collect();
             (Points::select(points.view(), &chosen), y)
         });
