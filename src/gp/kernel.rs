@@ -8,6 +8,7 @@ mod coregionalised;
 mod differences;
 mod distance;
 mod dose_weight;
+mod factors;
 mod linear;
 mod operators;
 mod per_coordinate;
