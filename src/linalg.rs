@@ -1,7 +1,11 @@
 //! Dense linear algebra on `f64`: a Cholesky factor that grows, and what inference needs from it.
 //!
 //! This is the only caller of faer: its generics compile in the crate that uses them, so they stay in this one
-//! file. Everything runs on one thread, which keeps results equal whatever the number of cores.
+//! module. Everything runs on one thread, which keeps results equal whatever the number of cores.
+
+mod eigen;
+
+pub(crate) use eigen::symmetric_eigen;
 
 use crate::error::{Error, Result};
 use faer::dyn_stack::{MemBuffer, MemStack};

@@ -151,7 +151,7 @@ fn intervals_cover_the_field_and_the_next_look() {
         ),
     ] {
         let mut inside = [[0_usize; 3]; 2];
-        let draws = 200;
+        let draws = 2000;
         let places = scattered(22);
         let doses: Vec<Dose> = (0..22).map(|i| Dose([3.0, 30.0, 300.0][i % 3])).collect();
         for seed in 0..draws {

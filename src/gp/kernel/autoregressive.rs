@@ -12,11 +12,12 @@ const MOST_LEVELS: usize = 100;
 /// Autoregressive co-kriging over levels of fidelity: f₀ = δ₀ and f_t = ρ_t f_{t−1} + δ_t with independent processes
 /// δ_t ~ GP(0, k_t), the level t standing in the last column, the place in those before it.
 ///
-/// cov(f_s(x), f_t(x′)) = Σ_{l ≤ min(s, t)} r_sl r_tl k_l(x, x′) with r_tl = ρ_{l+1} ⋯ ρ_t (Kennedy & O'Hagan, Biometrika
-/// 87 (2000) 1, eqs. 1 and 2): given f_{t−1} at a place, no other place of that level tells anything of f_t there.
+/// cov(f_s(x), f_t(x′)) = Σ_{l ≤ min(s, t)} r_sl r_tl k_l(x, x′) with r_tl = ρ_{l+1} ⋯ ρ_t (Kennedy & O'Hagan,
+/// Biometrika 87 (2000) 1, eqs. 1 and 2): given f_{t−1} at a place, no other place of that level tells anything of f_t
+/// there.
 ///
-/// Hyper-parameters: those of each k_l behind `level0.`, `level1.`, …; then `ratio[t]` = e^u with ρ_t = sinh u, a positive
-/// number for a ratio of either sign: one for ρ = 0, above one for ρ > 0, below one for ρ < 0.
+/// Hyper-parameters: those of each k_l behind `level0.`, `level1.`, …; then `ratio[t]` = e^u with ρ_t = sinh u, a
+/// positive number for a ratio of either sign: one for ρ = 0, above one for ρ > 0, below one for ρ < 0.
 ///
 /// ```
 /// use dosewise::gp::{Autoregressive, Kernel, Matern52};

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// W is P × R, R being the rank: the outputs are mixtures of R shared processes plus one of each output's own.
 /// Times a kernel on the places it is the intrinsic model of coregionalisation, a sum of such products the linear
 /// model (Bonilla, Chai & Williams, "Multi-task Gaussian process prediction", NIPS 2008; Álvarez, Rosasco & Lawrence,
-/// "Kernels for vector-valued functions", 2012, sections 4.1 and 4.2).
+/// "Kernels for vector-valued functions: a review", 2012).
 ///
 /// # Hyper-parameters
 /// W has signs, hyper-parameters have none. With z_a = w_a/√κ_a, the row of W in units of the output's own spread,
@@ -22,15 +22,16 @@ use serde::{Deserialize, Serialize};
 ///
 /// which is every B of this form with κ > 0, taken apart into scales and correlations. W and W Q are the same model for
 /// any rotation Q, so W is kept lower triangular with a positive diagonal, as Anderson & Rubin (Proc. Third Berkeley
-/// Symp. 5 (1956) 111, section 5) have it. There are
+/// Symp. 5 (1956) 111) have it. There are
 /// * `variance[a]` = s_a² of each output, in its squared units;
 /// * `pivot[k]` = z_kk > 0 for k < R: how much stronger factor k is in output k than what is that output's own;
 /// * `loading[a,k]` = e^t with z_ak = sinh t, for k < a: one for none, above one for a positive and below one for a
 ///   negative loading. With one factor z_a/√(1 + z_a²) = tanh t, so t is Fisher's transform of a correlation, and
 ///   a normal prior on t (a [`Prior::LogNormal`](crate::gp::Prior) of median one) shrinks towards none.
 ///
-/// B is always identified, and z too as long as (P − R)² ≥ P + R (Ledermann, Psychometrika 2 (1937) 85): a larger R
-/// is allowed, but has directions along which the likelihood is flat. R = 0 makes the outputs independent.
+/// B is always identified; z, up to isolated alternatives, as long as (P − R)² ≥ P + R (Ledermann, Psychometrika 2
+/// (1937) 85): a larger R is allowed, but has directions along which the likelihood is flat. R = 0 makes the outputs
+/// independent.
 ///
 /// Takes points of one column; within wider points use [`Kernel::on_columns`].
 ///

@@ -76,8 +76,8 @@ impl Decay {
 /// one pattern whose size goes by the dose.
 ///
 /// With [`DoseWeight::fading`] g is a [`Decay`], one without dose and zero at a dose of infinity, which 10¹⁵⁰ stands
-/// for; with [`DoseWeight::growing`] it is one minus that. Hyper-parameters: `dose scale` = D₀, e⁻/Å², then `exponent` = p
-/// where there is one. Like [`Linear`](crate::gp::Linear) it has rank one.
+/// for; with [`DoseWeight::growing`] it is one minus that. Hyper-parameters: `dose scale` = D₀, e⁻/Å², then `exponent`
+/// = p where there is one. Like [`Linear`](crate::gp::Linear) it has rank one.
 ///
 /// ```
 /// use dosewise::gp::{Decay, DoseWeight, Kernel};

@@ -24,15 +24,16 @@ use serde::{Deserialize, Serialize};
 pub enum Bias {
     /// None: a look is noisy, but right on average.
     None,
-    /// cov(b, b′) = c(x, x′) g(D) g(D′), g(D) = decay(D), D the dose of the look: largest at low dose, gone at a high one.
+    /// cov(b, b′) = c(x, x′) g(D) g(D′), g(D) = decay(D), D the dose of the look: largest at low dose, gone at a high
+    /// one.
     AtLowDose {
         /// c, with the prior **variance** of the error without dose.
         kernel: Box<dyn Kernel>,
         /// g.
         decay: Decay,
     },
-    /// cov(b, b′) = c(x, x′) g(A) g(A′), g(A) = 1 − decay(A), A the dose that the place has absorbed by the middle of the look:
-    /// damage, nothing at first and c at last.
+    /// cov(b, b′) = c(x, x′) g(A) g(A′), g(A) = 1 − decay(A), A the dose that the place has absorbed by the middle of
+    /// the look: damage, nothing at first and c at last.
     WithDose {
         /// c, with the prior **variance** of the change when all is damaged.
         kernel: Box<dyn Kernel>,

@@ -19,18 +19,19 @@ use std::collections::HashMap;
 
 /// A Gaussian process of a field that is looked at with different doses: cheap looks are noisy, and may be wrong.
 ///
-/// Model: y = f(x) + b + ε, ε ~ N(0, s²/D + r²) for a look of dose D (e⁻/Å²) at x: shot noise of a **variance** s² at a dose of one
-/// and a readout **variance** r² that no dose takes away ([`DoseNoise`]); b is a systematic error of low dose, or damage, or
-/// nothing ([`Bias`]). The dose is the fidelity of multi-fidelity models (Kennedy & O'Hagan, Biometrika 87 (2000) 1; a
-/// continuous fidelity as Kandasamy et al., ICML 2017, have it). As a [`Surrogate`] it speaks of the true field f: what looks
-/// of infinite dose would show, without damage.
+/// Model: y = f(x) + b + ε, ε ~ N(0, s²/D + r²) for a look of dose D (e⁻/Å²) at x: shot noise of a **variance** s² at
+/// a dose of one and a readout **variance** r² that no dose takes away ([`DoseNoise`]); b is a systematic error of low
+/// dose, or damage, or nothing ([`Bias`]). The dose is the fidelity of multi-fidelity models (Kennedy & O'Hagan,
+/// Biometrika 87 (2000) 1; a continuous fidelity as Kandasamy et al., ICML 2017, have it). As a [`Surrogate`] it
+/// speaks of the true field f: what looks of infinite dose would show, without damage.
 ///
-/// Looks at the very same coordinates are looks at one place, in the order given: a look at a place that has absorbed A before
-/// sees the damage of A + D/2, the mean over the look for small D.
+/// Looks at the very same coordinates are looks at one place, in the order given: a look at a place that has absorbed
+/// A before sees the damage of A + D/2, the mean over the look for small D.
 ///
-/// Hyper-parameters: those of the field's kernel; with a bias those are behind `term0.`, and the bias has `term1.factor0.…`
-/// of its kernel and `term1.factor1.dose scale`, `….exponent` of its [`Decay`](super::Decay); then `shot noise variance` (squared
-/// units of the outputs times e⁻/Å²) and `readout noise variance`. For priors and bounds prefixes may be left out.
+/// Hyper-parameters: those of the field's kernel; with a bias those are behind `term0.`, and the bias has
+/// `term1.factor0.…` of its kernel and `term1.factor1.dose scale`, `….exponent` of its [`Decay`](super::Decay); then
+/// `shot noise variance` (squared units of the outputs times e⁻/Å²) and `readout noise variance`. For priors and
+/// bounds prefixes may be left out.
 ///
 /// ```
 /// use dosewise::gp::{Bias, DoseGp, DoseNoise, Kernel, Matern52};
@@ -75,8 +76,9 @@ impl DoseGp {
     /// Conditions on n looks: `y[i]` from a look of `doses[i]` at row i of `x` (n × d), hyper-parameters as they are.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is no look, shapes differ, a number is not finite, a dose is not positive, or a kernel does
-    /// not suit the dimension; [`Error::NotPositiveDefinite`] if the covariance has no factor even with jitter.
+    /// [`Error::Argument`] if there is no look, shapes differ, a number is not finite, a dose is not positive, or a
+    /// kernel does not suit the dimension; [`Error::NotPositiveDefinite`] if the covariance has no factor even with
+    /// jitter.
     pub fn condition<'x>(
         mut self,
         x: impl Into<ArrayView2<'x, f64>>,
@@ -88,8 +90,8 @@ impl DoseGp {
         Ok(self)
     }
 
-    /// Conditions as [`DoseGp::condition`] and chooses the hyper-parameters that maximise the log marginal likelihood (plus log
-    /// priors, if given), starting from the present ones and from `options.restarts` others.
+    /// Conditions as [`DoseGp::condition`] and chooses the hyper-parameters that maximise the log marginal likelihood
+    /// (plus log priors, if given), starting from the present ones and from `options.restarts` others.
     ///
     /// s² and r² can be told apart only by looks of different dose, a bias only by such looks near each other.
     ///
@@ -136,7 +138,8 @@ impl DoseGp {
         self.tagged.marginals(rows.view())
     }
 
-    /// Mean and **variance** of what another look of this dose would measure at the rows of `points`: field, bias and noise.
+    /// Mean and **variance** of what another look of this dose would measure at the rows of `points`: field, bias and
+    /// noise.
     ///
     /// # Errors
     /// As [`DoseGp::posterior`]; [`Error::Argument`] if the dose is not positive.
@@ -153,9 +156,9 @@ impl DoseGp {
         Ok(marginals)
     }
 
-    /// What the **variance** of the true field at each row of `points` would become after another look of this dose at that
-    /// place: v − c²/(w + s²/D + r²), v being the variance of f, w that of f + b and c their covariance. It does not depend
-    /// on what the look will show, so ½ log(v/after)/D is the information about f there, in nats per dose.
+    /// What the **variance** of the true field at each row of `points` would become after another look of this dose at
+    /// that place: v − c²/(w + s²/D + r²), v being the variance of f, w that of f + b and c their covariance. It does
+    /// not depend on what the look will show, so ½ log(v/after)/D is the information about f there, in nats per dose.
     ///
     /// # Errors
     /// As [`DoseGp::measurement`].

@@ -6,15 +6,15 @@ use crate::gp::kernel::Kernel;
 use crate::gp::objective::{Evaluate, Evidence};
 use crate::gp::points::{Points, PointsView};
 use crate::gp::tagged::{Design, TaggedEvidence};
-use nalgebra::{DMatrix, SymmetricEigen};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use crate::linalg::symmetric_eigen;
+use ndarray::{Array1, Array2, ArrayView2, Axis, ShapeBuilder};
 
 /// The evidence of n places times P outputs, output after output, with one term: covariance B ⊗ K + diag(s²) ⊗ 1.
 ///
-/// With B̃ = diag(s)⁻¹ B diag(s)⁻¹ = V diag(β) Vᵀ and K = U diag(κ) Uᵀ it is diagonal with the entries κᵢ βₚ + 1 in the basis
-/// diag(s) V ⊗ U, so that a step costs n³ + P³ + n² P instead of (n P)³ (Rakitsch, Lippert, Borgwardt & Stegle, "It is all in
-/// the noise: efficient multi-task Gaussian process inference with structured residuals", NIPS 2013, section 2.1). The
-/// parameters are those of the dense computation, and so is the value, to rounding.
+/// With B̃ = diag(s)⁻¹ B diag(s)⁻¹ = V diag(β) Vᵀ and K = U diag(κ) Uᵀ it is diagonal with the entries κᵢ βₚ + 1 in
+/// the basis diag(s) V ⊗ U, so that a step costs n³ + P³ + n² P instead of (n P)³ (Rakitsch, Lippert, Borgwardt &
+/// Stegle, "It is all in the noise: efficient multi-task Gaussian process inference with structured residuals", NIPS
+/// 2013). The parameters are those of the dense computation, and so is the value, to rounding.
 pub(super) struct KroneckerEvidence<'a> {
     design: &'a Outputs,
     /// Residuals and means, which know no structure.
@@ -125,13 +125,9 @@ fn matrix(kernel: &dyn Kernel, points: &Points) -> Option<Array2<f64>> {
 /// Eigenvalues, at least zero, and eigenvectors in columns; `None` if they were not found.
 fn eigen(matrix: &Array2<f64>) -> Option<(Array1<f64>, Array2<f64>)> {
     let n = matrix.nrows();
-    if matrix.iter().any(|entry| !entry.is_finite()) {
-        return None;
-    }
-    let matrix = DMatrix::from_fn(n, n, |i, j| matrix[[i, j]]);
-    let found = SymmetricEigen::try_new(matrix, f64::EPSILON, 100 * n + 1000)?;
-    let values = found.eigenvalues.iter().map(|value| value.max(0.0));
-    let vectors = Array2::from_shape_fn((n, n), |(i, j)| found.eigenvectors[(i, j)]);
+    let (values, vectors) = symmetric_eigen(n, matrix.as_slice()?)?;
+    let values = values.into_iter().map(|value| value.max(0.0));
+    let vectors = Array2::from_shape_vec((n, n).f(), vectors).ok()?;
     Some((values.collect(), vectors))
 }
 

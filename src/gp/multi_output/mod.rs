@@ -16,20 +16,20 @@ use design::{Outputs, Structure, Term};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-/// A Gaussian process with P correlated outputs, each measured where it was measured: all of them at the same places, or
-/// each at its own.
+/// A Gaussian process with P correlated outputs, each measured where it was measured: all of them at the same places,
+/// or each at its own.
 ///
 /// Model: y = f_p(x) + ε, ε ~ N(0, s_p²), cov(f_a(x), f_b(x′)) = Σ_q B^q_ab k_q(x, x′) with each B^q a
 /// [`Coregionalised`] of a rank of one's choice: one term is the intrinsic, several are the linear model of
-/// coregionalisation (Álvarez, Rosasco & Lawrence, "Kernels for vector-valued functions", 2012, section 4).
-/// [`MultiOutputGp::autoregressive`] is Kennedy & O'Hagan's chain of fidelities instead. A measurement of one output tells
-/// about all others that correlate with it: a bright, cheap signal about a faint, costly one.
+/// coregionalisation (Álvarez, Rosasco & Lawrence, "Kernels for vector-valued functions: a review", 2012).
+/// [`MultiOutputGp::autoregressive`] is Kennedy & O'Hagan's chain of fidelities instead. A measurement of one output
+/// tells about all others that correlate with it: a bright, cheap signal about a faint, costly one.
 ///
-/// Exact: with N measurements of all outputs together memory N², time N³/3, less for a fit where all outputs were measured
-/// at the same places ([`MultiOutputGp::fit_all`]). The hyper-parameters of place kernels and outputs are named
-/// `factor0.lengthscale`, `factor1.variance[p]`, `factor1.pivot[k]`, `factor1.loading[p,k]` (with several terms behind `term0.`,
-/// `term1.`, …), then `noise variance[p]`; for priors and bounds the prefixes may be left out. The scales of the outputs
-/// stand in the `variance[p]`, so that place kernels should have variance one.
+/// Exact: with N measurements of all outputs together memory N², time N³/3, less for a fit where all outputs were
+/// measured at the same places ([`MultiOutputGp::fit_all`]). The hyper-parameters of place kernels and outputs are
+/// named `factor0.lengthscale`, `factor1.variance[p]`, `factor1.pivot[k]`, `factor1.loading[p,k]` (with several terms
+/// behind `term0.`, `term1.`, …), then `noise variance[p]`; for priors and bounds the prefixes may be left out. The
+/// scales of the outputs stand in the `variance[p]`, so that place kernels should have variance one.
 ///
 /// ```
 /// use dosewise::gp::{Matern52, MultiOutputGp};
@@ -50,8 +50,8 @@ pub struct MultiOutputGp {
 }
 
 impl MultiOutputGp {
-    /// `outputs` = P outputs that share `rank` processes of this `kernel` on the places (of variance one), with one noise
-    /// **variance** each, in its squared units.
+    /// `outputs` = P outputs that share `rank` processes of this `kernel` on the places (of variance one), with one
+    /// noise **variance** each, in its squared units.
     pub fn new(
         kernel: impl Kernel,
         outputs: usize,
@@ -65,8 +65,8 @@ impl MultiOutputGp {
         Self::of(Outputs::new(Structure::Mixed(vec![term]), noise.into()))
     }
 
-    /// Levels of fidelity in ascending order: f₀ = δ₀, f_t = ρ_t f_{t−1} + δ_t with δ_t ~ GP(0, `levels[t]`) and one noise
-    /// **variance** a level; the ratios ρ of any sign, to begin with one, are fitted. See [`Autoregressive`].
+    /// Levels of fidelity in ascending order: f₀ = δ₀, f_t = ρ_t f_{t−1} + δ_t with δ_t ~ GP(0, `levels[t]`) and one
+    /// noise **variance** a level; the ratios ρ of any sign, to begin with one, are fitted. See [`Autoregressive`].
     pub fn autoregressive(
         levels: impl IntoIterator<Item = Box<dyn Kernel>>,
         noise: impl Into<Vec<f64>>,
@@ -101,11 +101,12 @@ impl MultiOutputGp {
         Ok(Self::of(design))
     }
 
-    /// Sets B = W Wᵀ + diag(κ) of the last term, see [`Coregionalised::from_weights`]: `weights` W is P × rank, `specific` κ
-    /// one **variance** an output. A fit starts from there. Forgets measurements.
+    /// Sets B = W Wᵀ + diag(κ) of the last term, see [`Coregionalised::from_weights`]: `weights` W is P × rank,
+    /// `specific` κ one **variance** an output. A fit starts from there. Forgets measurements.
     ///
     /// # Errors
-    /// As [`Coregionalised::from_weights`]; [`Error::Argument`] for another number of outputs, or a chain of fidelities.
+    /// As [`Coregionalised::from_weights`]; [`Error::Argument`] for another number of outputs, or a chain of
+    /// fidelities.
     pub fn with_coregionalisation<'w>(
         self,
         weights: impl Into<ArrayView2<'w, f64>>,
@@ -132,7 +133,8 @@ impl MultiOutputGp {
         Ok(Self::of(design))
     }
 
-    /// Sets the ratios ρ₁, ρ₂, … of a chain of fidelities, one fewer than levels; a fit starts from there. Forgets measurements.
+    /// Sets the ratios ρ₁, ρ₂, … of a chain of fidelities, one fewer than levels; a fit starts from there. Forgets
+    /// measurements.
     ///
     /// # Errors
     /// [`Error::Argument`] for a model that is no chain of fidelities.
@@ -151,8 +153,8 @@ impl MultiOutputGp {
         }
     }
 
-    /// Sets the prior means, one an output; a fit estimates those that are constant or linear, all together by generalised
-    /// least squares. Forgets measurements.
+    /// Sets the prior means, one an output; a fit estimates those that are constant or linear, all together by
+    /// generalised least squares. Forgets measurements.
     pub fn with_means(self, means: impl Into<Vec<Mean>>) -> Self {
         let mut design = self.tagged.design;
         design.means = means.into();
@@ -166,12 +168,13 @@ impl MultiOutputGp {
         Self::of(design)
     }
 
-    /// Conditions on n measurements: `y[i]` of output `outputs[i]` at row i of `x` (n × d), hyper-parameters as they are.
+    /// Conditions on n measurements: `y[i]` of output `outputs[i]` at row i of `x` (n × d), hyper-parameters as they
+    /// are.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is no measurement, shapes differ, a number is not finite, there is no such output, or
-    /// the model has not one noise variance and mean an output; [`Error::NotPositiveDefinite`] if the covariance has no
-    /// factor even with jitter.
+    /// [`Error::Argument`] if there is no measurement, shapes differ, a number is not finite, there is no such output,
+    /// or the model has not one noise variance and mean an output; [`Error::NotPositiveDefinite`] if the covariance
+    /// has no factor even with jitter.
     pub fn condition<'x>(
         mut self,
         x: impl Into<ArrayView2<'x, f64>>,
@@ -183,8 +186,8 @@ impl MultiOutputGp {
         Ok(self)
     }
 
-    /// Conditions on measurements of many outputs at the same places: `y` is n × P, of numbers or of `Option`s, `None` being
-    /// what was not measured.
+    /// Conditions on measurements of many outputs at the same places: `y` is n × P, of numbers or of `Option`s, `None`
+    /// being what was not measured.
     ///
     /// # Errors
     /// As [`MultiOutputGp::condition`].
@@ -215,9 +218,10 @@ impl MultiOutputGp {
         Ok(self)
     }
 
-    /// As [`MultiOutputGp::fit`] on what [`MultiOutputGp::condition_all`] takes. If nothing is missing, there is one term and all
-    /// noise variances are positive, a step of the search costs n³ + P³ + n² P instead of (n P)³: the covariance is a Kronecker
-    /// product plus noise (Rakitsch et al., NIPS 2013). The optimum is the same, and conditioning on it stays dense.
+    /// As [`MultiOutputGp::fit`] on what [`MultiOutputGp::condition_all`] takes. If nothing is missing, there is one
+    /// term and all noise variances are positive, a step of the search costs n³ + P³ + n² P instead of (n P)³: the
+    /// covariance is a Kronecker product plus noise (Rakitsch et al., NIPS 2013). The optimum is the same, and
+    /// conditioning on it stays dense.
     ///
     /// # Errors
     /// As [`MultiOutputGp::fit`].
@@ -279,8 +283,8 @@ impl MultiOutputGp {
         Output::new(self, output)
     }
 
-    /// Prior correlation between the outputs, P × P, from their covariance averaged over the places of the measurements;
-    /// with one term, or with stationary kernels, it is the same at all places.
+    /// Prior correlation between the outputs, P × P, from their covariance averaged over the places of the
+    /// measurements; with one term, or with stationary kernels, it is the same at all places.
     ///
     /// # Errors
     /// [`Error::Argument`] if nothing was measured yet.
