@@ -31,7 +31,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// B is always identified; z, up to isolated alternatives, as long as (P − R)² ≥ P + R (Ledermann, Psychometrika 2
 /// (1937) 85): a larger R is allowed, but has directions along which the likelihood is flat. R = 0 makes the outputs
-/// independent.
+/// independent. As in all factor analysis the likelihood may be highest with a κ_a of zero (a Heywood case): a fit then
+/// takes z_a to the end of its range and says so in [`FitReport::at_limit`](crate::gp::FitReport); B is none the worse.
 ///
 /// Takes points of one column; within wider points use [`Kernel::on_columns`].
 ///
