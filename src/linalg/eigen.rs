@@ -12,6 +12,9 @@ pub(crate) fn symmetric_eigen(size: usize, matrix: &[f64]) -> Option<(Vec<f64>, 
     if matrix.len() != size * size || matrix.iter().any(|entry| !entry.is_finite()) {
         return None;
     }
+    if size == 0 {
+        return Some((Vec::new(), Vec::new()));
+    }
     let (mut values, mut vectors) = (vec![0.0; size], vec![0.0; size * size]);
     let mut memory = MemBuffer::new(self_adjoint_evd_scratch::<f64>(
         size,
