@@ -97,6 +97,38 @@ fn solves_and_inverse_undo_the_matrix() {
     for i in 0..n {
         assert!((many[i * 3 + 1] - one[i]).abs() < 1e-13);
     }
+    factor.backward_many(&mut many, 3).unwrap();
+    factor.backward(&mut one).unwrap();
+    let diagonal = factor.inverse_diagonal().unwrap();
+    for i in 0..n {
+        assert!((many[i * 3 + 1] - one[i]).abs() < 1e-12);
+        assert!((diagonal[i] - inverse[i * n + i]).abs() < 1e-12 * diagonal[i]);
+    }
+    assert!(factor.backward_many(&mut many, 2).is_err());
+    factor.backward_many(&mut [], 0).unwrap();
+}
+
+#[test]
+fn the_condition_number_is_estimated_from_below() {
+    let diagonal = |entries: &[f64]| {
+        let fill = &mut |j: usize, column: &mut [f64]| {
+            column.fill(0.0);
+            column[0] = entries[j];
+        };
+        Cholesky::factor(entries.len(), fill).unwrap()
+    };
+    assert_eq!(Cholesky::default().condition_number(), 1.0);
+    for (entries, truth) in [
+        (vec![3.0], 1.0),
+        (vec![2.0; 50], 1.0),
+        (vec![1e-9, 4.0, 1.0], 4e9),
+        (vec![1e8, 1e-8], 1e16),
+        // Eigenvalues crowded at both ends.
+        ((1..=200).map(f64::from).collect(), 200.0),
+    ] {
+        let ratio = diagonal(&entries).condition_number() / truth;
+        assert!((0.9..1.0 + 1e-12).contains(&ratio), "{entries:?}: {ratio}");
+    }
 }
 
 #[test]

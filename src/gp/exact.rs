@@ -9,7 +9,8 @@ use super::noise::Noise;
 use super::points::Points;
 use super::posterior::Posterior;
 use super::saved::Parts;
-use super::surrogate::{Joint, Marginals, Surrogate, check_dimension};
+use super::slopes::slopes_at_one;
+use super::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension};
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
 use ndarray::ArrayView2;
@@ -225,7 +226,7 @@ impl ExactGp {
         self.report.as_ref()
     }
 
-    fn alpha(&self) -> &[f64] {
+    pub(super) fn alpha(&self) -> &[f64] {
         self.alpha.get_or_init(|| {
             let mut alpha = self.whitened.clone();
             self.factor
@@ -264,7 +265,7 @@ impl ExactGp {
         Ok(())
     }
 
-    fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
+    pub(super) fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
         let places = Points::from_rows(argument, rows)?;
         check_dimension(argument, places.dimension(), self.points.dimension())?;
         self.mean.check(places.dimension())?;
@@ -301,6 +302,10 @@ impl Surrogate for ExactGp {
         let covariance = posterior.covariance()?;
         let mean = posterior.into_marginals().mean;
         Ok(Joint { mean, covariance })
+    }
+
+    fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        slopes_at_one(self, point)
     }
 }
 

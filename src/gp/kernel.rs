@@ -11,6 +11,7 @@ mod dose_weight;
 mod factors;
 mod linear;
 mod operators;
+mod parts;
 mod per_coordinate;
 mod periodic;
 mod polynomial;
@@ -36,7 +37,8 @@ pub use scaled::Scaled;
 pub use sum::Sum;
 pub use white::White;
 
-pub(super) use distance::{accumulate_lengthscales, squared_distances};
+pub(super) use differences::step;
+pub(super) use distance::{accumulate_input_slopes, accumulate_lengthscales, squared_distances};
 pub(super) use dose_weight::INFINITE_DOSE;
 pub(super) use per_coordinate::PerCoordinate;
 
@@ -153,7 +155,8 @@ pub trait Kernel: Any + Debug + Send + Sync {
     ///
     /// The kernels of this crate answer in closed form. The default takes central differences with a step of ε^⅓ of the
     /// distances at hand, good to about eight digits of a smooth kernel. Where k has a kink (a [`super::Matern12`] at
-    /// coinciding points) the slope is the mean of both sides; along a column of codes it is zero.
+    /// coinciding points) the slope is the mean of both sides; along a column of codes it is zero, and so is that of
+    /// [`White`] noise everywhere.
     fn accumulate_input_gradient(
         &self,
         point: &[f64],
@@ -310,6 +313,16 @@ impl Kernel for Box<dyn Kernel> {
     fn clone_box(&self) -> Box<dyn Kernel> {
         self.as_ref().clone_box()
     }
+}
+
+/// The points and their weights in runs of at most [`CHUNK`]; surplus points or weights are left out.
+fn runs<'a>(
+    others: PointsView<'a>,
+    weights: &'a [f64],
+) -> impl Iterator<Item = (PointsView<'a>, &'a [f64])> {
+    let weights = &weights[..others.len().min(weights.len())];
+    let runs = weights.chunks(CHUNK).enumerate();
+    runs.map(move |(i, run)| (others.range(i * CHUNK, i * CHUNK + run.len()), run))
 }
 
 /// Σ aⱼ bⱼ in eight interleaved partial sums, which the compiler turns into vector instructions.

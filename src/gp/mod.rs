@@ -14,6 +14,8 @@
 //! | hyper-parameters kept where you believe them to be | [`Prior`], [`Bounds`] in [`FitOptions`] |
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
+//! | how mean and variance change from place to place | [`ExactGp::slopes_at`], [`Surrogate::slopes`] |
+//! | whether the model fits its own measurements | [`ExactGp::leave_one_out`], [`Diagnostics`] |
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
@@ -48,6 +50,7 @@ mod fit;
 mod grid;
 mod kernel;
 mod least_squares;
+mod leave_one_out;
 mod likelihood;
 mod mean;
 mod multi_fidelity;
@@ -59,6 +62,7 @@ mod posterior;
 mod prior;
 mod restart;
 mod saved;
+mod slopes;
 mod stationary;
 mod store;
 mod surrogate;
@@ -77,6 +81,7 @@ pub use kernel::{
     Kernel, Linear, Parameter, Periodic, Polynomial, Product, RationalQuadratic, Role, Scaled, Sum,
     White,
 };
+pub use leave_one_out::{Diagnostics, LeaveOneOut};
 pub use likelihood::{
     Derivatives, HeteroscedasticGp, HeteroscedasticPosterior, LaplaceGp, LatentPosterior,
     Likelihood, Link, Prediction,

@@ -2,8 +2,8 @@
 
 use super::exponential::exp_of_negative;
 use super::kernel::{
-    CHUNK, Kernel, Parameter, PerCoordinate, Role, accumulate_lengthscales, check_log_parameters,
-    dot, squared_distances,
+    CHUNK, Kernel, Parameter, PerCoordinate, Role, accumulate_input_slopes,
+    accumulate_lengthscales, check_log_parameters, dot, squared_distances,
 };
 use super::points::PointsView;
 use crate::error::Result;
@@ -223,6 +223,20 @@ impl<P: Profile> Kernel for Stationary<P> {
         }
         sum
     }
+
+    fn accumulate_input_gradient(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        gradient: &mut [f64],
+    ) {
+        let slope = |squared_distance| P::value_and_slope(squared_distance).1;
+        let lengthscale = &self.lengthscale;
+        accumulate_input_slopes(lengthscale, point, others, weights, slope, gradient);
+    }
+
+    fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
 
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())

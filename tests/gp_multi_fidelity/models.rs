@@ -293,3 +293,37 @@ fn a_look_of_high_dose_shows_the_truth_and_a_damaged_place_does_not() {
         "less dose, less damage: {gentle:?} and {after:?}"
     );
 }
+
+#[test]
+fn slopes_of_the_true_field_equal_finite_differences() {
+    for case in reference() {
+        let model = case
+            .model()
+            .with_mean(Mean::custom("bowl", |x| x[0] * x[0]));
+        let gp = model
+            .condition(&rows(&case.x), &case.doses, &case.y)
+            .unwrap();
+        for place in &case.places {
+            let slopes = gp.slopes(place).unwrap();
+            assert_eq!(slopes.of_mean.len(), place.len());
+            for k in 0..place.len() {
+                let at = |h: f64| {
+                    let mut moved = rows(std::slice::from_ref(place));
+                    moved[[0, k]] += h;
+                    let there = gp.posterior(&moved).unwrap();
+                    [there.mean[0], there.variance[0]]
+                };
+                let (here, up, down) = (at(0.0), at(1e-5), at(-1e-5));
+                close(slopes.mean, here[0], 1e-12, "mean");
+                close(slopes.of_mean[k], (up[0] - down[0]) / 2e-5, 1e-6, "of mean");
+                close(slopes.variance, here[1], 1e-12, "variance");
+                close(
+                    slopes.of_variance[k],
+                    (up[1] - down[1]) / 2e-5,
+                    1e-6,
+                    "of variance",
+                );
+            }
+        }
+    }
+}

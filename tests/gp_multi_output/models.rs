@@ -2,8 +2,8 @@
 
 use crate::case::{close, drawn, reference, rows, scattered};
 use dosewise::gp::{
-    Bounds, Coregionalised, ExactGp, FitOptions, Kernel, Matern52, MultiOutputGp, Noise, Rbf, Sum,
-    Surrogate,
+    Bounds, Coregionalised, ExactGp, FitOptions, Kernel, Matern52, Mean, MultiOutputGp, Noise, Rbf,
+    Sum, Surrogate,
 };
 use ndarray::{Array2, Axis, array};
 use rand::SeedableRng;
@@ -275,5 +275,51 @@ fn a_chain_forgets_all_but_its_neighbour() {
         let posterior = gp.posterior(&array![[0.3]]).unwrap();
         close(posterior.mean()[[0, 1]], -1.3 * 0.7, 1e-12, "mean");
         close(posterior.variance()[[0, 1]], 1.0, 1e-12, "variance");
+    }
+}
+
+#[test]
+fn slopes_equal_finite_differences() {
+    for case in reference() {
+        // Means of every kind, those with slopes among them.
+        let dimension = case.x[0].len();
+        let mut means = vec![Mean::Fixed(0.3); case.outputs];
+        means[0] = Mean::Linear {
+            intercept: 0.2,
+            slopes: vec![1.5; dimension],
+        };
+        means[1] = Mean::custom("bowl", |x| x[0] * x[0]);
+        let model = case.model().with_means(means);
+        let gp = model
+            .condition(&rows(&case.x), &case.codes, &case.y)
+            .unwrap();
+        for p in 0..case.outputs {
+            let output = gp.output(p).unwrap();
+            let place = &case.places[p % case.places.len()];
+            let slopes = output.slopes(place).unwrap();
+            assert_eq!(
+                (slopes.of_mean.len(), slopes.of_variance.len()),
+                (dimension, dimension)
+            );
+            for k in 0..dimension {
+                let at = |h: f64| {
+                    let mut moved = rows(std::slice::from_ref(place));
+                    moved[[0, k]] += h;
+                    let there = output.marginals(moved.view()).unwrap();
+                    [there.mean[0], there.variance[0]]
+                };
+                let (here, up, down) = (at(0.0), at(1e-5), at(-1e-5));
+                close(slopes.mean, here[0], 1e-12, "mean");
+                close(slopes.variance, here[1], 1e-12, "variance");
+                close(slopes.of_mean[k], (up[0] - down[0]) / 2e-5, 1e-6, "of mean");
+                close(
+                    slopes.of_variance[k],
+                    (up[1] - down[1]) / 2e-5,
+                    1e-6,
+                    "of variance",
+                );
+            }
+            assert!(output.slopes(&[f64::NAN; 2]).is_err() && output.slopes(&[]).is_err());
+        }
     }
 }

@@ -164,6 +164,18 @@ impl Kernel for Categorical {
         same + self.correlation() * different
     }
 
+    // None: codes have no order, hence no slope.
+    fn accumulate_input_gradient(
+        &self,
+        _point: &[f64],
+        _others: PointsView<'_>,
+        _weights: &[f64],
+        _gradient: &mut [f64],
+    ) {
+    }
+
+    fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
+
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())
     }

@@ -104,6 +104,26 @@ impl Kernel for Scaled {
         sum
     }
 
+    fn accumulate_input_gradient(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        gradient: &mut [f64],
+    ) {
+        let mut inner = vec![0.0; gradient.len()];
+        self.kernel
+            .accumulate_input_gradient(point, others, weights, &mut inner);
+        for (total, part) in gradient.iter_mut().zip(&inner) {
+            *total += self.outputscale * part;
+        }
+    }
+
+    fn accumulate_variance_gradient(&self, point: &[f64], weight: f64, gradient: &mut [f64]) {
+        self.kernel
+            .accumulate_variance_gradient(point, self.outputscale * weight, gradient);
+    }
+
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())
     }

@@ -8,7 +8,7 @@ use super::fit::{FitOptions, FitReport};
 use super::kernel::{INFINITE_DOSE, Kernel, Parameter, boxed};
 use super::mean::Mean;
 use super::store::Persist;
-use super::surrogate::{Joint, Marginals, Surrogate};
+use super::surrogate::{Joint, Marginals, Slopes, Surrogate};
 use super::tagged::{Parts, Tagged, with_tags};
 use crate::error::{Error, Result};
 use crate::units::Dose;
@@ -288,6 +288,11 @@ impl Surrogate for DoseGp {
 
     fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
         self.tagged.joint(with_tags(points, |_| TRUTH).view())
+    }
+
+    fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        let row: Vec<f64> = point.iter().copied().chain(TRUTH).collect();
+        self.tagged.slopes(&row)
     }
 }
 

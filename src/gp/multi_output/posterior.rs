@@ -2,7 +2,7 @@
 
 use super::MultiOutputGp;
 use crate::error::{Error, Result};
-use crate::gp::surrogate::{Joint, Marginals, Surrogate};
+use crate::gp::surrogate::{Joint, Marginals, Slopes, Surrogate};
 use crate::gp::tagged::with_tags;
 use ndarray::{Array2, ArrayView2};
 
@@ -78,5 +78,10 @@ impl Surrogate for Output<'_> {
 
     fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
         self.gp.tagged.joint(self.rows(points).view())
+    }
+
+    fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        let row: Vec<f64> = point.iter().copied().chain([self.output as f64]).collect();
+        self.gp.tagged.slopes(&row)
     }
 }

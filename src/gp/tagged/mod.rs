@@ -16,7 +16,7 @@ use super::objective::Evidence;
 use super::points::{Points, PointsView};
 use super::posterior::solve_cross_covariance;
 use super::restart::{LogRange, log_ranges};
-use super::surrogate::{Joint, Marginals, check_dimension};
+use super::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension};
 use crate::error::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 use std::fmt::Debug;
@@ -273,6 +273,22 @@ impl<D: Design> Tagged<D> {
         let mut mean = posterior.into_marginals().mean;
         self.add_means(rows, &mut mean)?;
         Ok(Joint { mean, covariance })
+    }
+
+    /// Mean and variance at one tagged place with their derivatives by the coordinates of the place, in closed form.
+    pub(super) fn slopes(&self, row: &[f64]) -> Result<Slopes> {
+        let gp = self.conditioned()?;
+        let (place, tags) = row.split_at(row.len() - D::TAGS);
+        check_dimension("point", place.len(), self.dimension())?;
+        let mut slopes = gp.slopes(row)?;
+        slopes.of_mean.truncate(place.len());
+        slopes.of_variance.truncate(place.len());
+        let (of_places, _) = split_columns(row.len(), D::TAGS);
+        let measured = gp.points().view().with_columns(&of_places);
+        let mean = &self.design.means()[self.design.group(tags)];
+        slopes.mean += mean.checked_at(place)?;
+        mean.add_slopes(place, measured, &mut slopes.of_mean)?;
+        Ok(slopes)
     }
 
     fn add_means(&self, rows: ArrayView2<'_, f64>, out: &mut [f64]) -> Result<()> {
