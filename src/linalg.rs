@@ -7,6 +7,11 @@ mod eigen;
 
 pub(crate) use eigen::symmetric_eigen;
 
+mod complement;
+mod removal;
+
+pub use removal::Rotations;
+
 use crate::error::{Error, Result};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{

@@ -17,8 +17,12 @@
 //! | how mean and variance change from place to place | [`ExactGp::slopes_at`], [`Surrogate::slopes`] |
 //! | whether the model fits its own measurements | [`ExactGp::leave_one_out`], [`Diagnostics`] |
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
+//! | fewer measurements without refitting (sliding windows) | [`ExactGp::remove`], [`ExactGp::remove_many`] |
+//! | pending measurements, look-ahead | [`ExactGp::fantasize`], [`Tracked::fantasy`] |
+//! | inputs and outputs in units of their own, scaled for you | [`ScaledGp`] with a [`Scaling`] |
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
+//! | scattered measurements by the thousand to the million | [`VecchiaGp`] with a [`VecchiaOrdering`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
@@ -46,6 +50,7 @@ mod candidates;
 mod evidence;
 mod exact;
 mod exponential;
+mod fantasy;
 mod fit;
 mod grid;
 mod kernel;
@@ -60,6 +65,7 @@ mod objective;
 mod points;
 mod posterior;
 mod prior;
+mod remove;
 mod restart;
 mod saved;
 mod slopes;
@@ -67,10 +73,13 @@ mod stationary;
 mod store;
 mod surrogate;
 mod tagged;
+mod transform;
+mod vecchia;
 
 pub use bounds::Bounds;
-pub use candidates::Tracked;
+pub use candidates::{Lookahead, Tracked};
 pub use exact::ExactGp;
+pub use fantasy::{Fantasy, Given, Prospects};
 pub use fit::{FitOptions, FitReport, Stop};
 pub use grid::{
     Embedding, Evidence, Grid, GridFitOptions, GridGp, GridKernel, GridMean, GridOptions,
@@ -93,9 +102,14 @@ pub use noise::Noise;
 pub use points::{Points, PointsView};
 pub use posterior::Posterior;
 pub use prior::{LogNormal, Prior};
+pub use remove::Removed;
 pub use stationary::{
     Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,
     RbfProfile, Stationary,
 };
 pub use store::Persist;
 pub use surrogate::{Joint, Marginals, Slopes, Surrogate};
+pub use transform::{
+    Affine, InputScaling, OutputScaling, ScaledGp, ScaledPosterior, Scaling, Transform,
+};
+pub use vecchia::{VecchiaGp, VecchiaOrdering};

@@ -10,7 +10,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// Places handled together: long enough for fast solves, short enough for the block to stay in cache.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 
 /// The posterior of the latent function (without measurement noise) at m places, from [`ExactGp::posterior`].
 ///
@@ -83,24 +83,9 @@ impl<'gp> Posterior<'gp> {
     pub fn covariance(&self) -> Result<Array2<f64>> {
         let (n, m) = (self.gp.len(), self.len());
         let places = self.places.view();
-        let mut full = zeros(m, m)?;
         let mut solved = zeros(n, m)?;
         solve_cross_covariance(self.gp, places, &mut solved)?;
-        let mut point = Vec::new();
-        for j in 0..m {
-            places.copy_point(j, &mut point);
-            let column = &mut full[j * m..][j..m];
-            let kernel = self.gp.kernel();
-            kernel.covariances(&point, places.range(j, m), column);
-        }
-        subtract_gram(&mut full, &solved, n, m);
-        for j in 0..m {
-            full[j * m + j] = self.variance[j];
-            for i in j + 1..m {
-                full[i * m + j] = full[j * m + i];
-            }
-        }
-        Ok(Array2::from_shape_vec((m, m), full).expect("m rows of m covariances"))
+        remaining_covariance(self.gp, places, &[&solved], &self.variance)
     }
 
     /// One joint draw of the latent function at all places; O(m³), see [`Posterior::samples`] for many.
@@ -173,6 +158,33 @@ pub(super) fn solve_cross_covariance(
         gp.kernel().covariances(&point, places, row);
     }
     gp.factor.forward_many(solved, places.len())
+}
+
+/// k(places, places) − Σ VᵀV for row-major blocks V of `explained`, with `variance` on the diagonal.
+pub(super) fn remaining_covariance(
+    gp: &ExactGp,
+    places: PointsView<'_>,
+    explained: &[&[f64]],
+    variance: &[f64],
+) -> Result<Array2<f64>> {
+    let m = places.len();
+    let mut full = zeros(m, m)?;
+    let mut point = Vec::new();
+    for j in 0..m {
+        places.copy_point(j, &mut point);
+        let column = &mut full[j * m..][j..m];
+        gp.kernel().covariances(&point, places.range(j, m), column);
+    }
+    for rows in explained {
+        subtract_gram(&mut full, rows, rows.len() / m.max(1), m);
+    }
+    for j in 0..m {
+        full[j * m + j] = variance[j];
+        for i in j + 1..m {
+            full[i * m + j] = full[j * m + i];
+        }
+    }
+    Ok(Array2::from_shape_vec((m, m), full).expect("m rows of m covariances"))
 }
 
 /// Adds Vᵀ z to the mean and takes the column sums of V² off the variance.
