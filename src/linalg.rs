@@ -3,13 +3,14 @@
 //! This is the only caller of faer: its generics compile in the crate that uses them, so they stay in this one
 //! module. Everything runs on one thread, which keeps results equal whatever the number of cores.
 
+mod complement;
 mod eigen;
+mod products;
+mod removal;
+mod update;
 
 pub(crate) use eigen::symmetric_eigen;
-
-mod complement;
-mod removal;
-
+pub(crate) use products::{add_gram, add_outer, subtract_gram};
 pub use removal::Rotations;
 
 use crate::error::{Error, Result};
@@ -452,28 +453,6 @@ pub(crate) fn zeros(rows: usize, columns: usize) -> Result<Vec<f64>> {
             "matrices that fit into memory",
         )),
     }
-}
-
-/// Subtracts `Vᵀ V` from the lower triangle of the column-major `columns` × `columns` matrix `out`, `v` being
-/// row-major `rows` × `columns`. Lengths are the caller's promise, checked in debug builds.
-pub(crate) fn subtract_gram(out: &mut [f64], v: &[f64], rows: usize, columns: usize) {
-    debug_assert_eq!(out.len(), columns * columns);
-    debug_assert_eq!(v.len(), rows * columns);
-    if rows == 0 || columns == 0 {
-        return;
-    }
-    let v = MatRef::from_row_major_slice(v, rows, columns);
-    matmul(
-        MatMut::from_column_major_slice_mut(out, columns, columns),
-        BlockStructure::TriangularLower,
-        Accum::Add,
-        v.transpose(),
-        BlockStructure::Rectangular,
-        v,
-        BlockStructure::Rectangular,
-        -1.0,
-        Par::Seq,
-    );
 }
 
 /// Factors the lower triangle in place; the error is the row of the first unsound pivot.

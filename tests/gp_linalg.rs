@@ -160,3 +160,39 @@ fn singular_matrices_get_a_reported_jitter_and_indefinite_ones_an_error() {
         Err(Error::Argument { .. })
     ));
 }
+
+#[test]
+fn a_rank_one_update_is_the_factor_of_the_updated_matrix() {
+    let n = 40;
+    let v: Vec<f64> = (0..n).map(|i| (i as f64 * 0.9).sin() * 3.0).collect();
+    let mut updated = factor(n);
+    updated.update(&mut v.clone()).unwrap();
+    let anew = Cholesky::factor(n, &mut |j, column| {
+        for (i, c) in column.iter_mut().enumerate() {
+            *c = covariance(j + i, j) + v[j + i] * v[j];
+        }
+    })
+    .unwrap();
+    assert!(largest_difference(&updated, &anew) < 1e-13);
+    assert!(updated.update(&mut [1.0]).is_err());
+    assert!(updated.update(&mut vec![f64::NAN; n]).is_err());
+    assert_eq!(largest_difference(&updated, &updated.clone()), 0.0);
+}
+
+#[test]
+fn backward_solves_of_many_columns_are_those_of_each() {
+    let (n, columns) = (30, 7);
+    let factor = factor(n);
+    let mut many: Vec<f64> = (0..n * columns).map(|i| (i as f64 * 0.37).cos()).collect();
+    let before = many.clone();
+    factor.backward_many(&mut many, columns).unwrap();
+    for c in 0..columns {
+        let mut one: Vec<f64> = (0..n).map(|i| before[i * columns + c]).collect();
+        factor.backward(&mut one).unwrap();
+        for i in 0..n {
+            assert!((many[i * columns + c] - one[i]).abs() < 1e-13);
+        }
+    }
+    assert!(factor.backward_many(&mut [0.0], 2).is_err());
+    factor.backward_many(&mut [], 0).unwrap();
+}

@@ -55,13 +55,14 @@ impl Data<'_> {
     }
 
     /// The mean whose coefficients solve the least-squares problem after `whiten` was applied to both sides.
-    fn estimated_mean(&self, whiten: impl Fn(&mut [f64]) -> Result<()>) -> Result<Mean> {
+    /// Whitening may change the length of what it is given.
+    pub fn estimated_mean(&self, whiten: impl Fn(&mut Vec<f64>) -> Result<()>) -> Result<Mean> {
         if !self.mean.is_profiled() {
             return Ok(self.mean.clone());
         }
         let mut columns = self.mean.regressors(self.points);
         let mut target = self.targets.to_vec();
-        columns.iter_mut().try_for_each(|column| whiten(column))?;
+        columns.iter_mut().try_for_each(&whiten)?;
         whiten(&mut target)?;
         let coefficients = least_squares(&columns, &target);
         let estimate = self.mean.with_coefficients(self.points, &coefficients);

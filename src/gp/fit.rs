@@ -75,7 +75,8 @@ pub enum Stop {
 /// How a fit ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FitReport {
-    /// Log marginal likelihood at the chosen hyper-parameters, nats (priors not included).
+    /// Log marginal likelihood at the chosen hyper-parameters, nats (priors not included); for models that are fitted by
+    /// a lower bound of it, that bound.
     pub log_marginal_likelihood: f64,
     /// Sum of the log prior densities there (of the log-parameters, normalised), nats; zero without priors.
     pub log_prior: f64,
@@ -108,8 +109,8 @@ pub(super) struct Found {
     pub report: FitReport,
 }
 
-/// What a search climbs: the named log-parameters, then perhaps a coordinate without a name, which takes no prior and
-/// no bounds.
+/// What a search climbs: the named log-parameters, then perhaps coordinates without a name, which take no prior and no
+/// bounds.
 pub(super) struct Problem<'a> {
     pub parameters: Vec<Parameter>,
     /// A start for each coordinate.

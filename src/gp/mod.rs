@@ -24,6 +24,8 @@
 //! | any of them behind one face | [`Surrogate`] |
 //! | scattered measurements by the thousand to the million | [`VecchiaGp`] with a [`VecchiaOrdering`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
+//! | thousands of measurements anywhere | [`SparseGp`] with [`InducingPoints`] |
+//! | up to millions, counts and labels too, in minibatches | [`StochasticGp`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
 //! ```
@@ -43,6 +45,7 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod adam;
 mod append;
 mod assign;
 mod bounds;
@@ -69,6 +72,7 @@ mod remove;
 mod restart;
 mod saved;
 mod slopes;
+mod sparse;
 mod stationary;
 mod store;
 mod surrogate;
@@ -103,6 +107,10 @@ pub use points::{Points, PointsView};
 pub use posterior::Posterior;
 pub use prior::{LogNormal, Prior};
 pub use remove::Removed;
+pub use sparse::{
+    InducingPoints, InducingSelection, Selected, SparseGp, SparsePosterior, StochasticGp,
+    TrainingOptions, TrainingProgress, TrainingReport,
+};
 pub use stationary::{
     Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,
     RbfProfile, Stationary,
