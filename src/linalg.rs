@@ -4,11 +4,13 @@
 //! module. Everything runs on one thread, which keeps results equal whatever the number of cores.
 
 mod complement;
+mod eigen;
 mod in_place;
 mod products;
 mod removal;
 mod update;
 
+pub(crate) use eigen::symmetric_eigen;
 pub(crate) use products::{add_gram, add_outer, subtract_gram};
 pub use removal::Rotations;
 

@@ -169,6 +169,12 @@ impl GradientBuffers {
         }
         gradient
     }
+
+    /// After [`GradientBuffers::gradient`] of n measurements: the derivative by the noise **variance** of each,
+    /// ½ (αᵢ² − (K⁻¹)ᵢᵢ).
+    pub fn diagonal(&self, n: usize) -> impl Iterator<Item = f64> + '_ {
+        (0..n).map(move |i| self.inverse[i * n + i])
+    }
 }
 
 /// The evidence of an exact process as a function of the kernel's log-parameters, then the log noise variance if it

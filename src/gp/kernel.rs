@@ -1,10 +1,14 @@
 //! The covariance functions' common face.
 
 mod active_dimensions;
+mod autoregressive;
 mod categorical;
 mod constant;
+mod coregionalised;
 mod differences;
 mod distance;
+mod dose_weight;
+mod factors;
 mod linear;
 mod operators;
 mod parts;
@@ -19,8 +23,11 @@ mod sum;
 mod white;
 
 pub use active_dimensions::ActiveDimensions;
+pub use autoregressive::Autoregressive;
 pub use categorical::Categorical;
 pub use constant::Constant;
+pub use coregionalised::Coregionalised;
+pub use dose_weight::{Decay, DoseWeight};
 pub use linear::Linear;
 pub use periodic::Periodic;
 pub use polynomial::Polynomial;
@@ -33,6 +40,7 @@ pub use white::White;
 pub(super) use crate::vector::dot;
 pub(super) use differences::step;
 pub(super) use distance::{accumulate_input_slopes, accumulate_lengthscales, squared_distances};
+pub(super) use dose_weight::INFINITE_DOSE;
 pub(super) use per_coordinate::PerCoordinate;
 
 use super::points::PointsView;

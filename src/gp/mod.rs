@@ -4,10 +4,13 @@
 //! | --- | --- |
 //! | a model of correlated measurements | a [`Kernel`]: [`Rbf`], [`Matern12`], [`Matern32`], [`Matern52`], [`RationalQuadratic`], [`Periodic`] |
 //! | trends, levels, nuggets, categories | [`Linear`], [`Polynomial`], [`Constant`], [`White`], [`Categorical`] |
+//! | covariances between outputs, fidelities, doses | [`Coregionalised`], [`Autoregressive`], [`DoseWeight`] |
 //! | compositions | `a + b`, `a * b`, `.scaled(variance)`, `.on_columns([0, 2])` |
 //! | what is expected far from all measurements | [`Mean`] |
 //! | noise you know per measurement, or want fitted | [`Noise`] (**variances**, not standard deviations) |
 //! | counts, labels, outliers, noise that varies | [`LaplaceGp`] with a [`Likelihood`], [`HeteroscedasticGp`] |
+//! | several correlated outputs, or levels of fidelity | [`MultiOutputGp`] |
+//! | looks of different dose at one field | [`DoseGp`] |
 //! | hyper-parameters kept where you believe them to be | [`Prior`], [`Bounds`] in [`FitOptions`] |
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
@@ -59,6 +62,8 @@ mod least_squares;
 mod leave_one_out;
 mod likelihood;
 mod mean;
+mod multi_fidelity;
+mod multi_output;
 mod noise;
 mod objective;
 mod points;
@@ -72,6 +77,7 @@ mod sparse;
 mod stationary;
 mod store;
 mod surrogate;
+mod tagged;
 mod transform;
 mod vecchia;
 
@@ -85,8 +91,9 @@ pub use grid::{
     GridPosterior, GridSamples, Route, Solve,
 };
 pub use kernel::{
-    ActiveDimensions, Categorical, Constant, Kernel, Linear, Parameter, Periodic, Polynomial,
-    Product, RationalQuadratic, Role, Scaled, Sum, White,
+    ActiveDimensions, Autoregressive, Categorical, Constant, Coregionalised, Decay, DoseWeight,
+    Kernel, Linear, Parameter, Periodic, Polynomial, Product, RationalQuadratic, Role, Scaled, Sum,
+    White,
 };
 pub use leave_one_out::{Diagnostics, LeaveOneOut};
 pub use likelihood::{
@@ -94,6 +101,8 @@ pub use likelihood::{
     Likelihood, Link, Prediction,
 };
 pub use mean::{CustomMean, Mean};
+pub use multi_fidelity::{Bias, DoseGp, DoseNoise};
+pub use multi_output::{MultiOutputGp, MultiOutputPosterior, Output};
 pub use noise::Noise;
 pub use points::{Points, PointsView};
 pub use posterior::Posterior;
