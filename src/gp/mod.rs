@@ -14,6 +14,7 @@
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
+//! | features of image patches, learnt along with the process | [`DeepKernelGp`] on [`Patches`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
@@ -34,10 +35,12 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod adam;
 mod append;
 mod assign;
 mod bounds;
 mod candidates;
+mod deep_kernel;
 mod evidence;
 mod exact;
 mod exponential;
@@ -60,6 +63,10 @@ mod surrogate;
 
 pub use bounds::Bounds;
 pub use candidates::Tracked;
+pub use deep_kernel::{
+    DeepKernelGp, DeepKernelOptions, Edge, HeldOut, Patches, TrainingPoint, TrainingReport,
+    TrainingStop, Validation,
+};
 pub use exact::ExactGp;
 pub use fit::{FitOptions, FitReport, Stop};
 pub use grid::{

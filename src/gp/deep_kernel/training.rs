@@ -1,0 +1,124 @@
+//! Gradient ascent on the log marginal likelihood, watched by what was held out.
+
+use super::calibration::{Residual, mean_log_density, residuals};
+use super::measurements::Measurements;
+use super::options::DeepKernelOptions;
+use super::report::{TrainingPoint, TrainingStop};
+use super::trainee::{Buffers, Trainee};
+use crate::error::Result;
+use crate::gp::adam::Adam;
+use crate::gp::evidence::Data;
+use crate::gp::points::Points;
+use crate::gp::restart::log_ranges;
+
+/// Steps between two looks at the held-out measurements.
+const LOOK: usize = 5;
+
+/// The end of a training.
+pub(super) struct Training {
+    pub trainee: Trainee,
+    pub curve: Vec<TrainingPoint>,
+    /// Number of steps behind `trainee`.
+    pub steps: usize,
+    pub stop: TrainingStop,
+}
+
+/// Trains for at most `steps` steps and keeps what predicted `held` best, or the last if nothing is held out.
+pub(super) fn train(
+    mut trainee: Trainee,
+    seen: &Measurements,
+    held: Option<&Measurements>,
+    steps: usize,
+    options: &DeepKernelOptions,
+) -> Result<Training> {
+    let walls = walls(&trainee, seen)?;
+    let mut logs: Vec<f64> = trainee.parameters().iter().map(|p| p.value.ln()).collect();
+    let mut of_weights = Adam::new(options.learning_rate, trainee.map.network.weights().len());
+    let mut of_parameters = Adam::new(options.kernel_learning_rate, logs.len());
+    let mut buffers = Buffers::default();
+    let mut curve = Vec::new();
+    let mut best = (f64::NEG_INFINITY, 0, trainee.clone());
+    let mut stop = TrainingStop::StepLimit;
+    for step in 0..=steps {
+        let joint = match trainee.joint(seen, &mut buffers) {
+            Ok(joint) if joint.is_finite() => joint,
+            Err(error) if step == 0 => return Err(error),
+            _ => {
+                stop = TrainingStop::Diverged;
+                break;
+            }
+        };
+        let looked = held.filter(|_| step % LOOK == 0 || step == steps);
+        let density = looked.and_then(|held| held_out_log_density(&trainee, seen, held).ok());
+        curve.push(TrainingPoint {
+            step,
+            log_marginal_likelihood: joint.value,
+            held_out_log_density: density,
+        });
+        // Without anything held out the latest is the best.
+        if held.is_none() || density.is_some_and(|density| density > best.0) {
+            best = (density.unwrap_or(f64::NEG_INFINITY), step, trainee.clone());
+        } else if step - best.1 >= options.patience.max(LOOK) {
+            stop = TrainingStop::NoImprovement;
+            break;
+        }
+        if step < steps {
+            let pace = options.pace(step);
+            let weights = trainee.map.network.weights_mut();
+            paced(&mut of_weights, weights, &joint.by_weights, pace);
+            let decay = pace * options.learning_rate * options.weight_decay;
+            trainee.map.network.shrink(1.0 - decay);
+            paced(
+                &mut of_parameters,
+                &mut logs,
+                &joint.by_log_parameters,
+                pace,
+            );
+            for (log, (low, high)) in logs.iter_mut().zip(&walls) {
+                *log = log.max(*low).min(*high);
+            }
+            trainee.set_log_parameters(&logs)?;
+        }
+    }
+    let (_, steps, trainee) = best;
+    Ok(Training {
+        trainee,
+        curve,
+        steps,
+        stop,
+    })
+}
+
+/// A share of the step that Adam would take.
+fn paced(adam: &mut Adam, parameters: &mut [f64], gradient: &[f64], pace: f64) {
+    let before = parameters.to_vec();
+    adam.step(parameters, gradient);
+    for (parameter, before) in parameters.iter_mut().zip(before) {
+        *parameter = before + pace * (*parameter - before);
+    }
+}
+
+/// How far log-parameters may go before the data says nothing about them, judged from the features before training.
+fn walls(trainee: &Trainee, seen: &Measurements) -> Result<Vec<(f64, f64)>> {
+    let features = trainee.map.of_prepared(&seen.prepared)?;
+    let points = Points::from_rows("features", features.view())?;
+    let data = Data {
+        points: points.view(),
+        targets: &seen.targets,
+        noise: &seen.noise,
+        mean: &seen.mean,
+    };
+    let ranges = log_ranges(&data, &trainee.parameters())?;
+    Ok(ranges.iter().map(|range| range.wall).collect())
+}
+
+/// Mean log density of held-out measurements given those seen.
+fn held_out_log_density(
+    trainee: &Trainee,
+    seen: &Measurements,
+    held: &Measurements,
+) -> Result<f64> {
+    let process = trainee.process(seen)?;
+    let predicted: Vec<Residual> = residuals(&process, &trainee.map, held)?;
+    Ok(mean_log_density(&predicted))
+}
