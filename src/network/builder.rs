@@ -2,7 +2,7 @@
 
 use super::activation::Activation;
 use super::convolution::Padding;
-use super::graph::{Network, plan};
+use super::graph::{Network, Stage, plan};
 use super::layer::Layer;
 use super::pool::Pooling;
 use super::shape::Shape;
@@ -75,22 +75,39 @@ impl NetworkBuilder {
     /// more than 2²⁸ weights or numbers a layer; the argument names the layer.
     pub fn build(self, seed: Seed) -> Result<Network> {
         let stages = plan(self.input, &self.layers)?;
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed.0);
-        let mut weights = Vec::new();
-        for (k, stage) in stages.iter().enumerate() {
-            let count = stage.operation.weights();
-            let fans = (count.fan_in as f64, (count.fan_in + count.fan_out) as f64);
-            let variance = match self.layers.get(k + 1) {
-                Some(Layer::Activation(Activation::Relu | Activation::Silu)) => 2.0 / fans.0,
-                _ => 2.0 / fans.1,
-            };
-            let deviation = variance.sqrt();
-            weights.extend((0..count.factors).map(|_| {
-                let deviate: f64 = StandardNormal.sample(&mut rng);
-                deviation * deviate
-            }));
-            weights.resize(weights.len() + count.biases, 0.0);
-        }
+        let weights = drawn(&self.layers, &stages, seed);
         Ok(Network::from_plan(self.input, self.layers, stages, weights))
     }
+}
+
+impl Network {
+    /// The same layers with weights drawn anew, as [`NetworkBuilder::build`] draws them.
+    pub fn redrawn(&self, seed: Seed) -> Self {
+        Self {
+            weights: drawn(&self.layers, &self.stages, seed),
+            ..self.clone()
+        }
+    }
+}
+
+/// Weights to start from.
+fn drawn(layers: &[Layer], stages: &[Stage], seed: Seed) -> Vec<f64> {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed.0);
+    let mut weights = Vec::new();
+    for (k, stage) in stages.iter().enumerate() {
+        let count = stage.operation.weights();
+        let variance = match layers.get(k + 1) {
+            Some(Layer::Activation(Activation::Relu | Activation::Silu)) => {
+                2.0 / count.fan_in as f64
+            }
+            _ => 2.0 / (count.fan_in + count.fan_out) as f64,
+        };
+        let deviation = variance.sqrt();
+        weights.extend((0..count.factors).map(|_| {
+            let deviate: f64 = StandardNormal.sample(&mut rng);
+            deviation * deviate
+        }));
+        weights.resize(weights.len() + count.biases, 0.0);
+    }
+    weights
 }

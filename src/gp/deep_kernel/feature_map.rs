@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::network::{Batch, Gradient, Network, Pass};
-use ndarray::{Array2, ArrayView2};
+use crate::units::Seed;
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 /// z = scale ∘ (g_w(inputs) − shift): a network whose inputs and outputs are both brought to mean zero and variance one on
@@ -28,10 +29,10 @@ struct Standard {
 
 impl Standard {
     /// Brings these values to mean zero and variance one; values that do not differ are only shifted.
-    fn of<'v>(values: impl Iterator<Item = &'v f64> + Clone) -> Self {
-        let count = values.clone().count().max(1) as f64;
-        let shift = values.clone().map(|v| v / count).sum::<f64>();
-        let spread = (values.map(|v| (v - shift).powi(2)).sum::<f64>() / count).sqrt();
+    fn of(values: ArrayView2<'_, f64>) -> Self {
+        let count = values.len().max(1) as f64;
+        let shift = values.iter().map(|v| v / count).sum::<f64>();
+        let spread = (values.iter().map(|v| (v - shift).powi(2)).sum::<f64>() / count).sqrt();
         let usable = spread > 1e-12 * shift.abs() && (1e-140..1e140).contains(&spread);
         let scale = if usable { 1.0 / spread } else { 1.0 };
         Self { shift, scale }
@@ -47,35 +48,33 @@ impl FeatureMap {
     pub fn new(network: Network, patches: &Batch<'_>) -> Result<Self> {
         let rows = patches.rows("patches", network.input())?;
         let pixels = network.input().height * network.input().width;
+        let channel = |c: usize| rows.slice_axis(Axis(1), (c * pixels..(c + 1) * pixels).into());
         let channels = 0..network.input().channels;
-        let channel = |c: usize| {
-            rows.rows().into_iter().flat_map(move |row| {
-                let pixels_of = c * pixels..(c + 1) * pixels;
-                pixels_of.map(move |k| row[k])
-            })
-        };
-        let inputs = channels
-            .map(|c| Standard::of(channel(c).collect::<Vec<f64>>().iter()))
-            .collect();
-        let outputs = vec![
-            Standard {
-                shift: 0.0,
-                scale: 1.0
-            };
-            network.output().len()
-        ];
         let mut map = Self {
+            inputs: channels.map(|c| Standard::of(channel(c))).collect(),
+            outputs: Vec::new(),
             network,
-            inputs,
-            outputs,
         };
-        let raw = map.features(patches)?;
-        map.outputs = raw
-            .columns()
-            .into_iter()
-            .map(|column| Standard::of(column.iter()))
-            .collect();
+        let prepared = map.prepare(patches)?;
+        map.standardise(&prepared)?;
         Ok(map)
+    }
+
+    /// The same with other weights, standardised on these prepared patches.
+    pub fn redrawn(&self, seed: Seed, prepared: &Array2<f64>) -> Result<Self> {
+        let mut map = Self {
+            network: self.network.redrawn(seed),
+            ..self.clone()
+        };
+        map.standardise(prepared)?;
+        Ok(map)
+    }
+
+    fn standardise(&mut self, prepared: &Array2<f64>) -> Result<()> {
+        let raw = self.network.forward(prepared)?;
+        let columns = raw.columns().into_iter();
+        self.outputs = columns.map(|column| Standard::of(column.insert_axis(Axis(1)))).collect();
+        Ok(())
     }
 
     /// Numbers in a patch.

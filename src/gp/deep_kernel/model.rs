@@ -9,7 +9,7 @@ use super::options::{DeepKernelOptions, Validation};
 use super::report::{HeldOut, TrainingReport};
 use super::saved::Parts;
 use super::trainee::Trainee;
-use super::training::{Training, train};
+use super::training::{Training, best_start, train};
 use crate::error::{Error, Result};
 use crate::gp::exact::ExactGp;
 use crate::gp::kernel::{Kernel, boxed};
@@ -115,7 +115,7 @@ impl DeepKernelGp {
             Noise::Homoscedastic(variance) => Some(variance),
             Noise::Known(_) => None,
         };
-        let start = Trainee { map, kernel, noise };
+        let start = best_start(Trainee { map, kernel, noise }, &all, options)?;
         let watched = |(seen, held): &(Measurements, Measurements)| {
             let training = train(start.clone(), seen, Some(held), options.max_steps, options)?;
             let mut process = training.trainee.process(seen)?;
@@ -137,8 +137,10 @@ impl DeepKernelGp {
                 let ends = folds.par_iter().map(watched).collect::<Result<Vec<_>>>()?;
                 let steps: Vec<usize> = ends.iter().map(|(training, _)| training.steps).collect();
                 let held = ends.into_iter().flat_map(|(_, held)| held).collect();
-                let average = steps.iter().sum::<usize>().div_ceil(count);
-                (train(start, &all, None, average, options)?, steps, held)
+                let mut sorted = steps.clone();
+                sorted.sort_unstable();
+                let training = train(start, &all, None, sorted[count / 2], options)?;
+                (training, steps, held)
             }
         };
         Self::finish(training, steps_of_folds, &held, &all, options)
@@ -157,6 +159,12 @@ impl DeepKernelGp {
         let no_report = || Error::argument("refit", "no report", "a fit that ends");
         let fit = process.fit_report().cloned().ok_or_else(no_report)?;
         let leave_one_out_log_density = leave_one_out_log_density(&process)?;
+        if !held.is_empty() {
+            let mut z: Vec<f64> = held.iter().map(|r| r.error * r.error / (r.latent + r.noise)).collect();
+            z.sort_by(f64::total_cmp);
+            let q = |p: f64, n: f64| z[((p * z.len() as f64) as usize).min(z.len() - 1)] / (n * n);
+            eprintln!("q50 {:.2} q80 {:.2} q90 {:.2} q95 {:.2} mean {:.2}", q(0.5, 0.67449), q(0.8, 1.28155), q(0.9, 1.644854), q(0.95, 1.959964), z.iter().sum::<f64>() / z.len() as f64);
+        }
         let held_out = (!held.is_empty()).then(|| {
             let square: f64 = held.iter().map(|r| r.error * r.error).sum();
             HeldOut {

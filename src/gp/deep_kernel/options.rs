@@ -18,7 +18,10 @@ pub struct DeepKernelOptions {
     pub noise: Option<Noise>,
     /// Prior mean: [`Mean::Zero`], [`Mean::Fixed`] or [`Mean::Constant`], which is estimated. Default constant.
     pub mean: Mean,
-    /// Largest number of training steps. Default 300.
+    /// Networks to start from: the given one and others with weights drawn anew, of which the one goes on whose likelihood
+    /// is highest after a few steps. Some draws never find the features that matter. Default 3.
+    pub starts: usize,
+    /// Largest number of training steps. Default 150.
     pub max_steps: usize,
     /// Largest step of a weight. Default 0.01.
     pub learning_rate: f64,
@@ -28,11 +31,11 @@ pub struct DeepKernelOptions {
     pub warm_up: usize,
     /// All weights but the biases shrink by this times the learning rate in every step. Default 0.1.
     pub weight_decay: f64,
-    /// Training stops when the held-out log density has not risen for so many steps. Default 100.
+    /// Training stops when the held-out log density has not risen for so many steps. Default 60.
     pub patience: usize,
     /// Which measurements decide on the number of steps and on the spread. Default four folds.
     pub validation: Validation,
-    /// Decides which measurements are held out. Default 0.
+    /// Decides which measurements are held out, and the weights of further starts. Default 0.
     pub seed: Seed,
     /// How kernel parameters and noise are fitted to the final features. Default [`FitOptions::default`] without restarts,
     /// since training has brought them near.
@@ -45,12 +48,13 @@ impl Default for DeepKernelOptions {
             kernel: None,
             noise: None,
             mean: Mean::Constant(0.0),
-            max_steps: 300,
+            starts: 3,
+            max_steps: 150,
             learning_rate: 0.01,
             kernel_learning_rate: 0.03,
             warm_up: 10,
             weight_decay: 0.1,
-            patience: 100,
+            patience: 60,
             validation: Validation::default(),
             seed: Seed(0),
             refit: FitOptions {
@@ -74,7 +78,7 @@ pub enum Validation {
     /// This fraction is held out of training, and comes back for the final process: the cheapest guard.
     HeldOut(f64),
     /// Each of so many equal parts is held out once; the final network is trained on everything, for as many steps as
-    /// was best on average. The spread is then judged by all measurements, at so many times the cost and one more.
+    /// was best in the middle one. The spread is then judged by all measurements, at so many times the cost and one more.
     Folds(usize),
 }
 
@@ -96,6 +100,9 @@ impl DeepKernelOptions {
                 let allowed = "a number up to 10, positive or, but for learning_rate, zero";
                 return Err(Error::argument(name, found, allowed));
             }
+        }
+        if self.starts == 0 {
+            return Err(Error::argument("starts", 0, "at least 1"));
         }
         match self.validation {
             Validation::HeldOut(fraction) if !(fraction > 0.0 && fraction < 1.0) => Err(

@@ -9,6 +9,7 @@ use crate::gp::kernel::{Kernel, Parameter};
 use crate::gp::noise::Noise;
 use crate::gp::points::Points;
 use crate::linalg::Cholesky;
+use crate::units::Seed;
 
 /// Features, kernel and noise.
 #[derive(Debug, Clone)]
@@ -35,6 +36,14 @@ impl Joint {
 }
 
 impl Trainee {
+    /// The same with other weights.
+    pub fn redrawn(&self, seed: Seed, measured: &Measurements) -> Result<Self> {
+        Ok(Self {
+            map: self.map.redrawn(seed, &measured.prepared)?,
+            ..self.clone()
+        })
+    }
+
     /// The noise of these measurements.
     fn noise_of(&self, measured: &Measurements) -> Noise {
         self.noise
@@ -115,7 +124,6 @@ mod tests {
     use crate::gp::mean::Mean;
     use crate::gp::stationary::{Matern52, Rbf};
     use crate::network::{Activation, Batch, Network, Padding, Shape};
-    use crate::units::Seed;
     use ndarray::Array2;
 
     const COUNT: usize = 12;

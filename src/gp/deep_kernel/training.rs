@@ -10,6 +10,8 @@ use crate::gp::adam::Adam;
 use crate::gp::evidence::Data;
 use crate::gp::points::Points;
 use crate::gp::restart::log_ranges;
+use crate::units::Seed;
+use rayon::prelude::*;
 
 /// Steps between two looks at the held-out measurements.
 const LOOK: usize = 5;
@@ -21,6 +23,33 @@ pub(super) struct Training {
     /// Number of steps behind `trainee`.
     pub steps: usize,
     pub stop: TrainingStop,
+}
+
+/// Steps after which starts are compared: enough to tell those that find nothing.
+const FIRST_STEPS: usize = 40;
+
+/// The start whose likelihood is highest after a few steps, as it was before them; the first among equals.
+///
+/// All measurements take part, held out later or not: a choice out of a handful tells next to nothing about any.
+pub(super) fn best_start(
+    given: Trainee,
+    all: &Measurements,
+    options: &DeepKernelOptions,
+) -> Result<Trainee> {
+    if options.starts == 1 {
+        return Ok(given);
+    }
+    let others = (1..options.starts as u64).map(|k| given.redrawn(Seed(options.seed.0.wrapping_add(k)), all));
+    let starts: Vec<Trainee> = std::iter::once(Ok(given.clone())).chain(others).collect::<Result<_>>()?;
+    let likelihood = |start: &Trainee| {
+        let steps = FIRST_STEPS.min(options.max_steps);
+        let end = train(start.clone(), all, None, steps, options).ok()?;
+        end.curve.last().map(|point| point.log_marginal_likelihood)
+    };
+    let ends: Vec<Option<f64>> = starts.par_iter().map(likelihood).collect();
+    let ranked = starts.into_iter().zip(ends);
+    let best = ranked.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    Ok(best.map_or(given, |(start, _)| start))
 }
 
 /// Trains for at most `steps` steps and keeps what predicted `held` best, or the last if nothing is held out.
