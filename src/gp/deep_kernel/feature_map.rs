@@ -73,7 +73,9 @@ impl FeatureMap {
     fn standardise(&mut self, prepared: &Array2<f64>) -> Result<()> {
         let raw = self.network.forward(prepared)?;
         let columns = raw.columns().into_iter();
-        self.outputs = columns.map(|column| Standard::of(column.insert_axis(Axis(1)))).collect();
+        self.outputs = columns
+            .map(|column| Standard::of(column.insert_axis(Axis(1))))
+            .collect();
         Ok(())
     }
 

@@ -9,8 +9,8 @@
 //!
 //! The likelihood does not stop a network from overfitting: it can make all measured patches look alike that happened to
 //! give alike values (Ober, Rasmussen & van der Wilk 2021, "The promises and pitfalls of deep kernel learning"). Hence few
-//! features, weight decay, a number of steps chosen by held-out measurements, a spread calibrated on them
-//! ([`Validation`]), and a report of all of it ([`TrainingReport`]).
+//! features, weight decay, a number of steps and a nugget chosen by held-out measurements ([`Validation`]), and a report
+//! of all of it ([`TrainingReport`]).
 
 mod calibration;
 mod feature_map;

@@ -1,12 +1,10 @@
 //! The trained model.
 
-use super::calibration::{
-    Residual, calibration, leave_one_out_log_density, mean_log_density, residuals, scale,
-};
+use super::calibration::{Examination, add_nugget, examine, leave_one_out_log_density};
 use super::feature_map::FeatureMap;
 use super::measurements::{Measurements, variance};
 use super::options::{DeepKernelOptions, Validation};
-use super::report::{HeldOut, TrainingReport};
+use super::report::TrainingReport;
 use super::saved::Parts;
 use super::trainee::Trainee;
 use super::training::{Training, best_start, train};
@@ -120,62 +118,49 @@ impl DeepKernelGp {
             let training = train(start.clone(), seen, Some(held), options.max_steps, options)?;
             let mut process = training.trainee.process(seen)?;
             process.refit(&options.refit)?;
-            let held = residuals(&process, &training.trainee.map, held)?;
-            Ok((training, held))
+            let examination = Examination::new(process, &training.trainee.map, held)?;
+            Ok((training, examination))
         };
-        let (training, steps_of_folds, held) = match options.validation {
+        let (training, steps_of_folds, examinations) = match options.validation {
             Validation::None => {
                 let training = train(start, &all, None, options.max_steps, options)?;
                 (training, Vec::new(), Vec::new())
             }
             Validation::HeldOut(fraction) => {
-                let (training, held) = watched(&all.split(fraction, options.seed))?;
-                (training, Vec::new(), held)
+                let (training, examination) = watched(&all.split(fraction, options.seed))?;
+                (training, Vec::new(), vec![examination])
             }
             Validation::Folds(count) => {
                 let folds = all.folds(count, options.seed);
                 let ends = folds.par_iter().map(watched).collect::<Result<Vec<_>>>()?;
-                let steps: Vec<usize> = ends.iter().map(|(training, _)| training.steps).collect();
-                let held = ends.into_iter().flat_map(|(_, held)| held).collect();
+                let (trainings, examinations): (Vec<_>, Vec<_>) = ends.into_iter().unzip();
+                let steps: Vec<usize> = trainings.iter().map(|training| training.steps).collect();
                 let mut sorted = steps.clone();
                 sorted.sort_unstable();
                 let training = train(start, &all, None, sorted[count / 2], options)?;
-                (training, steps, held)
+                (training, steps, examinations)
             }
         };
-        Self::finish(training, steps_of_folds, &held, &all, options)
+        Self::finish(training, steps_of_folds, &examinations, &all, options)
     }
 
-    /// The process on the final features, its spread judged by what was held out.
+    /// The process on the final features, with the nugget that held-out measurements ask for.
     fn finish(
         training: Training,
         steps_of_folds: Vec<usize>,
-        held: &[Residual],
+        examinations: &[Examination],
         all: &Measurements,
         options: &DeepKernelOptions,
     ) -> Result<Self> {
         let mut process = training.trainee.process(all)?;
         process.refit(&options.refit)?;
-        let no_report = || Error::argument("refit", "no report", "a fit that ends");
-        let fit = process.fit_report().cloned().ok_or_else(no_report)?;
         let leave_one_out_log_density = leave_one_out_log_density(&process)?;
-        if !held.is_empty() {
-            let mut z: Vec<f64> = held.iter().map(|r| r.error * r.error / (r.latent + r.noise)).collect();
-            z.sort_by(f64::total_cmp);
-            let q = |p: f64, n: f64| z[((p * z.len() as f64) as usize).min(z.len() - 1)] / (n * n);
-            eprintln!("q50 {:.2} q80 {:.2} q90 {:.2} q95 {:.2} mean {:.2}", q(0.5, 0.67449), q(0.8, 1.28155), q(0.9, 1.644854), q(0.95, 1.959964), z.iter().sum::<f64>() / z.len() as f64);
-        }
-        let held_out = (!held.is_empty()).then(|| {
-            let square: f64 = held.iter().map(|r| r.error * r.error).sum();
-            HeldOut {
-                count: held.len(),
-                root_mean_square_error: (square / held.len() as f64).sqrt(),
-                log_density: mean_log_density(held),
-                calibration: calibration(held, process.noise()),
-            }
-        });
-        if let Some(held_out) = held_out {
-            scale(&mut process, held_out.calibration)?;
+        let held_out = match examinations {
+            [] => None,
+            some => Some(examine(some)?),
+        };
+        if let Some(held_out) = held_out.filter(|held_out| held_out.nugget > 0.0) {
+            process = add_nugget(&process, held_out.nugget)?;
         }
         let report = TrainingReport {
             curve: training.curve,
@@ -184,7 +169,6 @@ impl DeepKernelGp {
             steps_of_folds,
             held_out,
             leave_one_out_log_density,
-            fit,
         };
         Ok(Self {
             map: training.trainee.map,
@@ -193,7 +177,8 @@ impl DeepKernelGp {
         })
     }
 
-    /// Mean and **variance** of the latent property at these patches, without the noise of a measurement.
+    /// Mean and **variance** of the latent property at these patches, without the noise of a measurement but with the nugget
+    /// of [`HeldOut`](super::HeldOut): what the features miss of a patch is part of its property.
     ///
     /// # Errors
     /// [`Error::Argument`] if the patches have another shape than those trained on, or a number is not finite.
@@ -259,7 +244,8 @@ impl DeepKernelGp {
         &self.map.network
     }
 
-    /// How training went.
+    /// How training went; how the final fit of kernel parameters and noise ended is in [`ExactGp::fit_report`] of
+    /// [`DeepKernelGp::process`].
     pub fn report(&self) -> &TrainingReport {
         &self.report
     }

@@ -33,7 +33,7 @@ pub struct DeepKernelOptions {
     pub weight_decay: f64,
     /// Training stops when the held-out log density has not risen for so many steps. Default 60.
     pub patience: usize,
-    /// Which measurements decide on the number of steps and on the spread. Default four folds.
+    /// Which measurements decide on the number of steps and on the nugget. Default four folds.
     pub validation: Validation,
     /// Decides which measurements are held out, and the weights of further starts. Default 0.
     pub seed: Seed,
@@ -67,18 +67,18 @@ impl Default for DeepKernelOptions {
 
 /// Measurements that training does not see, and what is decided by them.
 ///
-/// They choose the number of training steps with the highest held-out log density, and the factor by which all
-/// variances of the process are multiplied: the one at which held-out errors have the size that they are said to have.
-/// Without it intervals are too narrow, because the features were made to suit the measurements they are trusted with.
+/// They choose the number of training steps with the highest held-out log density. Then they choose a nugget, a variance
+/// that belongs to single patches, with which held-out errors are on average as large as they are said to be: features
+/// were made to suit the measurements they are trusted with, and without it intervals are far too narrow.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Validation {
-    /// Nothing is held out: all steps are done and variances stay as they are. For measurements so many, or steps so few,
+    /// Nothing is held out: all steps are done and there is no nugget. For measurements so many, or steps so few,
     /// that overfitting is no danger.
     None,
     /// This fraction is held out of training, and comes back for the final process: the cheapest guard.
     HeldOut(f64),
     /// Each of so many equal parts is held out once; the final network is trained on everything, for as many steps as
-    /// was best in the middle one. The spread is then judged by all measurements, at so many times the cost and one more.
+    /// was best in the middle one. The nugget then follows from all measurements, at so many times the cost and one more.
     Folds(usize),
 }
 

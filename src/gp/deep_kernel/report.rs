@@ -1,6 +1,5 @@
 //! What training did.
 
-use crate::gp::fit::FitReport;
 use serde::{Deserialize, Serialize};
 
 /// Where training stood before one of its steps.
@@ -27,7 +26,7 @@ pub enum TrainingStop {
     Diverged,
 }
 
-/// How the measurements that training did not see were predicted, before the variances were calibrated on them.
+/// How the measurements that training did not see were predicted, before the nugget was found by them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeldOut {
@@ -38,8 +37,9 @@ pub struct HeldOut {
     /// Mean log predictive density, nats a measurement. Much below
     /// [`TrainingReport::leave_one_out_log_density`] means that the network has overfitted.
     pub log_density: f64,
-    /// What all variances were multiplied by: above 1 where intervals were too narrow.
-    pub calibration: f64,
+    /// **Variance**, in squared units of the outputs, that every patch has of its own in the final process
+    /// ([`White`](crate::gp::White) on the features); zero where held-out errors were no larger than promised.
+    pub nugget: f64,
 }
 
 /// How a deep kernel was trained; the same numbers whatever the machine and its threads.
@@ -56,9 +56,7 @@ pub struct TrainingReport {
     pub steps_of_folds: Vec<usize>,
     /// Held-out predictions; `None` if nothing was held out.
     pub held_out: Option<HeldOut>,
-    /// Mean log density of each measurement given all others, nats, features fixed and before calibration (Rasmussen &
+    /// Mean log density of each measurement given all others, nats, features fixed and without the nugget (Rasmussen &
     /// Williams 2006, eq. 5.10). The features have seen every measurement: this flatters.
     pub leave_one_out_log_density: f64,
-    /// The final fit of kernel parameters and noise.
-    pub fit: FitReport,
 }

@@ -1,6 +1,6 @@
 //! Gradient ascent on the log marginal likelihood, watched by what was held out.
 
-use super::calibration::{Residual, mean_log_density, residuals};
+use super::calibration::Examination;
 use super::measurements::Measurements;
 use super::options::DeepKernelOptions;
 use super::report::{TrainingPoint, TrainingStop};
@@ -39,8 +39,11 @@ pub(super) fn best_start(
     if options.starts == 1 {
         return Ok(given);
     }
-    let others = (1..options.starts as u64).map(|k| given.redrawn(Seed(options.seed.0.wrapping_add(k)), all));
-    let starts: Vec<Trainee> = std::iter::once(Ok(given.clone())).chain(others).collect::<Result<_>>()?;
+    let others = (1..options.starts as u64)
+        .map(|k| given.redrawn(Seed(options.seed.0.wrapping_add(k)), all));
+    let starts: Vec<Trainee> = std::iter::once(Ok(given.clone()))
+        .chain(others)
+        .collect::<Result<_>>()?;
     let likelihood = |start: &Trainee| {
         let steps = FIRST_STEPS.min(options.max_steps);
         let end = train(start.clone(), all, None, steps, options).ok()?;
@@ -78,7 +81,11 @@ pub(super) fn train(
             }
         };
         let looked = held.filter(|_| step % LOOK == 0 || step == steps);
-        let density = looked.and_then(|held| held_out_log_density(&trainee, seen, held).ok());
+        let density = looked.and_then(|held| {
+            let process = trainee.process(seen).ok()?;
+            let examination = Examination::new(process, &trainee.map, held).ok()?;
+            examination.log_density().ok()
+        });
         curve.push(TrainingPoint {
             step,
             log_marginal_likelihood: joint.value,
@@ -139,15 +146,4 @@ fn walls(trainee: &Trainee, seen: &Measurements) -> Result<Vec<(f64, f64)>> {
     };
     let ranges = log_ranges(&data, &trainee.parameters())?;
     Ok(ranges.iter().map(|range| range.wall).collect())
-}
-
-/// Mean log density of held-out measurements given those seen.
-fn held_out_log_density(
-    trainee: &Trainee,
-    seen: &Measurements,
-    held: &Measurements,
-) -> Result<f64> {
-    let process = trainee.process(seen)?;
-    let predicted: Vec<Residual> = residuals(&process, &trainee.map, held)?;
-    Ok(mean_log_density(&predicted))
 }
