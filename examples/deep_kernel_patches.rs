@@ -23,15 +23,16 @@ const NOISE: f64 = 0.05;
 
 fn main() -> Result<()> {
     let given = std::env::args().skip_while(|a| a != "--out").nth(1);
-    let folder = PathBuf::from(given.unwrap_or("figures".into()));
-    let mut panel = QualityPanel::default();
-    panel.title = "25 strongest of 576 places".into();
+    let stem = PathBuf::from(given.unwrap_or("figures".into())).join("deep_kernel_patches");
+    let mut panel = QualityPanel {
+        title: "25 strongest of 576 places".into(),
+        ..Default::default()
+    };
     println!("share of the 25 strongest places found: mean of 12 specimens [95 % interval]");
-    for strategy in [Strategy::Adaptive, Strategy::Fixed] {
-        let choose = strategy == Strategy::Adaptive;
+    for (choose, strategy) in [(true, Strategy::Adaptive), (false, Strategy::Fixed)] {
         let label = if choose { "deep kernel" } else { "at random" };
-        let runs = (0..12).into_par_iter().map(|s| explore(Seed(s), choose));
-        let runs = runs.collect::<Result<Vec<_>>>()?;
+        let run = |seed| explore(Seed(seed), choose);
+        let runs: Vec<_> = (0..12).into_par_iter().map(run).collect::<Result<_>>()?;
         let after = |count: usize| {
             let shares: Vec<f64> = runs.iter().map(|run| run[count - 1]).collect();
             Bootstrap::default().mean(&shares, Seed(0))
@@ -50,11 +51,12 @@ fn main() -> Result<()> {
             band: Some(Band { lower, upper }),
         });
     }
-    let mut figure = QualityCurves::default();
-    figure.note = Some("share found, 12 specimens, 95 % intervals".into());
-    figure.panels.push(panel);
-    figure.save_png_and_svg(&folder.join("deep_kernel_patches"))?;
-    Ok(())
+    let figure = QualityCurves {
+        panels: vec![panel],
+        note: Some("share found, 12 specimens, 95 % intervals".into()),
+        ..Default::default()
+    };
+    figure.save_png_and_svg(&stem).map(drop)
 }
 
 /// The share of the strongest places found after 1, 2, 3, … spectra.

@@ -4,6 +4,9 @@ use crate::error::{Error, Result};
 use crate::network::Batch;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 
+/// Numbers beyond this would overflow when squared.
+const LARGEST: f64 = 1e150;
+
 /// What to do where a patch would reach beyond the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Edge {
@@ -163,7 +166,7 @@ fn check_centre(
 
 /// Mean and standard deviation of all pixels.
 fn level_and_spread(image: ArrayView2<'_, f64>) -> Result<(f64, f64)> {
-    if let Some(bad) = image.iter().find(|v| !(v.abs() <= 1e150)) {
+    if let Some(bad) = image.iter().find(|v| !(-LARGEST..=LARGEST).contains(*v)) {
         let allowed = "finite numbers up to 1e150 in magnitude";
         return Err(Error::argument("image", bad, allowed));
     }

@@ -82,7 +82,7 @@ impl Trainee {
     }
 
     /// Value and gradient of the log marginal likelihood. By the weights it is, through every feature zᵢ,
-    /// Σᵢ (∂zᵢ/∂w)ᵀ Σⱼ (αᵢ αⱼ − (K⁻¹)ᵢⱼ) ∂k(zᵢ, zⱼ)/∂zᵢ, with the terms j = i halved (Wilson et al. 2016, eq. 8).
+    /// Σᵢ (∂zᵢ/∂w)ᵀ Σⱼ (αᵢ αⱼ − (K⁻¹)ᵢⱼ) ∂k(zᵢ, zⱼ)/∂zᵢ, with the terms j = i halved (Wilson et al. 2016).
     pub fn joint(&self, measured: &Measurements, buffers: &mut Buffers) -> Result<Joint> {
         let (pass, features) = self.map.pass(&measured.prepared)?;
         let points = Points::from_rows("features", features.view())?;
