@@ -49,6 +49,7 @@
 //! | [`suite`] | configurations × worlds × seeds: run, compare, tune, draw |
 //! | [`gp`] | Gaussian-process surrogates |
 //! | [`acquisition`] | acquisition functions over (place, dose) |
+//! | [`network`] | small feed-forward networks with gradients |
 //! | [`metric`] | DEC-AUC, average precision, intervals and tests |
 //! | [`stem`] | beam, scattering, crystals, probe, response, damage, electron book-keeping |
 //! | [`plot`] | figures |
@@ -67,6 +68,7 @@ pub mod gp;
 pub mod linalg;
 pub mod metric;
 pub mod navigator;
+pub mod network;
 pub mod plot;
 pub mod prelude;
 pub mod random;

@@ -3,7 +3,7 @@
 use dosewise::Error;
 use dosewise::gp::{
     InducingPoints, Kernel, Likelihood, Link, Matern52, Mean, Noise, Persist, SparseGp,
-    StochasticGp, Surrogate, TrainingOptions, TrainingProgress,
+    StochasticGp, StochasticOptions, StochasticProgress, Surrogate,
 };
 use dosewise::units::Seed;
 use ndarray::{Array2, Axis, array, s};
@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 use std::ops::ControlFlow;
 
-fn on(_: &TrainingProgress) -> ControlFlow<()> {
+fn on(_: &StochasticProgress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
@@ -69,18 +69,18 @@ fn one_full_natural_step_is_the_collapsed_optimum() {
             .condition(&x, &y)
             .unwrap();
         // As the final step of a training, and as its only minibatch.
-        let finished = TrainingOptions {
+        let finished = StochasticOptions {
             epochs: 0,
             full_steps: 1,
-            ..TrainingOptions::default()
+            ..StochasticOptions::default()
         };
-        let whole = TrainingOptions {
+        let whole = StochasticOptions {
             epochs: 1,
             batch: 600,
             learning_rate: 0.0,
             natural_step: 1.0,
             full_steps: 0,
-            ..TrainingOptions::default()
+            ..StochasticOptions::default()
         };
         for options in [finished, whole] {
             let mut gp = StochasticGp::new(kernel.clone(), noise.clone(), inducing.clone())
@@ -107,7 +107,7 @@ fn one_full_natural_step_is_the_collapsed_optimum() {
             }
             // Two halves averaged evenly are the whole; weighed otherwise they reach less.
             let in_halves = |natural_step: f64| {
-                let options = TrainingOptions {
+                let options = StochasticOptions {
                     natural_step,
                     batch: 300,
                     ..whole
@@ -136,10 +136,10 @@ fn twenty_thousand_measurements_are_learned_and_held_out_ones_covered() {
         InducingPoints::greedy(60),
     )
     .with_mean(Mean::Constant(0.0));
-    let options = TrainingOptions {
+    let options = StochasticOptions {
         epochs: 4,
         learning_rate: 0.05,
-        ..TrainingOptions::default()
+        ..StochasticOptions::default()
     };
     let mut seen = Vec::new();
     gp.train(train, &y[..20_000], &options, &mut |p| {
@@ -206,10 +206,10 @@ fn two_hundred_thousand_measurements() {
         Noise::Homoscedastic(1.0),
         InducingPoints::greedy(100),
     );
-    let options = TrainingOptions {
+    let options = StochasticOptions {
         epochs: 2,
         batch: 1024,
-        ..TrainingOptions::default()
+        ..StochasticOptions::default()
     };
     let start = std::time::Instant::now();
     gp.train(x.slice(s![..200_000, ..]), &y[..200_000], &options, &mut on)
@@ -240,17 +240,17 @@ fn trainings_follow_the_seed_and_not_the_threads_and_can_be_ended() {
         Noise::Homoscedastic(0.1),
         InducingPoints::greedy(12),
     );
-    let options = TrainingOptions {
+    let options = StochasticOptions {
         epochs: 2,
         batch: 600,
-        ..TrainingOptions::default()
+        ..StochasticOptions::default()
     };
     let trained = |threads: usize, seed: u64| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
             .unwrap();
-        let options = TrainingOptions {
+        let options = StochasticOptions {
             seed: Seed(seed),
             ..options
         };
@@ -310,10 +310,10 @@ fn files_keep_every_bit() {
         StochasticGp::load(&file).unwrap().inducing_points().len(),
         0
     );
-    let options = TrainingOptions {
+    let options = StochasticOptions {
         epochs: 2,
         batch: 100,
-        ..TrainingOptions::default()
+        ..StochasticOptions::default()
     };
     gp.train(&x, &y, &options, &mut on).unwrap();
     gp.save(&file).unwrap();
@@ -343,7 +343,7 @@ fn unusable_arguments_are_refused_by_name() {
     let kernel = || Matern52::isotropic(0.5).scaled(1.0);
     let model = |noise| StochasticGp::new(kernel(), noise, InducingPoints::greedy(3));
     let good = Noise::Homoscedastic(0.1);
-    let options = TrainingOptions::default();
+    let options = StochasticOptions::default();
     let refused = |mut gp: StochasticGp, x: &Array2<f64>, y: &[f64], options, name: &str| {
         match gp.train(x, y, &options, &mut on).unwrap_err() {
             Error::Argument { argument, .. } => assert_eq!(argument, name),
@@ -389,21 +389,21 @@ fn unusable_arguments_are_refused_by_name() {
     refused(labels, &x, &y, options, "y");
     for (options, name) in [
         (
-            TrainingOptions {
+            StochasticOptions {
                 batch: 0,
                 ..options
             },
             "batch",
         ),
         (
-            TrainingOptions {
+            StochasticOptions {
                 learning_rate: f64::NAN,
                 ..options
             },
             "learning_rate",
         ),
         (
-            TrainingOptions {
+            StochasticOptions {
                 natural_step: 0.0,
                 ..options
             },

@@ -2,7 +2,7 @@
 
 use dosewise::gp::{
     InducingPoints, Kernel, LaplaceGp, Likelihood, Link, Matern52, Mean, StochasticGp,
-    TrainingOptions, TrainingProgress,
+    StochasticOptions, StochasticProgress,
 };
 use ndarray::{Array2, array, s};
 use rand::rngs::StdRng;
@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Poisson};
 use std::ops::ControlFlow;
 
-fn on(_: &TrainingProgress) -> ControlFlow<()> {
+fn on(_: &StochasticProgress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
@@ -54,9 +54,9 @@ fn counts_agree_with_laplace_where_they_are_many() {
     let mut gp =
         StochasticGp::with_likelihood(kernel, likelihood, InducingPoints::given(&x).unwrap())
             .with_mean(Mean::Fixed(1.0));
-    let options = TrainingOptions {
+    let options = StochasticOptions {
         epochs: 0,
-        ..TrainingOptions::default()
+        ..StochasticOptions::default()
     };
     gp.train(&x, &y, &options, &mut on).unwrap();
     let report = gp.training_report().unwrap();
@@ -103,10 +103,10 @@ fn one_label_has_the_best_gaussian() {
         likelihood.clone(),
         InducingPoints::given(&array![[0.0]]).unwrap(),
     );
-    let options = TrainingOptions {
+    let options = StochasticOptions {
         epochs: 0,
         full_steps: 60,
-        ..TrainingOptions::default()
+        ..StochasticOptions::default()
     };
     gp.train(&array![[0.0]], &[1.0], &options, &mut on).unwrap();
     let bound = |m: f64, v: f64| {
@@ -155,10 +155,10 @@ fn hyper_parameters_of_counts_are_learned_from_minibatches() {
     let kernel = Matern52::isotropic(1.0).scaled(1.0);
     let mut gp = StochasticGp::with_likelihood(kernel, likelihood, InducingPoints::greedy(15))
         .with_mean(Mean::Constant(0.0));
-    let options = TrainingOptions {
+    let options = StochasticOptions {
         epochs: 40,
         batch: 250,
-        ..TrainingOptions::default()
+        ..StochasticOptions::default()
     };
     gp.train(&x, &y, &options, &mut on).unwrap();
     let places = Array2::from_shape_fn((101, 1), |(i, _)| i as f64 / 100.0);

@@ -9,6 +9,7 @@ use super::points::{Points, PointsView};
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
 use crate::vector::vectorised;
+use ndarray::Array2;
 
 /// Measurements and the model of their noise and mean, borrowed for one evaluation.
 #[derive(Clone, Copy)]
@@ -174,6 +175,27 @@ impl GradientBuffers {
     /// ½ (αᵢ² − (K⁻¹)ᵢᵢ).
     pub fn diagonal(&self, n: usize) -> impl Iterator<Item = f64> + '_ {
         (0..n).map(move |i| self.inverse[i * n + i])
+    }
+
+    /// The gradient with respect to every coordinate of every point (n × d), from the weights that
+    /// [`GradientBuffers::gradient`] left behind for the same kernel and points.
+    ///
+    /// A point meets every other one twice in Σᵢⱼ, once on each side, which cancels the ½; with itself only once.
+    pub fn by_points(&self, kernel: &dyn Kernel, points: PointsView<'_>) -> Array2<f64> {
+        let n = points.len();
+        let mut gradient = Array2::zeros((n, points.dimension()));
+        let (mut point, mut weights) = (Vec::new(), vec![0.0; n]);
+        for (i, mut slopes) in gradient.rows_mut().into_iter().enumerate() {
+            for (j, weight) in weights.iter_mut().enumerate() {
+                *weight = self.inverse[i.min(j) * n + i.max(j)];
+            }
+            let own = std::mem::take(&mut weights[i]);
+            points.copy_point(i, &mut point);
+            let slopes = slopes.as_slice_mut().expect("rows of a new array");
+            kernel.accumulate_input_gradient(&point, points, &weights, slopes);
+            kernel.accumulate_variance_gradient(&point, own, slopes);
+        }
+        gradient
     }
 }
 

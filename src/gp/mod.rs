@@ -23,6 +23,7 @@
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
 //! | scattered measurements by the thousand to the million | [`VecchiaGp`] with a [`VecchiaOrdering`] |
+//! | features of image patches, learnt along with the process | [`DeepKernelGp`] on [`Patches`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
 //! | thousands of measurements anywhere | [`SparseGp`] with [`InducingPoints`] |
 //! | up to millions, counts and labels too, in minibatches | [`StochasticGp`] |
@@ -51,6 +52,7 @@ mod assign;
 mod bounds;
 mod candidates;
 mod curvature;
+mod deep_kernel;
 mod evidence;
 mod exact;
 mod exponential;
@@ -83,6 +85,10 @@ mod vecchia;
 
 pub use bounds::Bounds;
 pub use candidates::{Lookahead, Tracked};
+pub use deep_kernel::{
+    DeepKernelGp, DeepKernelOptions, Edge, HeldOut, Patches, TrainingPoint, TrainingReport,
+    TrainingStop, Validation,
+};
 pub use exact::ExactGp;
 pub use fantasy::{Fantasy, Given, Prospects};
 pub use fit::{FitOptions, FitReport, Stop};
@@ -110,7 +116,7 @@ pub use prior::{LogNormal, Prior};
 pub use remove::Removed;
 pub use sparse::{
     InducingPoints, InducingSelection, Selected, SparseGp, SparsePosterior, StochasticGp,
-    TrainingOptions, TrainingProgress, TrainingReport,
+    StochasticOptions, StochasticProgress, StochasticReport,
 };
 pub use stationary::{
     Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,

@@ -6,7 +6,7 @@ use super::observation::Observation;
 use super::sites::Sites;
 use super::stochastic::StochasticGp;
 use super::train::Training;
-use super::training::TrainingProgress;
+use super::training::StochasticProgress;
 use crate::error::Result;
 
 /// A step that gains less than this, relative to the bound, was the last.
@@ -84,7 +84,7 @@ impl StochasticGp {
                 .iter_mut()
                 .zip(pull)
                 .for_each(|(sum, pull)| *sum += pull);
-            let progress = TrainingProgress {
+            let progress = StochasticProgress {
                 epoch: training.options.epochs,
                 epochs: training.options.epochs,
                 batch: index + 1,

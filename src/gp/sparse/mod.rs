@@ -24,4 +24,4 @@ pub use inducing::{InducingPoints, InducingSelection, Selected};
 pub use model::SparseGp;
 pub use posterior::SparsePosterior;
 pub use stochastic::StochasticGp;
-pub use training::{TrainingOptions, TrainingProgress, TrainingReport};
+pub use training::{StochasticOptions, StochasticProgress, StochasticReport};

@@ -4,7 +4,7 @@ use super::inducing::InducingPoints;
 use super::observation::Observation;
 use super::process::Process;
 use super::stochastic::StochasticGp;
-use super::training::TrainingReport;
+use super::training::StochasticReport;
 use crate::error::{Error, Result};
 use crate::gp::store::{Format, Persist, Stamp};
 use serde::{Deserialize, Serialize, Serializer};
@@ -23,7 +23,7 @@ struct Outgoing<'gp> {
     placement: &'gp InducingPoints,
     observation: &'gp Observation,
     process: &'gp Process,
-    report: Option<&'gp TrainingReport>,
+    report: Option<&'gp StochasticReport>,
 }
 
 /// A model on its way in.
@@ -36,7 +36,7 @@ pub struct StochasticParts {
     placement: InducingPoints,
     observation: Observation,
     process: Process,
-    report: Option<TrainingReport>,
+    report: Option<StochasticReport>,
 }
 
 impl Serialize for StochasticGp {

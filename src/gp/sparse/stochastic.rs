@@ -5,7 +5,7 @@ use super::observation::Observation;
 use super::posterior::SparsePosterior;
 use super::process::Process;
 use super::saved_stochastic::StochasticParts;
-use super::training::TrainingReport;
+use super::training::StochasticReport;
 use crate::error::Result;
 use crate::gp::Likelihood;
 use crate::gp::exact::parameters;
@@ -27,7 +27,7 @@ use serde::Deserialize;
 /// points follow Adam, both in whitened coordinates.
 ///
 /// ```
-/// use dosewise::gp::{InducingPoints, Kernel, Matern52, Noise, StochasticGp, TrainingOptions};
+/// use dosewise::gp::{InducingPoints, Kernel, Matern52, Noise, StochasticGp, StochasticOptions};
 /// use ndarray::{Array2, array};
 /// use std::ops::ControlFlow;
 ///
@@ -35,7 +35,7 @@ use serde::Deserialize;
 /// let y: Vec<f64> = x.iter().map(|x| (6.0 * x).sin()).collect();
 /// let kernel = Matern52::isotropic(0.3).scaled(1.0);
 /// let mut gp = StochasticGp::new(kernel, Noise::Homoscedastic(0.01), InducingPoints::greedy(20));
-/// let options = TrainingOptions { epochs: 2, ..TrainingOptions::default() };
+/// let options = StochasticOptions { epochs: 2, ..StochasticOptions::default() };
 /// gp.train(&x, &y, &options, &mut |_| ControlFlow::Continue(()))?;
 /// assert!((gp.posterior_mean(&array![[0.5]])?[0] - 3.0_f64.sin()).abs() < 0.02);
 /// # Ok::<(), dosewise::Error>(())
@@ -46,7 +46,7 @@ pub struct StochasticGp {
     pub(super) placement: InducingPoints,
     pub(super) observation: Observation,
     pub(super) process: Process,
-    pub(super) report: Option<TrainingReport>,
+    pub(super) report: Option<StochasticReport>,
 }
 
 impl StochasticGp {
@@ -152,7 +152,7 @@ impl StochasticGp {
     }
 
     /// How the last training ended; `None` before the first.
-    pub fn training_report(&self) -> Option<&TrainingReport> {
+    pub fn training_report(&self) -> Option<&StochasticReport> {
         self.report.as_ref()
     }
 }

@@ -7,7 +7,7 @@ use super::observation::Observation;
 use super::process::Process;
 use super::sites::Sites;
 use super::stochastic::StochasticGp;
-use super::training::{TrainingOptions, TrainingProgress, TrainingReport};
+use super::training::{StochasticOptions, StochasticProgress, StochasticReport};
 use crate::error::{Error, Result};
 use crate::gp::adam::Adam;
 use crate::gp::mean::Mean;
@@ -16,13 +16,13 @@ use ndarray::ArrayView2;
 use std::ops::ControlFlow;
 
 /// Told of the progress; may end the training.
-pub(super) type Watch<'w> = dyn FnMut(&TrainingProgress) -> ControlFlow<()> + 'w;
+pub(super) type Watch<'w> = dyn FnMut(&StochasticProgress) -> ControlFlow<()> + 'w;
 
 /// One training.
 pub(super) struct Training<'t, 'w> {
     pub data: Measurements<'t>,
-    pub options: &'t TrainingOptions,
-    pub report: TrainingReport,
+    pub options: &'t StochasticOptions,
+    pub report: StochasticReport,
     pub watch: &'t mut Watch<'w>,
 }
 
@@ -44,7 +44,7 @@ impl StochasticGp {
         &mut self,
         x: impl Into<ArrayView2<'x, f64>>,
         y: &[f64],
-        options: &TrainingOptions,
+        options: &StochasticOptions,
         watch: &mut Watch<'_>,
     ) -> Result<()> {
         let data = Measurements { x: x.into(), y };
@@ -62,7 +62,7 @@ impl StochasticGp {
         let mut training = Training {
             data,
             options,
-            report: TrainingReport::default(),
+            report: StochasticReport::default(),
             watch,
         };
         let outcome = self
@@ -150,7 +150,7 @@ impl StochasticGp {
                 }
                 let bound = sum / (index + 1) as f64;
                 training.report.bound = Some(bound);
-                let progress = TrainingProgress {
+                let progress = StochasticProgress {
                     epoch,
                     epochs: options.epochs,
                     batch: index + 1,
@@ -168,7 +168,7 @@ impl StochasticGp {
     }
 
     /// The size of a natural step: until the belief has seen 1/`natural_step` batches, Gaussian sites are averaged evenly.
-    fn share(&self, options: &TrainingOptions, step: usize) -> f64 {
+    fn share(&self, options: &StochasticOptions, step: usize) -> f64 {
         match self.observation {
             Observation::Gaussian(_) => options.natural_step.max(1.0 / (step as f64 + 1.0)),
             Observation::Behind(_) => options.natural_step,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// How [`StochasticGp::train`](super::StochasticGp::train) goes through the measurements.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TrainingOptions {
+pub struct StochasticOptions {
     /// Times that every measurement is seen in minibatches; a few thousand measurements take more of them, since
     /// hyper-parameters move by about `learning_rate` a minibatch. Default 10.
     pub epochs: usize,
@@ -29,7 +29,7 @@ pub struct TrainingOptions {
     pub seed: Seed,
 }
 
-impl Default for TrainingOptions {
+impl Default for StochasticOptions {
     fn default() -> Self {
         Self {
             epochs: 10,
@@ -43,7 +43,7 @@ impl Default for TrainingOptions {
     }
 }
 
-impl TrainingOptions {
+impl StochasticOptions {
     /// Whether hyper-parameters and inducing points move.
     pub(super) fn learns(&self) -> bool {
         self.epochs > 0 && self.learning_rate > 0.0
@@ -70,7 +70,7 @@ impl TrainingOptions {
 
 /// Where a training is, for whoever watches it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TrainingProgress {
+pub struct StochasticProgress {
     /// Epochs finished; all of them during the final steps on all measurements.
     pub epoch: usize,
     /// Epochs asked for.
@@ -86,7 +86,7 @@ pub struct TrainingProgress {
 /// How a training ended.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TrainingReport {
+pub struct StochasticReport {
     /// The lower bound of the log density of all measurements, nats; if the training was cancelled, or saw them in no
     /// final step, its last estimate. `None` if there is not even that.
     pub bound: Option<f64>,
