@@ -5,7 +5,7 @@
 //! grows with the number of pixels.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dosewise::gp::{Grid, GridFitOptions, GridGp, GridKernel, Kernel, Matern52, Noise};
+use dosewise::gp::{FitOptions, Grid, GridGp, GridKernel, Kernel, Matern52, Noise};
 use dosewise::random::{Purpose, Stream};
 use dosewise::units::Seed;
 use ndarray::Array2;
@@ -157,7 +157,7 @@ fn fit() {
         GridKernel::rbf([0.1, 0.1], 0.5),
         Noise::Known(scan.variances.clone()),
     )
-    .and_then(|gp| gp.fit_where(&scan.image, &scan.observed, &GridFitOptions::default()));
+    .and_then(|gp| gp.fit_where(&scan.image, &scan.observed, &FitOptions::default()));
     if let Ok(gp) = fitted {
         let seconds = start.elapsed().as_secs_f64();
         println!("  {seconds:.2} s: {:?}", gp.fit_report());

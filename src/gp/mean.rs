@@ -140,6 +140,38 @@ impl Mean {
         ))
     }
 
+    /// Adds ∂m/∂x_d at one point to `slopes[d]` for every coordinate: closed forms; central differences for a custom
+    /// mean, with steps that suit the distances to the `measured` points.
+    pub(super) fn add_slopes(
+        &self,
+        point: &[f64],
+        measured: PointsView<'_>,
+        slopes: &mut [f64],
+    ) -> Result<()> {
+        match self {
+            Self::Zero | Self::Constant(_) | Self::Fixed(_) => {}
+            Self::Linear { slopes: own, .. } => {
+                slopes.iter_mut().zip(own).for_each(|(s, own)| *s += own);
+            }
+            Self::Custom(_) => {
+                let mut moved = point.to_vec();
+                for (c, slope) in slopes.iter_mut().enumerate().take(point.len()) {
+                    let distances = measured.coordinate(c).iter().map(|x| (x - point[c]).abs());
+                    let scale = distances.fold(point[c].abs(), f64::max);
+                    let step = 6e-6 * if scale > 0.0 { scale } else { 1.0 };
+                    let mut beside = |coordinate: f64| {
+                        moved[c] = coordinate;
+                        Ok((coordinate, self.checked_at(&moved)?))
+                    };
+                    let (up, down) = (beside(point[c] + step)?, beside(point[c] - step)?);
+                    moved[c] = point[c];
+                    *slope += (up.1 - down.1) / (up.0 - down.0);
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn check(&self, dimension: usize) -> Result<()> {
         let numbers = match self {
             Self::Zero | Self::Custom(_) => &[],

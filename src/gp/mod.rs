@@ -47,6 +47,7 @@ mod kernel;
 mod least_squares;
 mod likelihood;
 mod mean;
+mod measured;
 mod noise;
 mod objective;
 mod points;
@@ -63,8 +64,8 @@ pub use candidates::Tracked;
 pub use exact::ExactGp;
 pub use fit::{FitOptions, FitReport, Stop};
 pub use grid::{
-    Embedding, Evidence, Grid, GridFitOptions, GridGp, GridKernel, GridMean, GridOptions,
-    GridPosterior, GridSamples, Route, Solve,
+    Embedding, Evidence, Grid, GridGp, GridKernel, GridMean, GridOptions, GridPosterior,
+    GridSamples, Route, Solve,
 };
 pub use kernel::{
     ActiveDimensions, Categorical, Constant, Kernel, Linear, Parameter, Periodic, Polynomial,

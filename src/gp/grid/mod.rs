@@ -34,13 +34,13 @@ mod probing;
 mod reduced_rank;
 mod route;
 mod sample;
+mod saved;
 mod system;
 mod toeplitz;
 
 pub use conjugate_gradient::Solve;
 pub use embedding::Embedding;
 pub use evidence::Evidence;
-pub use fit::GridFitOptions;
 pub use kernel::GridKernel;
 pub use lattice::Grid;
 pub use model::GridGp;

@@ -87,11 +87,40 @@ impl Mode {
                 break;
             }
         }
-        target.slopes(&mode, &mut residual, &mut second);
-        let curvature: Vec<f64> = second.iter().map(|s| -s).collect();
-        mode.precision.refactor(target.covariance, &curvature)?;
-        mode.log_marginal_likelihood = density.value - 0.5 * mode.precision.log_determinant();
+        mode.curve(target, density)?;
         Ok(mode)
+    }
+
+    /// The same mode again, from the latent values and weights that [`Mode::find`] ended with.
+    ///
+    /// # Errors
+    /// As [`Mode::find`].
+    pub fn restore(
+        target: &Target<'_>,
+        (latent, weights): (Vec<f64>, Vec<f64>),
+        (steps, converged): (usize, bool),
+    ) -> Result<Self> {
+        let density = target.density(&latent, &weights);
+        let mut mode = Self {
+            latent,
+            weights,
+            steps,
+            converged,
+            ..Self::default()
+        };
+        mode.curve(target, density)?;
+        Ok(mode)
+    }
+
+    /// The Gaussian at the latent values reached.
+    fn curve(&mut self, target: &Target<'_>, density: Density) -> Result<()> {
+        let each = self.latent.iter().zip(target.y).enumerate();
+        let curvature: Vec<f64> = each
+            .map(|(i, (&f, &y))| -target.likelihood.derivatives(i, y, f).second)
+            .collect();
+        self.precision.refactor(target.covariance, &curvature)?;
+        self.log_marginal_likelihood = density.value - 0.5 * self.precision.log_determinant();
+        Ok(())
     }
 }
 
