@@ -67,12 +67,14 @@ pub(super) fn normal_equations(gram: &[Vec<f64>], right: &[f64]) -> Vec<f64> {
         if !independent(&rows, k) {
             continue;
         }
-        for i in k + 1..count {
-            let factor = rows[i][k] / rows[k][k];
-            for j in k..count {
-                rows[i][j] -= factor * rows[k][j];
+        let (above, below) = rows.split_at_mut(k + 1);
+        let (pivot, target) = (&above[k], targets[k]);
+        for (row, other) in below.iter_mut().zip(&mut targets[k + 1..]) {
+            let factor = row[k] / pivot[k];
+            for (entry, p) in row.iter_mut().zip(pivot).skip(k) {
+                *entry -= factor * p;
             }
-            targets[i] -= factor * targets[k];
+            *other -= factor * target;
         }
     }
     let mut coefficients = vec![0.0; count];

@@ -15,6 +15,7 @@
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
+//! | an image of counts with its exposures | [`CountField`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
 //! ```
@@ -64,8 +65,8 @@ pub use candidates::Tracked;
 pub use exact::ExactGp;
 pub use fit::{FitOptions, FitReport, Stop};
 pub use grid::{
-    Embedding, Evidence, Grid, GridGp, GridKernel, GridMean, GridOptions, GridPosterior,
-    GridSamples, Route, Solve,
+    CountField, CountPosterior, Embedding, Evidence, Grid, GridGp, GridKernel, GridMean,
+    GridOptions, GridPosterior, GridSamples, Route, Solve,
 };
 pub use kernel::{
     ActiveDimensions, Categorical, Constant, Kernel, Linear, Parameter, Periodic, Polynomial,

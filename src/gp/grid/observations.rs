@@ -105,15 +105,22 @@ impl Observations {
                 present[p] = true;
             }
         }
+        let mut taken = Self::weighted(residual, Vec::new());
+        taken.weigh(noise, |p| present[p]);
+        Ok(taken)
+    }
+
+    /// Residuals with the weights given.
+    pub fn weighted(residual: Vec<f64>, weights: Vec<f64>) -> Self {
         let mut taken = Self {
             residual,
-            weights: Vec::new(),
+            weights,
             count: 0,
             log_noise: 0.0,
             level: 0.0,
         };
-        taken.weigh(noise, |p| present[p]);
-        Ok(taken)
+        taken.count_weights();
+        taken
     }
 
     /// Sets the weights from the noise at the pixels where `present` holds.

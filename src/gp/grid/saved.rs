@@ -141,7 +141,15 @@ impl TryFrom<Parts> for GridGp {
             let values = Array2::from_shape_vec(shape, values).expect("one value for each pixel");
             let observed = values.mapv(|value| value.is_some());
             let values = values.mapv(|value| value.unwrap_or(0.0));
+            let count = observed.iter().filter(|seen| **seen).count();
             gp = gp.take(values.view(), Some(observed.view()))?;
+            if gp.observed() != count {
+                return Err(Error::argument(
+                    "values",
+                    "a value at a pixel whose noise is infinite",
+                    "null at missing pixels",
+                ));
+            }
         }
         gp.report = parts.report;
         parts.checksum.check(&gp.body())?;

@@ -91,25 +91,12 @@ impl Mode {
         Ok(mode)
     }
 
-    /// The same mode again, from the latent values and weights that [`Mode::find`] ended with.
+    /// Works out again what follows from the latent values and weights that [`Mode::find`] ended with.
     ///
     /// # Errors
     /// As [`Mode::find`].
-    pub fn restore(
-        target: &Target<'_>,
-        (latent, weights): (Vec<f64>, Vec<f64>),
-        (steps, converged): (usize, bool),
-    ) -> Result<Self> {
-        let density = target.density(&latent, &weights);
-        let mut mode = Self {
-            latent,
-            weights,
-            steps,
-            converged,
-            ..Self::default()
-        };
-        mode.curve(target, density)?;
-        Ok(mode)
+    pub fn restore(&mut self, target: &Target<'_>) -> Result<()> {
+        self.curve(target, target.density(&self.latent, &self.weights))
     }
 
     /// The Gaussian at the latent values reached.

@@ -5,7 +5,6 @@ use super::Likelihood;
 use super::heteroscedastic::HeteroscedasticGp;
 use super::laplace::LaplaceGp;
 use super::mode::Mode;
-use super::variational::Variational;
 use crate::error::{Error, Result};
 use crate::gp::exact::check_target;
 use crate::gp::kernel::check_parameter;
@@ -129,20 +128,26 @@ impl TryFrom<LaplaceParts> for LaplaceGp {
             mean: parts.mean,
             points: parts.x,
             y: parts.y,
-            mode: Mode::default(),
+            mode: Mode {
+                latent: parts.latent,
+                weights: parts.weights,
+                steps: parts.steps,
+                converged: parts.converged,
+                ..Mode::default()
+            },
             report: parts.report,
         };
         if n > 0 {
             check_places(gp.points.view(), &[gp.kernel.as_ref()], &gp.mean)?;
             gp.likelihood.check(&gp.y)?;
-            let model = gp.model();
-            let (covariance, mean) = (model.covariance()?, gp.mean.values(gp.points.view())?);
-            let target = model.target(&covariance, &mean);
-            let reached = (parts.latent, parts.weights);
-            let mode = Mode::restore(&target, reached, (parts.steps, parts.converged))?;
-            gp.mode = mode;
         }
         parts.checksum.check(&gp.body())?;
+        if n > 0 {
+            let (covariance, mean) = (gp.model().covariance()?, gp.mean.values(gp.points.view())?);
+            let mut mode = std::mem::take(&mut gp.mode);
+            mode.restore(&gp.model().target(&covariance, &mean))?;
+            gp.mode = mode;
+        }
         Ok(gp)
     }
 }
@@ -222,15 +227,19 @@ impl TryFrom<HeteroscedasticParts> for HeteroscedasticGp {
         let mut gp =
             Self::new(parts.kernel, parts.noise_kernel, parts.noise_level).with_mean(parts.mean);
         (gp.points, gp.y, gp.report) = (parts.x, parts.y, parts.report);
+        (gp.noise.lambda, gp.noise.weights) = (parts.lambda, parts.weights);
+        gp.noise.updates = parts.updates;
         if n > 0 {
             let kernels = [gp.kernel.as_ref(), gp.noise_kernel.as_ref()];
             check_places(gp.points.view(), &kernels, &gp.mean)?;
             gp.y.iter().try_for_each(|&value| check_target(value))?;
-            let reached = (parts.lambda, parts.weights);
-            gp.noise = Variational::restore(&gp.model(), reached, parts.updates)?;
-            gp.condition_latent()?;
         }
         parts.checksum.check(&gp.body())?;
+        if n > 0 {
+            let reached = std::mem::take(&mut gp.noise);
+            gp.noise = reached.restored(&gp.model())?;
+            gp.condition_latent()?;
+        }
         Ok(gp)
     }
 }

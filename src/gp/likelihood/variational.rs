@@ -156,23 +156,22 @@ impl Variational {
         Ok(best)
     }
 
-    /// The same posterior again, from the Λ and the weights that [`Variational::find`] ended with; the mean as it is.
+    /// Works out again what follows from the Λ and the weights that [`Variational::find`] ended with, the mean as it is.
     ///
     /// # Errors
     /// As [`Variational::find`].
-    pub fn restore(
-        model: &Model<'_>,
-        (lambda, weights): (Vec<f64>, Vec<f64>),
-        updates: usize,
-    ) -> Result<Self> {
+    pub fn restored(self, model: &Model<'_>) -> Result<Self> {
         let covariance = covariance_matrix(model.noise_kernel, model.points)?;
         let start = Start {
-            lambda,
-            weights,
+            lambda: self.lambda,
+            weights: self.weights,
             precision: SitePrecision::default(),
         };
         let found = Self::at(model, false, &covariance, start, &mut Vec::new())?;
-        Ok(Self { updates, ..found })
+        Ok(Self {
+            updates: self.updates,
+            ..found
+        })
     }
 
     /// By how much the weights, and Λ, are off their stationary values.
