@@ -17,6 +17,7 @@ mod axis;
 mod by_observation;
 mod conjugate_gradient;
 mod cosine;
+mod count_mode;
 mod counts;
 mod eigenbasis;
 mod embedding;

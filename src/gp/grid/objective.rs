@@ -126,8 +126,7 @@ impl<'a> GridEvidence<'a> {
     /// The likelihood with its gradient: analytic on the exact routes, else by central differences.
     fn likelihood(&self, log_parameters: &[f64]) -> Result<Option<(f64, Vec<f64>)>> {
         let point = self.point(log_parameters)?;
-        let budget = Budget::fit(self.gp.options.largest_factor);
-        let choice = Choice::new(&point.covariance, &point.observations, budget);
+        let (choice, budget) = self.route(&point);
         if let (Choice::Observations, Some(few)) = (choice, &self.few) {
             return Ok(few.evidence().evaluator().evaluate(log_parameters));
         }
@@ -146,6 +145,20 @@ impl<'a> GridEvidence<'a> {
             moved[p] = log_parameters[p];
         }
         Ok(Some((value, gradient)))
+    }
+
+    /// As exact as results are, so that the last small steps of a search climb a smooth function; nearly so where that
+    /// takes too large a factor.
+    fn route(&self, point: &Point) -> (Choice, Budget) {
+        let largest = self.gp.options.largest_factor;
+        let within = |budget| Choice::new(&point.covariance, &point.observations, budget);
+        match within(Budget::exact(largest)) {
+            Choice::Stochastic => {
+                let budget = Budget::fit(largest);
+                (within(budget), budget)
+            }
+            choice => (choice, Budget::exact(largest)),
+        }
     }
 
     fn analytic(
