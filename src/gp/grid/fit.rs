@@ -13,7 +13,10 @@ use crate::gp::restart::{LogRange, log_ranges};
 use ndarray::ArrayView2;
 
 /// Observed pixels in the window on which starts are compared.
-const COARSE: f64 = 1000.0;
+const COARSE: f64 = 500.0;
+/// Derivatives below this many nats an observed pixel do not count: the likelihood of n pixels is known to about
+/// 10⁻¹⁴ n nats and its curvature by the log noise variance is n/2, so steps from there change it by less than that.
+const RESOLVED: f64 = 2e-7;
 
 impl GridGp {
     /// Conditions on an image as [`GridGp::condition`] and chooses the hyper-parameters that maximise the log marginal
@@ -24,7 +27,8 @@ impl GridGp {
     /// Gradients are analytic where a matrix of at most [`GridOptions::largest_factor`](super::GridOptions) rows
     /// suffices, else central differences, the probes of an estimate held fixed so that it is a smooth function. Known
     /// noise is left alone; a shared variance, and a mean that is constant or linear, are fitted too; other means are
-    /// kept.
+    /// kept. The search ends at the tolerance of the options, or at 2·10⁻⁷ nats an observed pixel if that is larger,
+    /// where rounding hides what is left to gain.
     ///
     /// # Errors
     /// As [`GridGp::condition`]; [`Error::Argument`] for unusable options, or if no pixel was observed.
@@ -75,6 +79,16 @@ impl GridGp {
             ranges,
             whole: &whole,
             subset: few.as_ref().map(|few| few as &dyn Evidence),
+        };
+        let finest = RESOLVED * raw.count as f64;
+        let unresolved = (f64::MIN_POSITIVE..finest).contains(&options.gradient_tolerance);
+        let options = FitOptions {
+            gradient_tolerance: if unresolved {
+                finest
+            } else {
+                options.gradient_tolerance
+            },
+            ..options.clone()
         };
         let Some((coordinates, report)) = options.maximise(&problem)? else {
             return Err(Error::argument(
