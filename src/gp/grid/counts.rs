@@ -68,7 +68,7 @@ impl CountField {
     /// The prior of the log rate, of mean zero.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the kernel does not suit the grid.
+    /// [`Error::Argument`](crate::Error::Argument) if the kernel does not suit the grid.
     pub fn new(grid: Grid, kernel: GridKernel) -> Result<Self> {
         let nowhere = Noise::Known(vec![f64::INFINITY; grid.pixels()]);
         Ok(Self {
@@ -89,7 +89,7 @@ impl CountField {
     /// Sets tolerances, limits and the seed of probes. Call it before conditioning, it forgets measurements.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a setting out of range.
+    /// [`Error::Argument`](crate::Error::Argument) for a setting out of range.
     pub fn with_options(self, options: GridOptions) -> Result<Self> {
         Ok(Self {
             gaussian: self.forgetful().with_options(options)?,
@@ -101,7 +101,7 @@ impl CountField {
     /// are missing, their counts are not looked at.
     ///
     /// # Errors
-    /// [`Error::Argument`] if a shape differs from the grid's, an exposure is negative or not finite, a count is
+    /// [`Error::Argument`](crate::Error::Argument) if a shape differs from the grid's, an exposure is negative or not finite, a count is
     /// negative, fractional or above 2⁵³, or the mean is not finite.
     pub fn condition<'c>(
         self,
