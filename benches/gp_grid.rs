@@ -1,15 +1,18 @@
-//! What a scan image costs: mean, mean and variance, samples and evidence on grids of growing size.
+//! What a scan image costs: mean, mean and variance, samples, counts and evidence on grids of growing size.
 //!
 //! The same problem at every size: a lengthscale of 0.05 of the side, a known noise variance of 0.01 to 0.1 a pixel,
 //! all pixels observed or one in ten. Prints iterations and, once all sizes are done, how the time of one iteration
 //! grows with the number of pixels.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dosewise::gp::{Grid, GridFitOptions, GridGp, GridKernel, Kernel, Matern52, Noise};
+use dosewise::gp::{
+    CountField, FitOptions, Grid, GridGp, GridKernel, Kernel, Matern52, Mean, Noise,
+};
 use dosewise::random::{Purpose, Stream};
 use dosewise::units::Seed;
 use ndarray::Array2;
 use rand::RngExt;
+use rand_distr::{Distribution, Poisson};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -144,6 +147,7 @@ fn growth(_: &mut Criterion) {
         println!("        evidence in {seconds:.3} s: {evidence:?}");
     }
     fit();
+    counts();
     println!("\nMatern 5/2, Toeplitz");
     for (side, share) in [(256, 0.1), (256, 1.1), (512, 1.1)] {
         let scan = scan(side, share);
@@ -184,11 +188,44 @@ fn fit() {
         GridKernel::rbf([0.1, 0.1], 0.5),
         Noise::Known(scan.variances.clone()),
     )
-    .and_then(|gp| gp.fit_where(&scan.image, &scan.observed, &GridFitOptions::default()));
+    .and_then(|gp| gp.fit_where(&scan.image, &scan.observed, &FitOptions::default()));
     if let Ok(gp) = fitted {
         let seconds = start.elapsed().as_secs_f64();
         println!("  {seconds:.2} s: {:?}", gp.fit_report());
         println!("  {:?}", gp.parameters());
+    }
+}
+
+fn counts() {
+    println!("\n256 x 256 counts, 50 electrons a pixel at a rate of exp(-2 + f)");
+    for (name, separable) in [("product RBF", true), ("Matern 5/2, Toeplitz", false)] {
+        for share in [0.1, 1.1] {
+            let scan = scan(256, share);
+            let gp = model(256, separable, &scan);
+            let exposure = scan.observed.mapv(|seen| if seen { 50.0 } else { 0.0 });
+            let mut stream = Stream::new(Seed(7), Purpose::Counts, [256, 1]);
+            let counts = Array2::from_shape_fn((256, 256), |at| {
+                let expected = 50.0 * (scan.truth[at] - 2.0).exp();
+                Poisson::new(expected).map_or(0.0, |n| n.sample(&mut stream))
+            });
+            let start = Instant::now();
+            let field = CountField::new(*gp.grid(), gp.kernel().clone())
+                .map(|field| field.with_mean(Mean::Fixed(-2.0)))
+                .and_then(|field| field.condition(&counts, &exposure));
+            let Ok(field) = field else { continue };
+            let seconds = start.elapsed().as_secs_f64();
+            let steps = field.mode_steps();
+            println!(
+                "  {name}, {} exposed: mode in {seconds:.2} s, {steps} steps",
+                gp.observed()
+            );
+            if separable {
+                let start = Instant::now();
+                let route = field.posterior().map(|found| found.route);
+                let seconds = start.elapsed().as_secs_f64();
+                println!("        variance in {seconds:.2} s: {route:?}");
+            }
+        }
     }
 }
 

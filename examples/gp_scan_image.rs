@@ -1,7 +1,7 @@
 //! A scan image from one noisy pixel in eight, with the uncertainty of every pixel, in three figures.
 
 use dosewise::Result;
-use dosewise::gp::{Grid, GridFitOptions, GridGp, GridKernel, Mean, Noise};
+use dosewise::gp::{FitOptions, Grid, GridGp, GridKernel, Mean, Noise};
 use dosewise::plot::{FieldImage, FieldMap, Figure};
 use dosewise::random::{Purpose, Stream};
 use dosewise::units::{Point, Seed};
@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     let kernel = GridKernel::rbf([1.0, 1.0], 1e-2);
     let rough = GridGp::new(grid, kernel, Noise::Homoscedastic(1e-4))?
         .with_mean(Mean::Constant(0.1))
-        .fit_where(&rates, &visited, &GridFitOptions::default())?;
+        .fit_where(&rates, &visited, &FitOptions::default())?;
     for parameter in rough.parameters() {
         println!("{:20} {:.3e}", parameter.name, parameter.value);
     }

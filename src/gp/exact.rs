@@ -5,6 +5,7 @@ use super::evidence::{Data, GradientBuffers, log_marginal_likelihood};
 use super::fit::{FitOptions, FitReport};
 use super::kernel::{Kernel, Parameter, Role, boxed};
 use super::mean::Mean;
+use super::measured::measured_places;
 use super::noise::Noise;
 use super::points::Points;
 use super::posterior::{Posterior, add_weighted_covariances};
@@ -235,18 +236,8 @@ impl ExactGp {
 
     /// Checks and stores measurements, leaving the factor to be made.
     fn take(&mut self, x: ArrayView2<'_, f64>, y: &[f64]) -> Result<()> {
-        if x.nrows() != y.len() || y.is_empty() {
-            return Err(Error::argument(
-                "y",
-                format!("{} values for {} rows of x", y.len(), x.nrows()),
-                "one value for each row, and at least one row",
-            ));
-        }
-        let points = Points::from_rows("x", x)?;
-        self.kernel.check_points(points.view())?;
+        let points = measured_places(x, y, &[self.kernel.as_ref()], &self.mean)?;
         self.noise.check(y.len())?;
-        self.mean.check(points.dimension())?;
-        self.mean.values(points.view())?;
         y.iter().try_for_each(|&value| check_target(value))?;
         self.points = points;
         self.targets = y.to_vec();

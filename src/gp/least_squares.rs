@@ -55,6 +55,36 @@ pub(super) fn least_squares(columns: &[Vec<f64>], target: &[f64]) -> Vec<f64> {
     coefficients
 }
 
+/// The coefficients β of the normal equations `gram` β = `right`, gram = HᵀRH of columns in a metric R that is known by
+/// its products alone; zero for a column that depends on those before it. Symmetric Gaussian elimination.
+pub(super) fn normal_equations(gram: &[Vec<f64>], right: &[f64]) -> Vec<f64> {
+    let count = right.len();
+    let mut rows: Vec<Vec<f64>> = gram.to_vec();
+    let mut targets = right.to_vec();
+    // Products hold squared lengths, of which rounding hides what is smaller than this share.
+    let independent = |rows: &[Vec<f64>], k: usize| rows[k][k] > 1e-13 * gram[k][k];
+    for k in 0..count {
+        if !independent(&rows, k) {
+            continue;
+        }
+        let (above, below) = rows.split_at_mut(k + 1);
+        let (pivot, target) = (&above[k], targets[k]);
+        for (row, other) in below.iter_mut().zip(&mut targets[k + 1..]) {
+            let factor = row[k] / pivot[k];
+            for (entry, p) in row.iter_mut().zip(pivot).skip(k) {
+                *entry -= factor * p;
+            }
+            *other -= factor * target;
+        }
+    }
+    let mut coefficients = vec![0.0; count];
+    for k in (0..count).rev().filter(|&k| independent(&rows, k)) {
+        let later: f64 = (k + 1..count).map(|j| rows[k][j] * coefficients[j]).sum();
+        coefficients[k] = (targets[k] - later) / rows[k][k];
+    }
+    coefficients
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +101,14 @@ mod tests {
             assert!((found - truth).abs() < 1e-9, "{found} for {truth}");
         }
         assert_eq!(least_squares(&[], &[1.0]), Vec::<f64>::new());
+
+        let products = |a: &Vec<f64>| columns.iter().map(|b| dot(a, b)).collect();
+        let gram: Vec<Vec<f64>> = columns.iter().map(products).collect();
+        let right: Vec<f64> = columns.iter().map(|c| dot(c, &target)).collect();
+        let found = normal_equations(&gram, &right);
+        for (found, truth) in found.iter().zip([3.0, -0.5, 0.0, 4.0, 0.0]) {
+            assert!((found - truth).abs() < 1e-9, "{found} for {truth}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
 //! | thousands of measurements anywhere | [`SparseGp`] with [`InducingPoints`] |
 //! | up to millions, counts and labels too, in minibatches | [`StochasticGp`] |
+//! | an image of counts with its exposures | [`CountField`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
 //! ```
@@ -64,6 +65,7 @@ mod least_squares;
 mod leave_one_out;
 mod likelihood;
 mod mean;
+mod measured;
 mod multi_fidelity;
 mod multi_output;
 mod noise;
@@ -93,8 +95,8 @@ pub use exact::ExactGp;
 pub use fantasy::{Fantasy, Given, Prospects};
 pub use fit::{FitOptions, FitReport, Stop};
 pub use grid::{
-    Embedding, Evidence, Grid, GridFitOptions, GridGp, GridKernel, GridMean, GridOptions,
-    GridPosterior, GridSamples, Route, Solve,
+    CountField, CountPosterior, Embedding, Evidence, Grid, GridGp, GridKernel, GridMean,
+    GridOptions, GridPosterior, GridSamples, Route, Solve,
 };
 pub use kernel::{
     ActiveDimensions, Autoregressive, Categorical, Constant, Coregionalised, Decay, DoseWeight,

@@ -91,6 +91,61 @@ pub trait Persist: Serialize + DeserializeOwned + TryFrom<Self::Parts, Error = E
     }
 }
 
+/// Sixteen hexadecimal digits that any damage to the parts of a file changes: FNV-1a of their JSON text (Fowler, Noll &
+/// Vo; Eastlake et al., RFC 9923), for models that hold no redundant numbers to check the others by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checksum(u64);
+
+impl Checksum {
+    pub(super) fn of(parts: &impl Serialize) -> serde_json::Result<Self> {
+        let mut sum = Self(0xCBF2_9CE4_8422_2325);
+        serde_json::to_writer(&mut sum, parts)?;
+        Ok(sum)
+    }
+
+    /// Refuses parts that are not those the checksum was made of.
+    pub(super) fn check(self, parts: &impl Serialize) -> Result<()> {
+        match Self::of(parts) {
+            Ok(found) if found == self => Ok(()),
+            _ => Err(Error::argument(
+                "checksum",
+                format!("{:016x}, which is not that of the other keys", self.0),
+                "a file as it was saved",
+            )),
+        }
+    }
+}
+
+impl Write for Checksum {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Serialize for Checksum {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:016x}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Checksum {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let found = String::deserialize(deserializer)?;
+        let sum = u64::from_str_radix(&found, 16).ok();
+        sum.filter(|_| found.len() == 16).map(Self).ok_or_else(|| {
+            let allowed = "sixteen hexadecimal digits";
+            de::Error::invalid_value(Unexpected::Str(&found), &allowed)
+        })
+    }
+}
+
 /// Names the model and the version of a format, e.g. `exact-gp 1`.
 pub trait Format {
     /// What a file of this format says of itself.
@@ -125,5 +180,31 @@ impl<'de, F: Format> Deserialize<'de> for Stamp<F> {
             Unexpected::Str(&found),
             &allowed.as_str(),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksums_are_those_of_fnv() {
+        // The published value for the six bytes `foobar`; a JSON string has its quotes besides.
+        let mut sum = Checksum(0xCBF2_9CE4_8422_2325);
+        sum.write_all(b"foobar").unwrap();
+        assert_eq!(sum, Checksum(0x8594_4171_F739_67E8));
+        let of_text = Checksum::of(&"foobar").unwrap();
+        assert_ne!(of_text, sum);
+        assert!(of_text.check(&"foobar").is_ok() && of_text.check(&"foobas").is_err());
+        let text = serde_json::to_string(&of_text).unwrap();
+        assert_eq!(serde_json::from_str::<Checksum>(&text).unwrap(), of_text);
+        for bad in [
+            "\"12\"",
+            "12",
+            "\"+12345678901234\"",
+            "\"00000000000000zz\"",
+        ] {
+            assert!(serde_json::from_str::<Checksum>(bad).is_err(), "{bad}");
+        }
     }
 }

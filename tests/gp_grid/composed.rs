@@ -2,7 +2,7 @@
 
 use crate::problem::{Product, all_close, close, dense, problem, tight};
 use dosewise::gp::{
-    Categorical, Constant, Grid, GridFitOptions, GridGp, GridKernel, Kernel, Linear, Matern32,
+    Categorical, Constant, FitOptions, Grid, GridGp, GridKernel, Kernel, Linear, Matern32,
     Matern52, Mean, Noise, Periodic, Polynomial, RationalQuadratic, Rbf, White,
 };
 use dosewise::{Error, Result};
@@ -70,10 +70,10 @@ fn composed_factors_equal_the_dense_process() {
 fn gradients_pass_through_composed_factors() {
     let problem = problem(10, 12, [1.0, 1.0], 70);
     for kernel in composed() {
-        let few_steps = GridFitOptions {
+        let few_steps = FitOptions {
             restarts: 0,
             max_iterations: 1,
-            ..GridFitOptions::default()
+            ..FitOptions::default()
         };
         let gp = GridGp::new(problem.grid, kernel, Noise::Homoscedastic(0.1))
             .unwrap()
@@ -128,7 +128,7 @@ fn means_that_depend_on_the_place_equal_the_dense_process() {
             1e-8,
         );
         if mean != linear {
-            let options = GridFitOptions::default();
+            let options = FitOptions::default();
             let fitted = gp.fit_where(&problem.image, &problem.observed, &options);
             assert_eq!(fitted.unwrap().mean(), &mean);
         }
@@ -158,8 +158,6 @@ fn what_a_grid_cannot_do_is_refused() {
             .unwrap()
             .with_mean(mean)
     };
-    let options = GridFitOptions::default();
-    assert_eq!(argument(with(Mean::linear()).fit(&image, &options)), "mean");
     let three = Mean::Linear {
         intercept: 0.0,
         slopes: vec![1.0; 3],

@@ -2,7 +2,7 @@
 
 use crate::problem::{Product, close, dense, problem};
 use dosewise::gp::{
-    GridFitOptions, GridGp, GridKernel, GridOptions, Kernel, Matern52, Mean, Noise,
+    Bounds, FitOptions, GridGp, GridKernel, GridOptions, Kernel, Matern52, Mean, Noise, Prior, Rbf,
 };
 
 #[test]
@@ -14,11 +14,7 @@ fn analytic_gradients_and_fits_reach_a_stationary_point() {
         let gp = GridGp::new(problem.grid, start, Noise::Homoscedastic(0.2))
             .unwrap()
             .with_mean(Mean::Constant(0.0))
-            .fit_where(
-                &problem.image,
-                &problem.observed,
-                &GridFitOptions::default(),
-            )
+            .fit_where(&problem.image, &problem.observed, &FitOptions::default())
             .unwrap();
         let report = gp.fit_report().unwrap();
         assert!(report.converged(), "{report:?}");
@@ -58,9 +54,9 @@ fn fits_without_an_analytic_gradient_agree_with_the_dense_fit() {
     let problem = problem(12, 14, [1.0, 1.0], 60);
     let noise = Noise::Known(problem.variances.clone());
     let kernel = Matern52::isotropic(2.0).scaled(1.0);
-    let options = GridFitOptions {
+    let options = FitOptions {
         restarts: 1,
-        ..GridFitOptions::default()
+        ..FitOptions::default()
     };
     let gp = GridGp::new(
         problem.grid,
@@ -92,7 +88,7 @@ fn fits_without_an_analytic_gradient_agree_with_the_dense_fit() {
         .fit_where(
             &problem.image,
             &problem.observed,
-            &GridFitOptions {
+            &FitOptions {
                 restarts: 0,
                 ..options
             },
@@ -101,4 +97,135 @@ fn fits_without_an_analytic_gradient_agree_with_the_dense_fit() {
     for (a, b) in estimated.parameters().iter().zip(slow.parameters()) {
         assert!((a.value.ln() - b.value.ln()).abs() < 0.15, "{a:?} {b:?}");
     }
+}
+
+/// The same model, measurements and options, dense: the parameters, the mean and the report of both agree.
+fn assert_fits_as_the_dense_process(options: &FitOptions, mean: Mean, share: u64) -> GridGp {
+    let problem = problem(14, 17, [0.5, 0.8], share);
+    let kernel = GridKernel::rbf([1.0, 2.0], 1.0);
+    let noise = Noise::Homoscedastic(0.1);
+    let gp = GridGp::new(problem.grid, kernel, noise.clone())
+        .unwrap()
+        .with_mean(mean.clone())
+        .fit_where(&problem.image, &problem.observed, options)
+        .unwrap();
+    let product =
+        Rbf::isotropic(1.0).scaled(1.0).on_columns([0]) * Rbf::isotropic(2.0).on_columns([1]);
+    let mut slow = dense(&problem, Box::new(product), mean, &noise);
+    slow.refit(options).unwrap();
+    for (a, b) in gp.parameters().iter().zip(slow.parameters()) {
+        assert!((a.value / b.value - 1.0).abs() < 5e-3, "{a:?} {b:?}");
+    }
+    let (report, truth) = (gp.fit_report().unwrap(), slow.fit_report().unwrap());
+    assert!(report.converged(), "{report:?}");
+    close(
+        report.log_marginal_likelihood,
+        truth.log_marginal_likelihood,
+        1e-6,
+    );
+    close(report.log_prior, truth.log_prior, 1e-4);
+    for place in [[0.0, 0.0], [7.0, 0.0], [0.0, 13.0]] {
+        close(gp.mean().at(&place), slow.mean().at(&place), 2e-3);
+    }
+    gp
+}
+
+#[test]
+fn linear_means_are_estimated_as_by_the_dense_process() {
+    for share in [100, 60] {
+        let gp = assert_fits_as_the_dense_process(&FitOptions::default(), Mean::linear(), share);
+        assert!(matches!(gp.mean(), Mean::Linear { slopes, .. } if slopes.len() == 2));
+    }
+    // On a single row nothing can be told about a slope from row to row.
+    let problem = problem(1, 40, [1.0, 1.0], 70);
+    let gp = GridGp::new(
+        problem.grid,
+        GridKernel::rbf([2.0, 2.0], 1.0),
+        Noise::Homoscedastic(0.1),
+    )
+    .unwrap()
+    .with_mean(Mean::linear())
+    .fit_where(&problem.image, &problem.observed, &FitOptions::default())
+    .unwrap();
+    assert!(
+        matches!(gp.mean(), Mean::Linear { slopes, .. } if slopes[0] == 0.0 && slopes[1] != 0.0)
+    );
+}
+
+#[test]
+fn priors_and_bounds_by_name_hold_as_for_the_dense_process() {
+    let options = FitOptions {
+        priors: vec![(
+            "outputscale".into(),
+            Prior::Gamma {
+                shape: 3.0,
+                rate: 4.0,
+            },
+        )],
+        bounds: vec![
+            ("lengthscale".into(), Bounds::hard(0.3..=1.2)),
+            ("noise variance".into(), Bounds::smooth(1e-3..)),
+        ],
+        ..FitOptions::default()
+    };
+    for share in [100, 60] {
+        let gp = assert_fits_as_the_dense_process(&options, Mean::Constant(0.0), share);
+        let at_bounds = &gp.fit_report().unwrap().at_bounds;
+        assert!(
+            at_bounds.contains(&"columns.lengthscale".to_string()),
+            "{at_bounds:?}"
+        );
+        let lengthscale = gp
+            .parameters()
+            .into_iter()
+            .find(|p| p.name == "columns.lengthscale");
+        assert_eq!(lengthscale.unwrap().value, 1.2);
+    }
+    // The kernel of one axis alone, held where it was.
+    let options = FitOptions {
+        bounds: vec![("rows.lengthscale".into(), Bounds::hard(0.7..=0.7))],
+        ..FitOptions::default()
+    };
+    let gp = assert_fits_alone(&options);
+    assert!((gp.parameters()[0].value - 0.7).abs() < 1e-15);
+}
+
+fn assert_fits_alone(options: &FitOptions) -> GridGp {
+    let problem = problem(14, 17, [0.5, 0.8], 80);
+    GridGp::new(
+        problem.grid,
+        GridKernel::rbf([1.0, 2.0], 1.0),
+        Noise::Homoscedastic(0.1),
+    )
+    .unwrap()
+    .fit_where(&problem.image, &problem.observed, options)
+    .unwrap()
+}
+
+#[test]
+fn starts_are_compared_on_a_window_whatever_the_number_of_threads() {
+    let problem = problem(72, 64, [1.0, 1.0], 50);
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| {
+            GridGp::new(
+                problem.grid,
+                GridKernel::rbf([20.0, 1.0], 9.0),
+                Noise::Homoscedastic(1.0),
+            )
+            .unwrap()
+            .with_mean(Mean::Constant(0.0))
+            .fit_where(&problem.image, &problem.observed, &FitOptions::default())
+            .unwrap()
+        })
+    };
+    let (one, four) = (run(1), run(4));
+    let report = one.fit_report().unwrap();
+    assert!(
+        report.converged() && report.coarse_evaluations > 0,
+        "{report:?}"
+    );
+    assert_eq!(one.fit_report(), four.fit_report());
+    assert_eq!(one.parameters(), four.parameters());
+    assert!((0.03..0.09).contains(&one.noise().variance(0).unwrap()));
 }

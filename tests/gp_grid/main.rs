@@ -1,6 +1,8 @@
 //! Inference on a grid against the dense process on the same pixels, and against known statistics.
 
+mod between;
 mod composed;
+mod counts;
 mod exact;
 mod fits;
 mod iterative;

@@ -1,7 +1,7 @@
 //! Input that is refused.
 
 use crate::problem::{Product, Wiener, tight};
-use dosewise::gp::{Grid, GridFitOptions, GridGp, GridKernel, GridOptions, Mean, Noise, Rbf};
+use dosewise::gp::{FitOptions, Grid, GridGp, GridKernel, GridOptions, Mean, Noise, Rbf};
 use dosewise::{Error, Result};
 use ndarray::Array2;
 
@@ -54,9 +54,9 @@ fn unusable_input_is_refused_by_name() {
     let unfinite = gp().with_mean(Mean::Constant(f64::NAN));
     refused(unfinite.condition(&image).unwrap().posterior(), "mean");
     let nowhere = Array2::from_elem((4, 5), false);
-    let fit = GridFitOptions::default();
+    let fit = FitOptions::default();
     refused(gp().fit_where(&image, &nowhere, &fit), "values");
-    let tolerance = GridFitOptions {
+    let tolerance = FitOptions {
         gradient_tolerance: f64::NAN,
         ..fit
     };

@@ -1,10 +1,10 @@
 //! Moments of samples and calibration.
 
-use crate::problem::problem;
-use dosewise::gp::{Grid, GridGp, GridKernel, Kernel, Matern12, Matern52, Mean, Noise};
+use crate::problem::{Product, dense, problem};
+use dosewise::gp::{Grid, GridGp, GridKernel, Kernel, Matern12, Matern52, Mean, Noise, Surrogate};
 use dosewise::random::{Purpose, Stream};
 use dosewise::units::Seed;
-use ndarray::Array1;
+use ndarray::{Array1, Array2};
 
 #[test]
 fn pathwise_samples_have_the_posterior_moments() {
@@ -14,9 +14,13 @@ fn pathwise_samples_have_the_posterior_moments() {
         GridKernel::stationary(Matern52::ard([1.5, 2.0]).scaled(2.0)),
     ] {
         let problem = problem(7, 9, [1.0, 1.0], 40);
+        let dense_kernel: Box<dyn Kernel> = match &kernel {
+            GridKernel::Stationary(kernel) => kernel.clone(),
+            product => Box::new(Product(product.clone())),
+        };
         let gp = GridGp::new(
             problem.grid,
-            kernel,
+            kernel.clone(),
             Noise::Known(problem.variances.clone()),
         )
         .unwrap()
@@ -42,6 +46,21 @@ fn pathwise_samples_have_the_posterior_moments() {
         }
         // The largest of 63 correlated standard deviates.
         assert!(worst.0 < 4.0 && worst.1 < 4.0, "{worst:?}");
+
+        let slow = dense(&problem, dense_kernel, Mean::Constant(-0.5), gp.noise());
+        let joint = slow.joint(problem.grid.coordinates().view()).unwrap();
+        for (p, q) in [(0, 1), (0, 9), (20, 40), (31, 32), (62, 61), (5, 60)] {
+            let value = |image: &Array2<f64>, p: usize| image[[p / 9, p % 9]] - joint.mean[p];
+            let products = drawn.images.iter().map(|i| value(i, p) * value(i, q));
+            let found = products.sum::<f64>() / count as f64;
+            let expected = joint.covariance[[p, q]];
+            let variances = joint.covariance[[p, p]] * joint.covariance[[q, q]];
+            let error = ((variances + expected * expected) / count as f64).sqrt();
+            assert!(
+                (found - expected).abs() < 4.0 * error,
+                "{p} {q}: {found} {expected}"
+            );
+        }
     }
 }
 
@@ -71,31 +90,42 @@ fn prior_samples_have_the_prior_covariance() {
 }
 
 #[test]
-fn held_out_pixels_are_covered_as_often_as_stated() {
+fn intervals_hold_the_field_as_often_as_stated() {
     let grid = Grid::new(48, 40, [1.0, 1.0]).unwrap();
+    let levels = [(0.5, 0.674_490), (0.9, 1.644_854), (0.95, 1.959_964)];
     for kernel in [
         GridKernel::rbf([4.0, 3.0], 1.0),
         GridKernel::stationary(Matern52::isotropic(4.0)),
     ] {
         let prior = GridGp::new(grid, kernel, Noise::Homoscedastic(0.04)).unwrap();
-        let (mut inside, mut total) = (0, 0);
-        for seed in 0..4 {
-            let truth = &prior.prior_samples(1, Seed(seed)).unwrap().images[0];
-            let mut stream = Stream::new(Seed(seed), Purpose::Counts, [0, 0]);
-            let image = truth.mapv(|f| f + 0.2 * stream.normal());
-            let observed = truth.mapv(|_| stream.normal() > 0.7);
-            let gp = prior.clone().condition_where(&image, &observed).unwrap();
-            let posterior = gp.posterior().unwrap();
-            for (p, seen) in observed.iter().enumerate() {
-                let at = (p / 40, p % 40);
-                if !seen {
+        let truths = prior.prior_samples(4, Seed(0)).unwrap().images;
+        // One pixel in ten, judged by the others; all pixels, judged by the field behind the noise.
+        for threshold in [1.281_55, f64::NEG_INFINITY] {
+            let (mut inside, mut total) = ([0_u32; 3], 0);
+            for (seed, truth) in truths.iter().enumerate() {
+                let mut stream = Stream::new(Seed(seed as u64), Purpose::Counts, [0, 0]);
+                let image = truth.mapv(|f| f + 0.2 * stream.normal());
+                let observed = truth.mapv(|_| stream.normal() > threshold);
+                let gp = prior.clone().condition_where(&image, &observed).unwrap();
+                let posterior = gp.posterior().unwrap();
+                assert_eq!(posterior.variance_error, 0.0);
+                let all = threshold == f64::NEG_INFINITY;
+                for (at, _) in observed.indexed_iter().filter(|(_, seen)| all || !**seen) {
                     let deviate = (truth[at] - posterior.mean[at]).abs();
-                    inside += usize::from(deviate < 1.644_85 * posterior.variance[at].sqrt());
+                    let deviation = posterior.variance[at].sqrt();
+                    for (held, (_, z)) in inside.iter_mut().zip(levels) {
+                        *held += u32::from(deviate < z * deviation);
+                    }
                     total += 1;
                 }
             }
+            // Pixels within a lengthscale are one measurement rather than many.
+            let independent = total as f64 / 12.0;
+            for (held, (level, _)) in inside.iter().zip(levels) {
+                let share = f64::from(*held) / total as f64;
+                let error: f64 = (level * (1.0 - level) / independent).sqrt();
+                assert!((share - level).abs() < 4.0 * error, "{share} of {level}");
+            }
         }
-        let share = inside as f64 / total as f64;
-        assert!((0.86..0.94).contains(&share), "{share} of {total} pixels");
     }
 }

@@ -6,9 +6,11 @@ use crate::gp::kernel::{Kernel, Parameter, Role, check_log_parameters};
 use crate::gp::points::Points;
 use crate::gp::stationary::Rbf;
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 /// The covariance of pixels, in one of the two forms that are fast on a grid.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GridKernel {
     /// k(p, q) = k₁(pᵧ, qᵧ) k₂(pₓ, qₓ): a Kronecker product of two small matrices; stationary or not.
@@ -58,6 +60,17 @@ impl GridKernel {
                 rows.covariance(&p[..1], &q[..1]) * columns.covariance(&p[1..], &q[1..])
             }
             Self::Stationary(kernel) => kernel.covariance(&p, &q),
+        }
+    }
+
+    /// The same as a kernel of two coordinates [y, x], for places between the pixels and for few of them.
+    pub(super) fn dense(&self) -> Box<dyn Kernel> {
+        match self {
+            Self::Product { rows, columns } => {
+                let along_rows = rows.clone().on_columns([0]);
+                Box::new(along_rows.times(columns.clone().on_columns([1])))
+            }
+            Self::Stationary(kernel) => kernel.clone(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 /// Pixels beyond this do not fit into the memory of any machine this is meant for.
 const LARGEST: usize = 1 << 26;
@@ -14,11 +15,29 @@ const LARGEST: usize = 1 << 26;
 /// assert_eq!(grid.coordinates().row(5).to_vec(), vec![0.2, 0.1]); // pixel (1, 1)
 /// # Ok::<(), dosewise::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Shape")]
 pub struct Grid {
     rows: usize,
     columns: usize,
     pixel: [f64; 2],
+}
+
+/// A grid on its way in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shape {
+    rows: usize,
+    columns: usize,
+    pixel: [f64; 2],
+}
+
+impl TryFrom<Shape> for Grid {
+    type Error = Error;
+
+    fn try_from(shape: Shape) -> Result<Self> {
+        Self::new(shape.rows, shape.columns, shape.pixel)
+    }
 }
 
 impl Grid {

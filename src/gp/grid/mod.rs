@@ -7,6 +7,7 @@
 //! | the mean at all pixels | [`GridGp::posterior_mean`] |
 //! | mean and variance at all pixels | [`GridGp::posterior`] |
 //! | joint draws | [`GridGp::posterior_samples`], [`GridGp::prior_samples`] |
+//! | counts of electrons at known exposures | [`CountField`] |
 //! | the evidence, fitted hyper-parameters | [`GridGp::log_marginal_likelihood`], [`GridGp::fit`] |
 //!
 //! Whatever is iterative says how it ended ([`Solve`]), whatever is estimated says its standard error, and
@@ -16,6 +17,8 @@ mod axis;
 mod by_observation;
 mod conjugate_gradient;
 mod cosine;
+mod count_mode;
+mod counts;
 mod eigenbasis;
 mod embedding;
 mod evidence;
@@ -34,13 +37,15 @@ mod probing;
 mod reduced_rank;
 mod route;
 mod sample;
+mod saved;
+mod surrogate;
 mod system;
 mod toeplitz;
 
 pub use conjugate_gradient::Solve;
+pub use counts::{CountField, CountPosterior};
 pub use embedding::Embedding;
 pub use evidence::Evidence;
-pub use fit::GridFitOptions;
 pub use kernel::GridKernel;
 pub use lattice::Grid;
 pub use model::GridGp;

@@ -1,6 +1,5 @@
 //! The Gaussian process on a grid that users hold.
 
-use super::conjugate_gradient::Solve;
 use super::evidence::{Evidence, evidence};
 use super::kernel::GridKernel;
 use super::lattice::Grid;
@@ -10,11 +9,13 @@ use super::posterior::{GridMean, GridPosterior, posterior};
 use super::reduced_rank::Budget;
 use super::route::Choice;
 use super::sample::{GridSamples, samples};
+use super::saved::Parts;
 use super::system::{Covariance, System};
 use crate::error::{Error, Result};
-use crate::gp::{FitReport, Mean, Noise, Parameter};
+use crate::gp::{FitReport, Mean, Noise, Parameter, Role};
 use crate::units::Seed;
 use ndarray::ArrayView2;
+use serde::Deserialize;
 
 /// A Gaussian process conditioned on the pixels of a scan, N pixels at O(N log N) or O(N (n₁ + n₂)) an iteration.
 ///
@@ -38,7 +39,8 @@ use ndarray::ArrayView2;
 /// assert!(posterior.variance[[11, 17]] < 0.01);
 /// # Ok::<(), dosewise::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct GridGp {
     pub(super) grid: Grid,
     pub(super) kernel: GridKernel,
@@ -157,7 +159,15 @@ impl GridGp {
 
     /// The fitted hyper-parameters: the kernel's, then the noise variance if it is shared.
     pub fn parameters(&self) -> Vec<Parameter> {
-        parameters(&self.kernel, &self.noise)
+        let mut parameters = self.kernel.parameters();
+        if let Noise::Homoscedastic(value) = self.noise {
+            parameters.push(Parameter {
+                name: "noise variance".into(),
+                role: Role::NoiseVariance,
+                value,
+            });
+        }
+        parameters
     }
 
     /// Number of observed pixels.
@@ -257,23 +267,9 @@ impl GridGp {
     }
 }
 
-/// The kernel's hyper-parameters, then the shared noise variance if there is one.
-pub(super) fn parameters(kernel: &GridKernel, noise: &Noise) -> Vec<Parameter> {
-    let mut parameters = kernel.parameters();
-    if let Noise::Homoscedastic(value) = noise {
-        parameters.push(Parameter {
-            name: "noise variance".into(),
-            role: crate::gp::Role::NoiseVariance,
-            value: *value,
-        });
-    }
-    parameters
-}
-
 impl GridMean {
     /// Whether the solution fell below the tolerance.
     pub fn converged(&self) -> bool {
-        let Solve { converged, .. } = self.solve;
-        converged
+        self.solve.converged
     }
 }

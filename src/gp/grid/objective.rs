@@ -1,132 +1,181 @@
-//! What a fit on a grid maximises, in the form the optimiser wants it.
+//! The log marginal likelihood on a grid as a fit climbs it.
 
 use super::evidence::evidence;
-use super::fit::with_log_parameters;
 use super::gradient::gradient;
 use super::kernel::GridKernel;
 use super::lattice::Grid;
 use super::model::GridGp;
-use super::observations::Observations;
+use super::observations::{Listed, Observations};
 use super::reduced_rank::Budget;
 use super::route::{Choice, Exact};
 use super::system::{Covariance, System};
 use crate::error::{Error, Result};
-use crate::gp::kernel::dot;
-use crate::gp::restart::LogRange;
+use crate::gp::evidence::{Data, ExactEvidence};
+use crate::gp::kernel::{Kernel, dot};
+use crate::gp::least_squares::normal_equations;
+use crate::gp::objective::{Evaluate, Evidence};
+use crate::gp::points::Points;
 use crate::gp::{Mean, Noise};
-use argmin::core::{CostFunction, Gradient};
-use std::cell::RefCell;
 
 /// Step of central differences in log-parameters: their error h² f‴/6 is then about 10⁻⁷ of the likelihood's own
 /// curvature, and rounding 10⁻⁷ of its value.
 const STEP: f64 = 1e-4;
 
-/// The objective (to be maximised) at one point.
-#[derive(Clone)]
-pub(super) struct Evaluation {
-    pub value: f64,
-    pub log_marginal_likelihood: f64,
-    pub gradient: Vec<f64>,
-    pub mean: f64,
-}
-
-/// What changes while the optimiser runs.
-#[derive(Default)]
-pub(super) struct Search {
-    pub scale: f64,
-    /// Scaled cost reported where the likelihood cannot be computed: bad, yet finite, so line searches back off.
-    pub failed: f64,
-    pub best: Option<(Vec<f64>, Evaluation)>,
-    pub last: Option<(Vec<f64>, Evaluation)>,
-    pub evaluations: usize,
-}
-
-/// Log marginal likelihood minus the walls, as a function of the log-parameters.
-pub(super) struct Objective<'a> {
+/// The evidence of a process on a grid as a function of the kernel's log-parameters, then the log noise variance if it
+/// is shared; a constant or linear mean is profiled.
+pub(super) struct GridEvidence<'a> {
     gp: &'a GridGp,
     grid: &'a Grid,
-    raw: &'a Observations,
-    ranges: &'a [LogRange],
-    pub search: RefCell<Search>,
+    /// What was measured, minus the prior mean unless the fit estimates that.
+    observations: &'a Observations,
+    /// Where the pixels lie, and the columns of the mean that the fit estimates; empty for other means.
+    places: Points,
+    regressors: Vec<Vec<f64>>,
+    /// The observed pixels as measurements of a dense process, if they are few enough for one.
+    few: Option<Few>,
 }
 
-impl<'a> Objective<'a> {
-    pub fn new(
-        gp: &'a GridGp,
-        grid: &'a Grid,
-        raw: &'a Observations,
-        ranges: &'a [LogRange],
-    ) -> Self {
-        Self {
+/// A dense process of the observed pixels.
+struct Few {
+    kernel: Box<dyn Kernel>,
+    listed: Listed,
+    noise: Noise,
+    mean: Mean,
+}
+
+/// A model at one set of parameters.
+struct Point {
+    kernel: GridKernel,
+    noise: Noise,
+    covariance: Covariance,
+    observations: Observations,
+}
+
+impl<'a> GridEvidence<'a> {
+    pub fn new(gp: &'a GridGp, grid: &'a Grid, observations: &'a Observations) -> Result<Self> {
+        let places = Points::from_rows("grid", grid.coordinates().view())?;
+        let profiled = gp.mean.is_profiled();
+        let few = (observations.count <= gp.options.largest_factor)
+            .then(|| Few::new(gp, grid, observations))
+            .transpose()?;
+        Ok(Self {
             gp,
             grid,
-            raw,
-            ranges,
-            search: RefCell::default(),
-        }
+            observations,
+            regressors: if profiled {
+                gp.mean.regressors(places.view())
+            } else {
+                Vec::new()
+            },
+            places,
+            few,
+        })
     }
 
     /// Kernel and noise with these log-parameters.
     pub fn model(&self, log_parameters: &[f64]) -> Result<(GridKernel, Noise)> {
-        with_log_parameters(&self.gp.kernel, &self.gp.noise, log_parameters)
-    }
-
-    /// `None` where the likelihood cannot be computed.
-    pub fn evaluate(&self, log_parameters: &[f64]) -> Option<Evaluation> {
-        self.search.borrow_mut().evaluations += 1;
-        let mut evaluation = self.likelihood(log_parameters).ok()?;
-        let terms = log_parameters.iter().zip(self.ranges);
-        for ((&v, range), slot) in terms.zip(&mut evaluation.gradient) {
-            let beyond = (v - range.wall.1).max(0.0) + (v - range.wall.0).min(0.0);
-            // Gentle at its foot, where a sudden curvature would ruin the optimiser's memory, steep further out.
-            evaluation.value -= beyond.powi(2) + beyond.powi(4);
-            *slot -= 2.0 * beyond + 4.0 * beyond.powi(3);
+        let mut kernel = self.gp.kernel.clone();
+        match (&self.gp.noise, log_parameters.split_last()) {
+            (Noise::Homoscedastic(_), Some((variance, rest))) => {
+                kernel.set_log_parameters(rest)?;
+                Ok((kernel, Noise::Homoscedastic(variance.exp())))
+            }
+            (noise, _) => {
+                kernel.set_log_parameters(log_parameters)?;
+                Ok((kernel, noise.clone()))
+            }
         }
-        let finite = evaluation.gradient.iter().all(|g| g.is_finite());
-        (finite && evaluation.value.is_finite()).then_some(evaluation)
     }
 
-    /// The likelihood with its gradient: analytic where there is one, else by central differences.
-    fn likelihood(&self, log_parameters: &[f64]) -> Result<Evaluation> {
-        let point = Point::new(self, log_parameters)?;
-        let budget = Budget::fit(self.gp.options.largest_factor);
+    /// The prior mean that belongs to these log-parameters.
+    pub fn mean(&self, log_parameters: &[f64]) -> Result<Mean> {
+        if self.regressors.is_empty() {
+            return Ok(self.gp.mean.clone());
+        }
+        let point = self.point(log_parameters)?;
+        let budget = Budget::exact(self.gp.options.largest_factor);
         let choice = Choice::new(&point.covariance, &point.observations, budget);
-        if let Some(evaluation) = self.analytic(&point, choice)? {
-            return Ok(evaluation);
+        let exact = Exact::new(choice, &point.covariance, &point.observations, budget)?;
+        let (_, coefficients) = match exact {
+            Some(exact) => self.centred(&point.observations, |h| {
+                Ok(exact.solve(&point.observations, h)?.0)
+            })?,
+            None => self.centred(&point.observations, |h| Ok(self.iterated(&point, h)))?,
+        };
+        Ok(self
+            .gp
+            .mean
+            .with_coefficients(self.places.view(), &coefficients))
+    }
+
+    fn point(&self, log_parameters: &[f64]) -> Result<Point> {
+        let (kernel, noise) = self.model(log_parameters)?;
+        let covariance = Covariance::new(self.grid, &kernel)?;
+        let observations = match noise {
+            Noise::Homoscedastic(_) => self.observations.with_noise(&noise),
+            Noise::Known(_) => self.observations.clone(),
+        };
+        Ok(Point {
+            kernel,
+            noise,
+            covariance,
+            observations,
+        })
+    }
+
+    /// The likelihood with its gradient: analytic on the exact routes, else by central differences.
+    fn likelihood(&self, log_parameters: &[f64]) -> Result<Option<(f64, Vec<f64>)>> {
+        let point = self.point(log_parameters)?;
+        let (choice, budget) = self.route(&point);
+        if let (Choice::Observations, Some(few)) = (choice, &self.few) {
+            return Ok(few.evidence().evaluator().evaluate(log_parameters));
         }
-        let value = self.plain(point, choice)?;
+        if let Some(found) = self.analytic(&point, choice, budget)? {
+            return Ok(Some(found));
+        }
+        let value = self.plain(&point, choice)?;
         let mut gradient = vec![0.0; log_parameters.len()];
         let mut moved = log_parameters.to_vec();
         for (p, slot) in gradient.iter_mut().enumerate() {
             let mut at = |shift: f64| -> Result<f64> {
                 moved[p] = log_parameters[p] + shift;
-                Ok(self.plain(Point::new(self, &moved)?, choice)?.0)
+                self.plain(&self.point(&moved)?, choice)
             };
             *slot = (at(STEP)? - at(-STEP)?) / (2.0 * STEP);
             moved[p] = log_parameters[p];
         }
-        Ok(Evaluation {
-            value: value.0,
-            log_marginal_likelihood: value.0,
-            gradient,
-            mean: value.1,
-        })
+        Ok(Some((value, gradient)))
     }
 
-    fn analytic(&self, point: &Point, choice: Choice) -> Result<Option<Evaluation>> {
-        let budget = Budget::fit(self.gp.options.largest_factor);
+    /// As exact as results are, so that the last small steps of a search climb a smooth function; nearly so where that
+    /// takes too large a factor.
+    fn route(&self, point: &Point) -> (Choice, Budget) {
+        let largest = self.gp.options.largest_factor;
+        let within = |budget| Choice::new(&point.covariance, &point.observations, budget);
+        match within(Budget::exact(largest)) {
+            Choice::Stochastic => {
+                let budget = Budget::fit(largest);
+                (within(budget), budget)
+            }
+            choice => (choice, Budget::exact(largest)),
+        }
+    }
+
+    fn analytic(
+        &self,
+        point: &Point,
+        choice: Choice,
+        budget: Budget,
+    ) -> Result<Option<(f64, Vec<f64>)>> {
         let Covariance::Product(basis) = &point.covariance else {
             return Ok(None);
         };
-        if choice == Choice::Observations || choice == Choice::Stochastic {
-            return Ok(None);
-        }
-        let covariance = &point.covariance;
-        let Some(exact) = Exact::new(choice, covariance, &point.observations, budget)? else {
+        let Some(exact) = Exact::new(choice, &point.covariance, &point.observations, budget)?
+        else {
             return Ok(None);
         };
-        let (observations, mean) = self.centred(&point.observations, |ones| {
-            exact.solve(&point.observations, ones)
+        let (observations, _) = self.centred(&point.observations, |h| {
+            Ok(exact.solve(&point.observations, h)?.0)
         })?;
         let shared = match point.noise {
             Noise::Homoscedastic(variance) => Some(variance),
@@ -146,124 +195,101 @@ impl<'a> Objective<'a> {
             &observations,
             &field,
         )?;
-        Ok(Some(Evaluation {
-            value,
-            log_marginal_likelihood: value,
-            gradient,
-            mean,
-        }))
+        Ok(Some((value, gradient)))
     }
 
-    /// The likelihood alone, and the mean that belongs to it.
-    fn plain(&self, point: Point, choice: Choice) -> Result<(f64, f64)> {
-        let limits = self.gp.options.limits();
-        let (observations, mean) = self.centred(&point.observations, |ones| {
-            let system = System {
-                covariance: &point.covariance,
-                observations: &point.observations,
-                limits,
-            };
-            let solution = system.solve(ones);
-            Ok((solution.field, solution.quadratic))
-        })?;
-        let system = System {
+    /// The likelihood alone.
+    fn plain(&self, point: &Point, choice: Choice) -> Result<f64> {
+        let (observations, _) =
+            self.centred(&point.observations, |h| Ok(self.iterated(point, h)))?;
+        let system = self.system(point, &observations);
+        Ok(evidence(system, &self.gp.options, choice)?.log_marginal_likelihood)
+    }
+
+    fn system<'s>(&self, point: &'s Point, observations: &'s Observations) -> System<'s> {
+        System {
             covariance: &point.covariance,
-            observations: &observations,
-            limits,
-        };
-        let found = evidence(system, &self.gp.options, choice)?;
-        Ok((found.log_marginal_likelihood, mean))
+            observations,
+            limits: self.gp.options.limits(),
+        }
     }
 
-    /// The observations minus the generalised least-squares constant if one is fitted (other means are off already):
-    /// 1ᵀR y / 1ᵀR 1, with R 1 = W (1 − K R 1) and `solve` giving K R 1 and 1ᵀR 1.
+    /// K R h by conjugate gradients.
+    fn iterated(&self, point: &Point, h: &[f64]) -> Vec<f64> {
+        self.system(point, &point.observations).solve(h).field
+    }
+
+    /// The observations minus the mean of generalised least squares if the fit estimates one (others are off already),
+    /// and its coefficients: HᵀRH β = HᵀR y with R = (K + D)⁻¹ over the observed pixels, R h = W (h − K R h), and
+    /// `solve` giving K R h.
     fn centred(
         &self,
         raw: &Observations,
-        solve: impl Fn(&[f64]) -> Result<(Vec<f64>, f64)>,
-    ) -> Result<(Observations, f64)> {
-        let Mean::Constant(_) = self.gp.mean else {
-            return Ok((raw.clone(), 0.0));
-        };
-        let (field, normalisation) = solve(&raw.ones())?;
-        let weighted = field.iter().zip(&raw.weights).map(|(f, w)| w * (1.0 - f));
-        let weighted: Vec<f64> = weighted.collect();
-        let mean = dot(&weighted, &raw.residual) / normalisation;
-        if !mean.is_finite() {
-            return Err(Error::argument("mean", mean, "a finite least-squares mean"));
+        solve: impl Fn(&[f64]) -> Result<Vec<f64>>,
+    ) -> Result<(Observations, Vec<f64>)> {
+        if self.regressors.is_empty() {
+            return Ok((raw.clone(), Vec::new()));
         }
-        Ok((raw.minus_constant(mean), mean))
-    }
-
-    /// The evaluation at this point, from the last call if it was the same: the optimiser asks for value and
-    /// gradient separately.
-    fn remembered(&self, log_parameters: &[f64]) -> Option<Evaluation> {
-        if let Some((at, evaluation)) = &self.search.borrow().last
-            && at == log_parameters
-        {
-            return Some(evaluation.clone());
+        let mut whitened = Vec::with_capacity(self.regressors.len());
+        for h in &self.regressors {
+            let field = solve(h)?;
+            let pixels = field.iter().zip(h).zip(&raw.weights);
+            whitened.push(pixels.map(|((f, h), w)| w * (h - f)).collect::<Vec<f64>>());
         }
-        let evaluation = self.evaluate(log_parameters)?;
-        let mut search = self.search.borrow_mut();
-        let here = (log_parameters.to_vec(), evaluation.clone());
-        let best = search.best.as_ref();
-        if best.is_none_or(|(_, best)| evaluation.value > best.value) {
-            search.best = Some(here.clone());
+        let rows = whitened.iter();
+        let gram: Vec<Vec<f64>> = rows
+            .map(|row| self.regressors.iter().map(|h| dot(row, h)).collect())
+            .collect();
+        let right: Vec<f64> = whitened.iter().map(|row| dot(row, &raw.residual)).collect();
+        let coefficients = normal_equations(&gram, &right);
+        if let Some(bad) = coefficients.iter().find(|c| !c.is_finite()) {
+            return Err(Error::argument("mean", bad, "finite least-squares means"));
         }
-        search.last = Some(here);
-        Some(evaluation)
+        let both = || coefficients.iter().zip(&self.regressors);
+        let expected = (0..raw.residual.len()).map(|p| both().map(|(c, h)| c * h[p]).sum());
+        Ok((raw.minus_each(expected), coefficients))
     }
 }
 
-/// A model at one set of parameters.
-struct Point {
-    kernel: GridKernel,
-    noise: Noise,
-    covariance: Covariance,
-    observations: Observations,
-}
-
-impl Point {
-    fn new(objective: &Objective<'_>, log_parameters: &[f64]) -> Result<Self> {
-        let (kernel, noise) = objective.model(log_parameters)?;
-        let covariance = Covariance::new(objective.grid, &kernel)?;
-        let observations = match noise {
-            Noise::Homoscedastic(_) => objective.raw.with_noise(&noise),
-            Noise::Known(_) => objective.raw.clone(),
-        };
+impl Few {
+    fn new(gp: &GridGp, grid: &Grid, observations: &Observations) -> Result<Self> {
+        let listed = observations.listed(grid)?;
+        let weights = listed.pixels.iter().map(|&p| observations.weights[p]);
         Ok(Self {
-            kernel,
-            noise,
-            covariance,
-            observations,
+            kernel: gp.kernel.dense(),
+            noise: match gp.noise {
+                Noise::Homoscedastic(variance) => Noise::Homoscedastic(variance),
+                Noise::Known(_) => Noise::Known(weights.map(f64::recip).collect()),
+            },
+            mean: if gp.mean.is_profiled() {
+                gp.mean.clone()
+            } else {
+                Mean::Zero
+            },
+            listed,
         })
+    }
+
+    fn evidence(&self) -> ExactEvidence<'_> {
+        let data = Data {
+            points: self.listed.points.view(),
+            targets: &self.listed.values,
+            noise: &self.noise,
+            mean: &self.mean,
+        };
+        ExactEvidence::new(self.kernel.as_ref(), data)
     }
 }
 
-impl CostFunction for &Objective<'_> {
-    type Param = Vec<f64>;
-    type Output = f64;
-
-    fn cost(&self, log_parameters: &Vec<f64>) -> std::result::Result<f64, argmin::core::Error> {
-        let evaluation = self.remembered(log_parameters);
-        let search = self.search.borrow();
-        Ok(evaluation.map_or(search.failed, |e| -search.scale * e.value))
+impl Evidence for GridEvidence<'_> {
+    fn evaluator(&self) -> Box<dyn Evaluate + '_> {
+        Box::new(self)
     }
 }
 
-impl Gradient for &Objective<'_> {
-    type Param = Vec<f64>;
-    type Gradient = Vec<f64>;
-
-    fn gradient(
-        &self,
-        log_parameters: &Vec<f64>,
-    ) -> std::result::Result<Vec<f64>, argmin::core::Error> {
-        let evaluation = self.remembered(log_parameters);
-        let scale = self.search.borrow().scale;
-        Ok(match evaluation {
-            Some(e) => e.gradient.iter().map(|g| -scale * g).collect(),
-            None => vec![0.0; log_parameters.len()],
-        })
+/// Nothing needs to be remembered from step to step.
+impl Evaluate for &GridEvidence<'_> {
+    fn evaluate(&mut self, coordinates: &[f64]) -> Option<(f64, Vec<f64>)> {
+        self.likelihood(coordinates).ok().flatten()
     }
 }

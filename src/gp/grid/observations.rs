@@ -2,8 +2,9 @@
 
 use super::lattice::Grid;
 use crate::error::{Error, Result};
+use crate::gp::points::Points;
 use crate::gp::{Mean, Noise};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 
 /// Measurements minus the prior mean, and what each is worth.
 #[derive(Debug, Clone)]
@@ -18,6 +19,16 @@ pub(super) struct Observations {
     pub log_noise: f64,
     /// Geometric mean of the weights of observed pixels; zero if there is none.
     pub level: f64,
+}
+
+/// The observed pixels as measurements at places.
+pub(super) struct Listed {
+    /// Their row-major indices.
+    pub pixels: Vec<usize>,
+    /// Where they lie, [y, x].
+    pub points: Points,
+    /// Their residuals.
+    pub values: Vec<f64>,
 }
 
 /// Refuses noise that is not a positive variance or, pixel by pixel, infinite.
@@ -94,15 +105,22 @@ impl Observations {
                 present[p] = true;
             }
         }
+        let mut taken = Self::weighted(residual, Vec::new());
+        taken.weigh(noise, |p| present[p]);
+        Ok(taken)
+    }
+
+    /// Residuals with the weights given.
+    pub fn weighted(residual: Vec<f64>, weights: Vec<f64>) -> Self {
         let mut taken = Self {
             residual,
-            weights: Vec::new(),
+            weights,
             count: 0,
             log_noise: 0.0,
             level: 0.0,
         };
-        taken.weigh(noise, |p| present[p]);
-        Ok(taken)
+        taken.count_weights();
+        taken
     }
 
     /// Sets the weights from the noise at the pixels where `present` holds.
@@ -131,17 +149,13 @@ impl Observations {
         other
     }
 
-    /// The measurements minus a constant.
-    pub fn minus_constant(&self, value: f64) -> Self {
-        self.minus_each(std::iter::repeat(value))
-    }
-
     /// The measurements minus the mean at the pixels of `grid`, their grid.
     pub fn minus(&self, mean: &Mean, grid: &Grid) -> Result<Self> {
         Ok(self.minus_each(mean_at_pixels(mean, grid)?))
     }
 
-    fn minus_each(&self, expected: impl IntoIterator<Item = f64>) -> Self {
+    /// The measurements minus one number a pixel.
+    pub fn minus_each(&self, expected: impl IntoIterator<Item = f64>) -> Self {
         let mut other = self.clone();
         let pixels = other.residual.iter_mut().zip(&self.weights);
         for ((r, w), m) in pixels.zip(expected) {
@@ -166,10 +180,17 @@ impl Observations {
         part
     }
 
-    /// One at every observed pixel.
-    pub fn ones(&self) -> Vec<f64> {
-        let present = self.weights.iter().map(|w| f64::from(*w > 0.0));
-        present.collect()
+    /// The observed pixels one by one.
+    pub fn listed(&self, grid: &Grid) -> Result<Listed> {
+        let pixels: Vec<usize> = (0..self.weights.len())
+            .filter(|p| self.weights[*p] > 0.0)
+            .collect();
+        let places = grid.coordinates().select(Axis(0), &pixels);
+        Ok(Listed {
+            points: Points::from_rows("grid", places.view())?,
+            values: pixels.iter().map(|&p| self.residual[p]).collect(),
+            pixels,
+        })
     }
 
     /// Share of pixels that were observed.

@@ -3,9 +3,11 @@
 use super::conjugate_gradient::Limits;
 use crate::error::{Error, Result};
 use crate::units::Seed;
+use serde::{Deserialize, Serialize};
 
 /// How iterative and random parts of inference on a grid behave.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GridOptions {
     /// Conjugate gradients stop when the residual, in the norm of the preconditioner, has fallen by this factor.
     /// Default 10⁻⁸.

@@ -30,7 +30,7 @@ impl Budget {
         }
     }
 
-    /// For the steps of a fit, where 10⁻⁴ nats decide nothing.
+    /// For the steps of a fit that would have no exact route otherwise, where 10⁻⁴ nats decide nothing.
     pub fn fit(largest: usize) -> Self {
         Self {
             largest,

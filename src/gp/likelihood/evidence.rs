@@ -43,13 +43,17 @@ impl Model<'_> {
 
     pub fn mode(&self, covariance: &[f64], warm: Option<&[f64]>) -> Result<Mode> {
         let mean = self.mean.values(self.points)?;
-        let target = Target {
+        Mode::find(&self.target(covariance, &mean), warm)
+    }
+
+    /// What the mode depends on, for the prior `mean` at each measurement.
+    pub fn target<'t>(&'t self, covariance: &'t [f64], mean: &'t [f64]) -> Target<'t> {
+        Target {
             likelihood: self.likelihood,
             y: self.y,
             covariance,
-            mean: &mean,
-        };
-        Mode::find(&target, warm)
+            mean,
+        }
     }
 
     /// The gradient by the kernel's log-parameters, the likelihood's, then the constant mean if there is one.

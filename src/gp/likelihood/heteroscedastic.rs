@@ -5,15 +5,20 @@ use super::super::exact::{ExactGp, check_target};
 use super::super::fit::{FitOptions, FitReport, Problem, no_finite_likelihood};
 use super::super::kernel::{Kernel, Parameter, Role, check_parameter};
 use super::super::mean::Mean;
+use super::super::measured::measured_places;
 use super::super::noise::Noise;
 use super::super::objective::Evidence;
 use super::super::points::Points;
 use super::super::restart::{LogRange, log_ranges};
+use super::super::surrogate::{Joint, Marginals, Slopes, Surrogate};
 use super::latent::Conditioned;
 use super::prediction::{Observable, Prediction};
+use super::saved::HeteroscedasticParts;
 use super::variational::{BoundEvidence, Model, Variational};
 use crate::error::{Error, Result};
 use ndarray::ArrayView2;
+use serde::Deserialize;
+use std::borrow::Cow;
 
 /// A process f with noise of its own process: y = f(x) + ε, ε ~ N(0, exp g(x)), f ~ GP(mean, kernel),
 /// g ~ GP(log noise level, noise kernel).
@@ -39,18 +44,19 @@ use ndarray::ArrayView2;
 /// assert!(posterior.noise_variance()[5] < 0.1 * posterior.noise_variance()[55]);
 /// # Ok::<(), dosewise::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "HeteroscedasticParts")]
 pub struct HeteroscedasticGp {
-    kernel: Box<dyn Kernel>,
-    noise_kernel: Box<dyn Kernel>,
-    noise_level: f64,
-    mean: Mean,
-    points: Points,
-    y: Vec<f64>,
-    noise: Variational,
+    pub(super) kernel: Box<dyn Kernel>,
+    pub(super) noise_kernel: Box<dyn Kernel>,
+    pub(super) noise_level: f64,
+    pub(super) mean: Mean,
+    pub(super) points: Points,
+    pub(super) y: Vec<f64>,
+    pub(super) noise: Variational,
     /// f given the noise variances R, which is all the bound's posterior of f depends on.
     latent: Option<ExactGp>,
-    report: Option<FitReport>,
+    pub(super) report: Option<FitReport>,
 }
 
 impl HeteroscedasticGp {
@@ -248,7 +254,17 @@ impl HeteroscedasticGp {
         self.report.as_ref()
     }
 
-    fn model(&self) -> Model<'_> {
+    fn latent_or_prior(&self) -> Cow<'_, ExactGp> {
+        match &self.latent {
+            Some(latent) => Cow::Borrowed(latent),
+            None => Cow::Owned(
+                ExactGp::new(self.kernel.clone(), Noise::Known(Vec::new()))
+                    .with_mean(self.mean.clone()),
+            ),
+        }
+    }
+
+    pub(super) fn model(&self) -> Model<'_> {
         Model {
             kernel: self.kernel.as_ref(),
             noise_kernel: self.noise_kernel.as_ref(),
@@ -260,21 +276,10 @@ impl HeteroscedasticGp {
     }
 
     fn take(&mut self, x: ArrayView2<'_, f64>, y: &[f64]) -> Result<()> {
-        if x.nrows() != y.len() || y.is_empty() {
-            return Err(Error::argument(
-                "y",
-                format!("{} values for {} rows of x", y.len(), x.nrows()),
-                "one value for each row, and at least one row",
-            ));
-        }
-        let points = Points::from_rows("x", x)?;
-        self.kernel.check_points(points.view())?;
-        self.noise_kernel.check_points(points.view())?;
+        let kernels = [self.kernel.as_ref(), self.noise_kernel.as_ref()];
+        self.points = measured_places(x, y, &kernels, &self.mean)?;
         check_parameter("noise_level", self.noise_level)?;
-        self.mean.check(points.dimension())?;
-        self.mean.values(points.view())?;
         y.iter().try_for_each(|&value| check_target(value))?;
-        self.points = points;
         self.y = y.to_vec();
         Ok(())
     }
@@ -282,6 +287,11 @@ impl HeteroscedasticGp {
     fn explain(&mut self, profile: bool) -> Result<()> {
         self.noise = Variational::find(&self.model(), profile, None)?;
         self.mean = self.noise.mean.clone();
+        self.condition_latent()
+    }
+
+    /// Conditions f on the measurements with the noise variances at hand.
+    pub(super) fn condition_latent(&mut self) -> Result<()> {
         let mut latent = ExactGp::new(self.kernel.clone(), Noise::Known(self.noise.noise.clone()))
             .with_mean(self.mean.clone());
         latent.points = self.points.clone();
@@ -312,6 +322,25 @@ impl HeteroscedasticGp {
         ranges.extend(log_ranges(&unitless, &self.noise_kernel.parameters())?);
         ranges.extend(of_level);
         Ok(ranges)
+    }
+}
+
+/// The function f, not its noise: as the process of [`HeteroscedasticGp::latent`] is.
+impl Surrogate for HeteroscedasticGp {
+    fn dimension(&self) -> usize {
+        self.points.dimension()
+    }
+
+    fn marginals(&self, points: ArrayView2<'_, f64>) -> Result<Marginals> {
+        self.latent_or_prior().marginals(points)
+    }
+
+    fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
+        self.latent_or_prior().joint(points)
+    }
+
+    fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        self.latent_or_prior().slopes(point)
     }
 }
 

@@ -3,16 +3,20 @@
 use super::super::fit::{FitOptions, FitReport, Problem, no_finite_likelihood};
 use super::super::kernel::{Kernel, Parameter};
 use super::super::mean::Mean;
+use super::super::measured::measured_places;
 use super::super::noise::Noise;
 use super::super::objective::Evidence;
 use super::super::points::Points;
 use super::super::restart::{LogRange, log_ranges};
+use super::super::surrogate::{Joint, Marginals, Slopes, Surrogate};
 use super::Likelihood;
 use super::evidence::{LaplaceEvidence, Model};
 use super::latent::{Conditioned, LatentPosterior};
 use super::mode::Mode;
+use super::saved::LaplaceParts;
 use crate::error::{Error, Result};
 use ndarray::ArrayView2;
+use serde::Deserialize;
 
 /// A latent Gaussian process f ~ GP(mean, kernel), seen through p(y | f), conditioned on all measurements by Laplace's
 /// approximation: a Gaussian at the mode f̂ of p(f | y) with its curvature, N(f̂, (K⁻¹ + W)⁻¹),
@@ -41,15 +45,16 @@ use ndarray::ArrayView2;
 /// assert!(low <= 8.0 && high >= 10.0);
 /// # Ok::<(), dosewise::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "LaplaceParts")]
 pub struct LaplaceGp {
-    kernel: Box<dyn Kernel>,
-    likelihood: Likelihood,
-    mean: Mean,
-    points: Points,
-    y: Vec<f64>,
-    mode: Mode,
-    report: Option<FitReport>,
+    pub(super) kernel: Box<dyn Kernel>,
+    pub(super) likelihood: Likelihood,
+    pub(super) mean: Mean,
+    pub(super) points: Points,
+    pub(super) y: Vec<f64>,
+    pub(super) mode: Mode,
+    pub(super) report: Option<FitReport>,
 }
 
 impl LaplaceGp {
@@ -266,7 +271,7 @@ impl LaplaceGp {
         self.report.as_ref()
     }
 
-    fn model(&self) -> Model<'_> {
+    pub(super) fn model(&self) -> Model<'_> {
         Model {
             kernel: self.kernel.as_ref(),
             likelihood: &self.likelihood,
@@ -287,19 +292,8 @@ impl LaplaceGp {
     }
 
     fn take(&mut self, x: ArrayView2<'_, f64>, y: &[f64]) -> Result<()> {
-        if x.nrows() != y.len() || y.is_empty() {
-            return Err(Error::argument(
-                "y",
-                format!("{} values for {} rows of x", y.len(), x.nrows()),
-                "one value for each row, and at least one row",
-            ));
-        }
-        let points = Points::from_rows("x", x)?;
-        self.kernel.check_points(points.view())?;
+        self.points = measured_places(x, y, &[self.kernel.as_ref()], &self.mean)?;
         self.likelihood.check(y)?;
-        self.mean.check(points.dimension())?;
-        self.mean.values(points.view())?;
-        self.points = points;
         self.y = y.to_vec();
         Ok(())
     }
@@ -338,5 +332,30 @@ impl LaplaceGp {
             });
         }
         Ok((ranges, centre))
+    }
+}
+
+/// The latent function, not the observable.
+impl Surrogate for LaplaceGp {
+    fn dimension(&self) -> usize {
+        self.points.dimension()
+    }
+
+    fn marginals(&self, points: ArrayView2<'_, f64>) -> Result<Marginals> {
+        Ok(self.posterior(points)?.into_marginals())
+    }
+
+    fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
+        let posterior = self.posterior(points)?;
+        let covariance = posterior.covariance()?;
+        let mean = posterior.into_marginals().mean;
+        Ok(Joint { mean, covariance })
+    }
+
+    fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        let row = ArrayView2::from_shape((1, point.len()), point).expect("one row of coordinates");
+        let conditioned = self.conditioned();
+        conditioned.check(&Points::from_rows("point", row)?)?;
+        conditioned.slopes(point)
     }
 }

@@ -4,10 +4,11 @@ use super::super::kernel::Kernel;
 use super::super::mean::Mean;
 use super::super::points::{Points, PointsView};
 use super::super::posterior::draw;
+use super::super::surrogate::{Marginals, Slopes, check_dimension};
 use super::prediction::{Observable, Prediction, check_exposures};
 use super::site_precision::SitePrecision;
 use super::{Likelihood, wrong_question};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::linalg::{subtract_gram, zeros};
 use ndarray::Array2;
 use rand::Rng;
@@ -27,14 +28,7 @@ pub(super) struct Conditioned<'a> {
 
 impl Conditioned<'_> {
     pub fn check(&self, places: &Points) -> Result<()> {
-        let dimension = self.points.dimension();
-        if dimension != 0 && places.dimension() != dimension {
-            return Err(Error::argument(
-                "points",
-                format!("{} coordinates a point", places.dimension()),
-                format!("{dimension}, as the measurements have"),
-            ));
-        }
+        check_dimension("points", places.dimension(), self.points.dimension())?;
         self.mean.check(places.dimension())?;
         self.kernel.check_points(places.view())
     }
@@ -99,6 +93,32 @@ impl Conditioned<'_> {
             }
         }
         Ok(Array2::from_shape_vec((m, m), full).expect("m rows of m covariances"))
+    }
+
+    /// Mean and variance at one place with their derivatives by its coordinates: ∂mean + Σⱼ aⱼ ∂k(x, xⱼ) and
+    /// ∂k(x, x) − 2 Σⱼ (Q k)ⱼ ∂k(x, xⱼ), Q = (K + W⁻¹)⁻¹ of any sign of W.
+    pub fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        let place = PointsView::single(point);
+        let (mean, variance) = self.mean_and_variance(place)?;
+        let mut of_mean = vec![0.0; point.len()];
+        self.mean.add_slopes(point, self.points, &mut of_mean)?;
+        self.kernel
+            .accumulate_input_gradient(point, self.points, self.weights, &mut of_mean);
+        let mut cross = vec![0.0; self.weights.len()];
+        self.kernel.covariances(point, self.points, &mut cross);
+        let mut pulled = self.precision.apply(&cross)?;
+        pulled.iter_mut().for_each(|q| *q *= -2.0);
+        let mut of_variance = vec![0.0; point.len()];
+        self.kernel
+            .accumulate_variance_gradient(point, 1.0, &mut of_variance);
+        self.kernel
+            .accumulate_input_gradient(point, self.points, &pulled, &mut of_variance);
+        Ok(Slopes {
+            mean: mean[0],
+            variance: variance[0],
+            of_mean,
+            of_variance,
+        })
     }
 
     pub fn prior_variance(&self, places: PointsView<'_>) -> Vec<f64> {
@@ -182,6 +202,14 @@ impl<'gp> LatentPosterior<'gp> {
     /// Student-t likelihood has set aside.
     pub fn variance(&self) -> &[f64] {
         &self.variance
+    }
+
+    /// Mean and variance without the rest.
+    pub fn into_marginals(self) -> Marginals {
+        Marginals {
+            mean: self.mean,
+            variance: self.variance,
+        }
     }
 
     /// Number of places.

@@ -18,6 +18,7 @@ mod latent;
 mod mode;
 mod poisson;
 mod prediction;
+mod saved;
 mod site_precision;
 mod student_t;
 mod variational;

@@ -87,11 +87,27 @@ impl Mode {
                 break;
             }
         }
-        target.slopes(&mode, &mut residual, &mut second);
-        let curvature: Vec<f64> = second.iter().map(|s| -s).collect();
-        mode.precision.refactor(target.covariance, &curvature)?;
-        mode.log_marginal_likelihood = density.value - 0.5 * mode.precision.log_determinant();
+        mode.curve(target, density)?;
         Ok(mode)
+    }
+
+    /// Works out again what follows from the latent values and weights that [`Mode::find`] ended with.
+    ///
+    /// # Errors
+    /// As [`Mode::find`].
+    pub fn restore(&mut self, target: &Target<'_>) -> Result<()> {
+        self.curve(target, target.density(&self.latent, &self.weights))
+    }
+
+    /// The Gaussian at the latent values reached.
+    fn curve(&mut self, target: &Target<'_>, density: Density) -> Result<()> {
+        let each = self.latent.iter().zip(target.y).enumerate();
+        let curvature: Vec<f64> = each
+            .map(|(i, (&f, &y))| -target.likelihood.derivatives(i, y, f).second)
+            .collect();
+        self.precision.refactor(target.covariance, &curvature)?;
+        self.log_marginal_likelihood = density.value - 0.5 * self.precision.log_determinant();
+        Ok(())
     }
 }
 

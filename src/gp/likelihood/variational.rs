@@ -129,14 +129,10 @@ impl Variational {
         };
         let mut length = 1.0;
         for updates in 1..=MOST_UPDATES {
-            let by_weight: Vec<f64> = difference(&best.slopes, &best.weights);
-            let wanted: Vec<f64> = best.slopes.iter().map(|s| (s + 0.5).max(0.0)).collect();
-            let by_lambda = difference(&wanted, &best.lambda);
-            best.gap = relative(&by_weight, &best.weights).max(relative(&by_lambda, &best.lambda));
-            best.converged = best.gap <= STILL;
             if best.converged {
                 break;
             }
+            let (by_weight, by_lambda) = best.wanted();
             let slack = 1e-13 * (n as f64 + best.bound.abs());
             let pulled = multiply(&covariance, &by_weight);
             let mut next = None;
@@ -158,6 +154,33 @@ impl Variational {
             length = (2.0 * length).min(1.0);
         }
         Ok(best)
+    }
+
+    /// Works out again what follows from the Λ and the weights that [`Variational::find`] ended with, the mean as it is.
+    ///
+    /// # Errors
+    /// As [`Variational::find`].
+    pub fn restored(self, model: &Model<'_>) -> Result<Self> {
+        let covariance = covariance_matrix(model.noise_kernel, model.points)?;
+        let start = Start {
+            lambda: self.lambda,
+            weights: self.weights,
+            precision: SitePrecision::default(),
+        };
+        let found = Self::at(model, false, &covariance, start, &mut Vec::new())?;
+        Ok(Self {
+            updates: self.updates,
+            ..found
+        })
+    }
+
+    /// By how much the weights, and Λ, are off their stationary values.
+    fn wanted(&self) -> (Vec<f64>, Vec<f64>) {
+        let lambda: Vec<f64> = self.slopes.iter().map(|s| (s + 0.5).max(0.0)).collect();
+        (
+            difference(&self.slopes, &self.weights),
+            difference(&lambda, &self.lambda),
+        )
     }
 
     /// The next Λ, and the weights moved by `length` times (I − Q K_g) of their gradient, Q from that Λ.
@@ -233,6 +256,9 @@ impl Variational {
         let pull: f64 = found.weights.iter().zip(&moved).map(|(a, m)| a * m).sum();
         let divergence = 0.5 * (pull - shrunk + found.precision.log_determinant());
         found.bound = fit - 0.25 * spread - divergence;
+        let (by_weight, by_lambda) = found.wanted();
+        found.gap = relative(&by_weight, &found.weights).max(relative(&by_lambda, &found.lambda));
+        found.converged = found.gap <= STILL;
         Ok(found)
     }
 

@@ -1,0 +1,112 @@
+//! Places between the pixels, against the dense process.
+
+use crate::problem::{close, dense, problem};
+use dosewise::Error;
+use dosewise::gp::{
+    Grid, GridGp, GridKernel, GridOptions, Kernel, Linear, Matern32, Matern52, Mean, Noise, Rbf,
+    Route, Surrogate, White,
+};
+use ndarray::{Array2, ArrayView2, array};
+
+fn scattered() -> Array2<f64> {
+    // Inside, on a pixel, and outside of the grid.
+    array![
+        [0.7, 1.3],
+        [2.0, 2.4],
+        [3.3, 0.01],
+        [-1.0, 2.0],
+        [9.0, 14.0],
+        [2.0, 2.4]
+    ]
+}
+
+#[test]
+fn places_between_pixels_equal_the_dense_process() {
+    let along = (
+        Rbf::isotropic(2.0).scaled(1.5),
+        Matern52::isotropic(3.0) + Linear::isotropic(0.01),
+    );
+    let product = GridKernel::product(along.0.clone(), along.1.clone());
+    let dense_product = along.0.on_columns([0]) * along.1.on_columns([1]);
+    let stationary = Matern32::ard([2.0, 3.0]).scaled(1.5) + White::new(0.05);
+    let kernels: [(GridKernel, Box<dyn Kernel>); 2] = [
+        (product, Box::new(dense_product)),
+        (
+            GridKernel::stationary(stationary.clone()),
+            Box::new(stationary),
+        ),
+    ];
+    let mean = Mean::Linear {
+        intercept: 0.2,
+        slopes: vec![0.1, -0.05],
+    };
+    for (kernel, slow) in kernels {
+        for (share, largest_factor) in [(100, 3000), (60, 3000), (60, 10)] {
+            let problem = problem(9, 12, [1.0, 0.8], share);
+            let noise = Noise::Known(problem.variances.clone());
+            let truth = dense(&problem, slow.clone(), mean.clone(), &noise);
+            let gp = GridGp::new(problem.grid, kernel.clone(), noise)
+                .unwrap()
+                .with_mean(mean.clone())
+                .with_options(GridOptions {
+                    largest_factor,
+                    ..GridOptions::default()
+                })
+                .unwrap()
+                .condition_where(&problem.image, &problem.observed)
+                .unwrap();
+            let estimated = matches!(gp.posterior().unwrap().route, Route::Stochastic { .. });
+            assert_eq!(estimated, largest_factor == 10);
+            let places = scattered();
+            let (found, expected) = (
+                gp.marginals(places.view()).unwrap(),
+                truth.marginals(places.view()).unwrap(),
+            );
+            let (joint, whole) = (
+                gp.joint(places.view()).unwrap(),
+                truth.joint(places.view()).unwrap(),
+            );
+            assert_eq!(joint.mean, found.mean);
+            for i in 0..places.nrows() {
+                close(found.mean[i], expected.mean[i], 1e-7);
+                close(found.variance[i], expected.variance[i], 1e-7);
+                for j in 0..places.nrows() {
+                    close(joint.covariance[[i, j]], whole.covariance[[i, j]], 1e-7);
+                }
+                let point = places.row(i).to_vec();
+                let (found, expected) = (gp.slopes(&point).unwrap(), truth.slopes(&point).unwrap());
+                close(found.mean, expected.mean, 1e-7);
+                close(found.variance, expected.variance, 1e-7);
+                // White noise has no slope off the pixels, and differences across one are no slope.
+                if i != 1 && i != 5 {
+                    for c in 0..2 {
+                        close(found.of_mean[c], expected.of_mean[c], 1e-5);
+                        close(found.of_variance[c], expected.of_variance[c], 1e-5);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_prior_has_no_pixels_and_unusable_places_are_refused() {
+    let grid = Grid::new(4, 5, [1.0, 1.0]).unwrap();
+    let prior = GridGp::new(
+        grid,
+        GridKernel::rbf([1.0, 1.0], 2.0),
+        Noise::Homoscedastic(0.1),
+    )
+    .unwrap()
+    .with_mean(Mean::Constant(3.0));
+    let found = prior.marginals(scattered().view()).unwrap();
+    assert_eq!((found.mean, found.variance), (vec![3.0; 6], vec![2.0; 6]));
+    assert_eq!(prior.slopes(&[0.5, 0.5]).unwrap().of_variance, vec![0.0; 2]);
+    assert_eq!(prior.dimension(), 2);
+    for bad in [&[0.1][..], &[f64::NAN, 0.0], &[], &[1.0; 3]] {
+        assert!(matches!(prior.slopes(bad), Err(Error::Argument { .. })));
+        let row = ArrayView2::from_shape((1, bad.len()), bad).unwrap();
+        assert!(matches!(prior.marginals(row), Err(Error::Argument { .. })));
+        assert!(matches!(prior.joint(row), Err(Error::Argument { .. })));
+    }
+}
