@@ -48,7 +48,7 @@ fn run(problem: &Problem, name: &str, n: usize, filter: Option<&str>, peer: &mut
         "fit" => fit(problem, n),
         "both" => both(problem, n),
         "mean" => mean(problem, n),
-        "loop" => adaptive_loop(problem, n, |incumbent| ExpectedImprovement::over(incumbent)),
+        "loop" => adaptive_loop(problem, n, ExpectedImprovement::over),
         _ => adaptive_loop(problem, n, |_| UpperConfidenceBound::new(2.0)),
     };
     let ours = measure(&task);
