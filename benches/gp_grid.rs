@@ -1,9 +1,12 @@
 //! What a scan image costs: mean, mean and variance, samples, counts and evidence on grids of growing size.
 //!
 //! The same problem at every size: a lengthscale of 0.05 of the side, a known noise variance of 0.01 to 0.1 a pixel,
-//! all pixels observed or one in ten. Prints iterations and, once all sizes are done, how the time of one iteration
-//! grows with the number of pixels.
+//! all pixels observed or one in ten. Prints processor seconds, iterations, and what the transforms alone would take.
 
+#[path = "gp/cpu_time.rs"]
+mod cpu_time;
+
+use cpu_time::least_seconds;
 use criterion::{Criterion, criterion_group, criterion_main};
 use dosewise::gp::{
     CountField, FitOptions, Grid, GridGp, GridKernel, Kernel, Matern52, Mean, Noise,
@@ -63,21 +66,6 @@ fn rmse(found: &Array2<f64>, scan: &Scan) -> f64 {
     squares.mean().unwrap_or(f64::NAN).sqrt()
 }
 
-/// The shortest time of a few runs, in seconds; criterion is for the small sizes.
-fn shortest(mut run: impl FnMut()) -> f64 {
-    let mut best = f64::INFINITY;
-    let begin = Instant::now();
-    for _ in 0..3 {
-        let start = Instant::now();
-        run();
-        best = best.min(start.elapsed().as_secs_f64());
-        if begin.elapsed().as_secs_f64() > 8.0 {
-            break;
-        }
-    }
-    best
-}
-
 /// Seconds for the complex transforms of one iteration with a Toeplitz covariance: to multiply and to precondition, on
 /// an image padded or mirrored to twice the side, each side/2 pairs of rows and side + 1 columns there and back.
 fn transforms(side: usize) -> f64 {
@@ -88,7 +76,7 @@ fn transforms(side: usize) -> f64 {
     );
     let count = side / 2 + side + 1;
     let mut image = vec![rustfft::num_complex::Complex64::ONE; count * 2 * side];
-    2.0 * shortest(|| {
+    2.0 * least_seconds(4.0, || {
         there.process(&mut image);
         back.process(&mut image);
         let scale = 1.0 / (2 * side) as f64;
@@ -104,12 +92,12 @@ fn growth(_: &mut Criterion) {
         );
         for side in [64, 128, 256, 512, 1024] {
             let scan = scan(side, 1.1);
-            let seconds = shortest(|| {
+            let seconds = least_seconds(4.0, || {
                 black_box(model(side, separable, &scan).posterior_mean()).expect("finite mean");
             });
             let gp = model(side, separable, &scan);
             let mut solve = None;
-            let solving = shortest(|| solve = gp.posterior_mean().ok());
+            let solving = least_seconds(4.0, || solve = gp.posterior_mean().ok());
             let Some(found) = solve else { continue };
             let iterations = found.solve.iterations;
             let each = solving / iterations as f64 / (side * side) as f64 * 1e9;
@@ -130,7 +118,7 @@ fn growth(_: &mut Criterion) {
         let scan = scan(side, share);
         let gp = model(side, true, &scan);
         let mut found = None;
-        let seconds = shortest(|| found = gp.posterior().ok());
+        let seconds = least_seconds(4.0, || found = gp.posterior().ok());
         let Some(posterior) = found else { continue };
         let error = rmse(&posterior.mean, &scan);
         let (observed, route) = (gp.observed(), posterior.route);
@@ -143,7 +131,7 @@ fn growth(_: &mut Criterion) {
             );
         }
         let mut evidence = None;
-        let seconds = shortest(|| evidence = gp.log_marginal_likelihood().ok());
+        let seconds = least_seconds(4.0, || evidence = gp.log_marginal_likelihood().ok());
         println!("        evidence in {seconds:.3} s: {evidence:?}");
     }
     fit();
@@ -153,14 +141,14 @@ fn growth(_: &mut Criterion) {
         let scan = scan(side, share);
         let gp = model(side, false, &scan);
         let mut drawn = None;
-        let seconds = shortest(|| drawn = gp.posterior_samples(1, Seed(1)).ok());
+        let seconds = least_seconds(4.0, || drawn = gp.posterior_samples(1, Seed(1)).ok());
         let samples = drawn.map(|d| (d.solve, d.embedding));
         println!(
             "  {side}, {} observed: one sample in {seconds:.3} s: {samples:?}",
             gp.observed()
         );
         let mut evidence = None;
-        let seconds = shortest(|| evidence = gp.log_marginal_likelihood().ok());
+        let seconds = least_seconds(4.0, || evidence = gp.log_marginal_likelihood().ok());
         println!("        evidence in {seconds:.3} s: {evidence:?}");
     }
     let scan = scan(128, 1.1);

@@ -1,4 +1,4 @@
-//! Tracked candidates against the posterior computed anew.
+//! Tracked candidates against the posterior computed anew, and that one on any number of threads.
 
 use dosewise::gp::{ExactGp, Kernel, Matern52, Mean, Noise, Rbf, Tracked};
 use ndarray::{Array2, array};
@@ -128,4 +128,29 @@ fn unusable_observations_are_refused_and_change_nothing() {
         .track(&Array2::zeros((0, 2)))
         .unwrap();
     assert!(empty.is_empty());
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let x = Array2::from_shape_fn((40, 2), |(i, k)| {
+        ((i as f64 + 0.5) * [0.754_877_666, 0.569_840_291][k]).fract()
+    });
+    let y: Vec<f64> = x.rows().into_iter().map(|p| (5.0 * p[0]).sin()).collect();
+    let kernel = Matern52::ard([0.2, 0.3]).scaled(1.0);
+    let gp = ExactGp::new(kernel, Noise::Homoscedastic(0.01))
+        .condition(&x, &y)
+        .unwrap();
+    // Three blocks of places, the last one short.
+    let places = Array2::from_shape_fn((1200, 2), |(i, k)| ((i * (k + 1)) as f64 * 0.37).sin());
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| {
+            let posterior = gp.posterior(&places).unwrap().into_marginals();
+            (posterior, gp.posterior_mean(&places).unwrap())
+        })
+    };
+    let (one, three) = (with(1), with(3));
+    assert_eq!(one, three);
+    let apart = one.0.mean.iter().zip(&one.1).map(|(a, b)| (a - b).abs());
+    assert!(apart.fold(0.0, f64::max) < 1e-10);
 }

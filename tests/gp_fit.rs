@@ -67,6 +67,30 @@ fn hyper_parameters_of_sampled_fields_are_recovered() {
     }
 }
 
+#[test]
+fn few_measurements_carry_the_search_nearly_to_the_end() {
+    let x = scattered(900);
+    let y = field(Matern52::ard([0.15, 0.3]).scaled(2.0), &x, 0.05, 3);
+    let fit = |lengthscale: f64, noise: f64, restarts: usize| {
+        let options = FitOptions {
+            restarts,
+            ..FitOptions::default()
+        };
+        let kernel = Matern52::ard([lengthscale; 2]).scaled(1.0);
+        ExactGp::new(kernel, Noise::Homoscedastic(noise))
+            .fit(&x, &y, &options)
+            .unwrap()
+    };
+    // Without restarts all measurements are searched from the start, a good one here.
+    let (climbed, whole) = (fit(1.0, 1.0, 3), fit(0.2, 0.1, 0));
+    let (few, all) = (climbed.fit_report().unwrap(), whole.fit_report().unwrap());
+    assert!(few.converged() && all.converged());
+    assert!((few.log_marginal_likelihood - all.log_marginal_likelihood).abs() < 1e-6);
+    assert_eq!(all.coarse_evaluations, 0);
+    assert!(few.coarse_evaluations > 0);
+    assert!(few.evaluations <= 12, "{few:?}");
+}
+
 #[derive(Deserialize)]
 struct Reference {
     fits: Vec<BestFit>,

@@ -10,7 +10,7 @@ mod peer;
 mod problem;
 
 use cpu_time::least_seconds;
-use dosewise::acquisition::{Acquisition, Candidate, ExpectedImprovement};
+use dosewise::acquisition::{Acquisition, Candidate, ExpectedImprovement, UpperConfidenceBound};
 use dosewise::gp::{ExactGp, FitOptions, Kernel, Matern52, Noise};
 use peer::{Answer, Peer};
 use problem::{Problem, lattice};
@@ -33,7 +33,9 @@ fn main() {
             run(&problem, name, n, filter.as_deref(), &mut peer);
         }
     }
-    run(&problem, "loop", 500, filter.as_deref(), &mut peer);
+    for name in ["loop", "bound"] {
+        run(&problem, name, 500, filter.as_deref(), &mut peer);
+    }
 }
 
 fn run(problem: &Problem, name: &str, n: usize, filter: Option<&str>, peer: &mut Option<Peer>) {
@@ -46,7 +48,8 @@ fn run(problem: &Problem, name: &str, n: usize, filter: Option<&str>, peer: &mut
         "fit" => fit(problem, n),
         "both" => both(problem, n),
         "mean" => mean(problem, n),
-        _ => adaptive_loop(problem, n),
+        "loop" => adaptive_loop(problem, n, ExpectedImprovement::over),
+        _ => adaptive_loop(problem, n, |_| UpperConfidenceBound::new(2.0)),
     };
     let ours = measure(&task);
     let Some(theirs) = peer.as_mut().map(|peer| peer.ask(&title)) else {
@@ -119,8 +122,13 @@ fn mean(problem: &Problem, n: usize) -> Task<'_> {
     })
 }
 
-/// 10 to n observations by expected improvement over 4096 candidates; the value is the sum of all indices chosen.
-fn adaptive_loop(problem: &Problem, n: usize) -> Task<'_> {
+/// 10 to n observations by what an acquisition makes of the largest value so far, over 4096 candidates; the value is the
+/// sum of all indices chosen.
+fn adaptive_loop<A: Acquisition>(
+    problem: &Problem,
+    n: usize,
+    acquisition: impl Fn(f64) -> dosewise::Result<A> + 'static,
+) -> Task<'_> {
     Box::new(move || {
         let kernel = Matern52::ard([0.2, 0.2]).scaled(1.0);
         let gp = ExactGp::new(kernel, Noise::Homoscedastic(0.01));
@@ -129,13 +137,13 @@ fn adaptive_loop(problem: &Problem, n: usize) -> Task<'_> {
         let mut starts = Problem::starts();
         while tracked.gp().len() < n {
             let chosen = starts.next().unwrap_or_else(|| {
-                let improvement = ExpectedImprovement::over(incumbent).expect("a finite value");
+                let acquisition = acquisition(incumbent).expect("a finite value");
                 let known = tracked.mean().iter().zip(tracked.variance());
-                let gains = known.map(|(mean, variance)| {
+                let scores = known.map(|(mean, variance)| {
                     let candidate = Candidate::new(*mean, *variance, 0.01, 1.0);
-                    candidate.map_or(f64::NAN, |candidate| improvement.score(&candidate))
+                    candidate.map_or(f64::NAN, |candidate| acquisition.score(&candidate))
                 });
-                let best = gains.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+                let best = scores.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
                 best.map_or(0, |(index, _)| index)
             });
             let y = problem.outcomes[chosen];

@@ -1,7 +1,7 @@
 """scikit-learn's side of `cargo bench --bench gp`: reads tasks from standard input, answers in lines of JSON.
 
 usage: sklearn_gp.py measurements.csv candidates.csv   (columns x0,x1,y; see benches/gp/problem.rs)
-tasks: likelihood N | fit N | both N | mean N | loop 500
+tasks: likelihood N | fit N | both N | mean N | loop N | bound N
 answer: {"cpu_seconds": least processor time of one call, "value": a number both sides should agree on}
 """
 import json
@@ -50,8 +50,8 @@ def mean(x, y):
     return lambda: np.abs(model.predict(LATTICE)).sum()
 
 
-def loop(count):
-    """10 to `count` observations by expected improvement; the value is the sum of all indices chosen."""
+def loop(count, score):
+    """10 to `count` observations, each the candidate with the highest score; the value is the sum of all indices."""
     x, y = CANDIDATES[:, :2], CANDIDATES[:, 2]
 
     def run():
@@ -59,17 +59,30 @@ def loop(count):
         while len(chosen) < count:
             model = conditioned(x[chosen], y[chosen], [0.2, 0.2], 0.01)
             centre, deviation = model.predict(x, return_std=True)
-            deviation = np.maximum(deviation, 1e-7)
-            z = (centre - y[chosen].max()) / deviation
-            gain = deviation * (z * ndtr(z) + np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
-            chosen.append(int(np.argmax(gain)))
+            chosen.append(int(np.argmax(score(centre, np.maximum(deviation, 1e-7), y[chosen].max()))))
         return sum(chosen)
 
     return run
 
 
+def expected_improvement(centre, deviation, best):
+    z = (centre - best) / deviation
+    return deviation * (z * ndtr(z) + np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
+
+
+def upper_bound(centre, deviation, best):
+    return centre + 2 * deviation
+
+
+TASKS = {"likelihood": likelihood, "fit": fit, "both": both, "mean": mean}
+SCORES = {"loop": expected_improvement, "bound": upper_bound}
+
+
 def answer(task, count):
-    call = loop(count) if task == "loop" else globals()[task](MEASUREMENTS[:count, :2], MEASUREMENTS[:count, 2])
+    if task in SCORES:
+        call = loop(count, SCORES[task])
+    else:
+        call = TASKS[task](MEASUREMENTS[:count, :2], MEASUREMENTS[:count, 2])
     least, begin, samples = np.inf, time.process_time(), 0
     while samples == 0 or (samples < 20 and time.process_time() - begin < 2.0):
         start = time.process_time()

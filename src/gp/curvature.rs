@@ -74,3 +74,65 @@ impl Curvature {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gp::bounds::LogBounds;
+    use crate::gp::objective::Evaluate;
+    use crate::gp::restart::LogRange;
+
+    /// −½ (v − 1)ᵀ H (v − 1).
+    struct Bowl([[f64; 2]; 2]);
+
+    impl Evidence for Bowl {
+        fn evaluator(&self) -> Box<dyn Evaluate + '_> {
+            Box::new(self)
+        }
+    }
+
+    impl Evaluate for &Bowl {
+        fn evaluate(&mut self, v: &[f64]) -> Option<(f64, Vec<f64>)> {
+            let away = [v[0] - 1.0, v[1] - 1.0];
+            let slope = |row: [f64; 2]| -(row[0] * away[0] + row[1] * away[1]);
+            let slopes = self.0.map(slope);
+            Some((
+                0.5 * (away[0] * slopes[0] + away[1] * slopes[1]),
+                slopes.to_vec(),
+            ))
+        }
+    }
+
+    #[test]
+    fn the_first_step_is_the_newton_step() {
+        let wide = (-50.0, 50.0);
+        let rule = Rule {
+            range: LogRange {
+                start: wide,
+                wall: wide,
+            },
+            prior: None,
+            bounds: LogBounds::NONE,
+        };
+        let bowl = Bowl([[40.0, 12.0], [12.0, 5.0]]);
+        let (found, evaluations) = Curvature::around(&bowl, &[rule; 2], &[0.2, 0.7], 1.0);
+        let curvature = found.unwrap();
+        assert_eq!(evaluations, 3);
+        for start in [[0.0, 0.0], [3.0, -2.0]] {
+            let (_, slopes) = (&bowl).evaluate(&start).unwrap();
+            let step = curvature.step(&curvature.slopes(&slopes));
+            for (from, step) in start.iter().zip(step) {
+                assert!((from + step - 1.0).abs() < 1e-9);
+            }
+        }
+        // Three times the measurements, a third of the step; a direction without curvature follows the gradient.
+        let (found, _) = Curvature::around(&bowl, &[rule; 2], &[0.2, 0.7], 3.0);
+        let shorter = found.unwrap();
+        let third = shorter.step(&shorter.slopes(&[1.0, 0.0]))[0];
+        assert!((3.0 * third - curvature.step(&curvature.slopes(&[1.0, 0.0]))[0]).abs() < 1e-9);
+        let valley = Bowl([[40.0, 0.0], [0.0, 0.0]]);
+        let (found, _) = Curvature::around(&valley, &[rule; 2], &[0.2, 0.7], 1.0);
+        let flat = found.unwrap();
+        assert!((flat.step(&flat.slopes(&[0.0, 1.0]))[1] - 1.0 / LEAST).abs() < 1e-9);
+    }
+}

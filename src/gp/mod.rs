@@ -46,6 +46,35 @@
 //! assert!(after < 0.01 * before);
 //! # Ok::<(), dosewise::Error>(())
 //! ```
+//!
+//! # How fast
+//!
+//! Processor seconds of one thread beside scikit-learn 1.9.1 (OpenBLAS, one thread) in the same run of `cargo bench --bench
+//! gp`, November 2026, on two virtual cores of an AMD EPYC (Zen 5) that other work kept busy; ratios hold better than
+//! seconds. Matérn 5/2 with two lengthscales, variance and noise; both sides find the same values (log likelihoods of
+//! fits to 10⁻⁶ nats, choices of the loops one by one).
+//!
+//! | task | n = 200 | n = 1000 | n = 3000 |
+//! | --- | --- | --- | --- |
+//! | log likelihood and gradient | 0.57 ms, 8.7 × | 15 ms, 8.3 × | 0.39 s, 8.8 × |
+//! | fit; here four starts, there one | 9.2 ms, 13 × | 0.17 s, 18 × | 4.0 s, 16 × |
+//! | mean and variance at 128 × 128 places | 16 ms, 3.6 × | 0.23 s, 9.6 × | 2.0 s, 4.2 × |
+//! | mean alone at 128 × 128 places | 8.0 ms, 4.0 × | 39 ms, 4.6 × | 0.11 s, 51 × |
+//!
+//! An adaptive loop from 10 to 500 measurements over 4096 candidates ([`Tracked`]) takes 0.074 s with an upper confidence
+//! bound, 178 × less than refitting there. With expected improvement it takes 0.35 s, 43 × less: most of that is the
+//! improvement's own arithmetic, and it misses the 0.2 s it was meant to take.
+//!
+//! All pixels of a scan with known noise that differs from pixel to pixel (`cargo bench --bench gp_grid`), mean:
+//!
+//! | | 256² | 512² | 1024² |
+//! | --- | --- | --- | --- |
+//! | product RBF | 9.8 ms | 56 ms | 0.42 s |
+//! | Matérn 5/2 by Fourier transforms | 87 ms | 0.71 s | 4.3 s |
+//! | of which the transforms alone | 46 ms | 0.29 s | 2.1 s |
+//!
+//! Mean and variance of 256² pixels from 10 % of them take 0.33 s. `cargo run --example gp_growth` draws how these times
+//! grow: with n m in the loop, with N log N on the grid, steeper where the data leave the caches.
 
 mod adam;
 mod append;

@@ -329,7 +329,7 @@ impl<P: Profile> Stationary<P> {
             values.copy_from_slice(distances);
             P::replace_by_values_and_slopes(values, factors);
             for (factor, w) in factors.iter_mut().zip(weights) {
-                *factor = -2.0 * w * *factor;
+                *factor *= -2.0 * w;
             }
             sum += dot(weights, values);
             accumulate_lengthscales(

@@ -194,3 +194,80 @@ impl Figure for GrowthCurves {
         Ok(canvas)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn figure() -> GrowthCurves {
+        let curve = |label: &str, power: i32| GrowthCurve {
+            label: label.into(),
+            size: vec![10.0, 100.0, 1000.0],
+            cost: [1.0, 10.0, 100.0]
+                .map(|n: f64| 1e-3 * n.powi(power))
+                .to_vec(),
+        };
+        let panel = |title: &str| GrowthPanel {
+            title: title.into(),
+            size: "rows".into(),
+            cost: "time / s".into(),
+            measured: vec![curve("old", 2), curve("new", 1)],
+            laws: vec![curve("∝ n", 1)],
+        };
+        GrowthCurves {
+            panels: vec![panel("first"), panel("second")],
+        }
+    }
+
+    #[test]
+    fn panels_stand_one_below_the_other_with_their_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let [_, svg] = figure().save_png_and_svg(&folder.path().join("g")).unwrap();
+        let text = std::fs::read_to_string(svg).unwrap();
+        for label in ["(a)", "(b)", "second", "time / s", "10³"] {
+            assert!(text.contains(label), "{label}");
+        }
+        for label in ["old", "new", "∝ n"] {
+            assert_eq!(
+                text.matches(&format!(">\n{label}\n<")).count(),
+                2,
+                "{label}"
+            );
+        }
+        let (one, two) = (figure().panels.swap_remove(0), figure());
+        let one = GrowthCurves { panels: vec![one] };
+        let (one, two) = (one.draw().unwrap().size(), two.draw().unwrap().size());
+        assert!(one.0 == two.0 && (two.1 - 2.0 * one.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_has_no_logarithm_is_refused_by_name() {
+        let refused = |change: fn(&mut GrowthCurves), name: &str| {
+            let mut figure = figure();
+            change(&mut figure);
+            match figure.draw() {
+                Err(Error::Argument { argument, .. }) => assert_eq!(argument, name),
+                other => panic!("{name}: {other:?}"),
+            }
+        };
+        refused(|f| f.panels.clear(), "panels");
+        refused(|f| f.panels[1].measured.clear(), "panels[1].measured");
+        refused(
+            |f| f.panels[0].laws[0].size.clear(),
+            "panels[0].laws[0].size",
+        );
+        refused(
+            |f| f.panels[0].measured[1].cost[2] = 0.0,
+            "panels[0].measured[1].cost[2]",
+        );
+        refused(
+            |f| f.panels[0].measured[1].size[0] = f64::NAN,
+            "panels[0].measured[1].size[0]",
+        );
+        refused(
+            |f| f.panels[0].measured[0].cost.truncate(2),
+            "panels[0].measured[0].cost",
+        );
+    }
+}
