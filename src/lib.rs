@@ -49,6 +49,7 @@
 //! | [`suite`] | configurations × worlds × seeds: run, compare, tune, draw |
 //! | [`gp`] | Gaussian-process surrogates |
 //! | [`acquisition`] | acquisition functions over (place, dose) |
+//! | [`sequential`] | how long to look: sequential tests, index tables and policies on banks of sites |
 //! | [`metric`] | DEC-AUC, average precision, intervals and tests |
 //! | [`stem`] | beam, scattering, crystals, probe, response, damage, electron book-keeping |
 //! | [`plot`] | figures |
@@ -70,6 +71,7 @@ pub mod navigator;
 pub mod plot;
 pub mod prelude;
 pub mod random;
+pub mod sequential;
 pub mod stem;
 pub mod suite;
 pub mod units;
