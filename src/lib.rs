@@ -50,6 +50,7 @@
 //! | [`gp`] | Gaussian-process surrogates |
 //! | [`acquisition`] | acquisition functions over (place, dose) |
 //! | [`network`] | small feed-forward networks with gradients |
+//! | [`sequential`] | how long to look: sequential tests, index tables and policies on banks of sites |
 //! | [`metric`] | DEC-AUC, average precision, intervals and tests |
 //! | [`stem`] | beam, scattering, crystals, probe, response, damage, electron book-keeping |
 //! | [`plot`] | figures |
@@ -72,6 +73,7 @@ pub mod network;
 pub mod plot;
 pub mod prelude;
 pub mod random;
+pub mod sequential;
 pub mod stem;
 pub mod suite;
 pub mod units;

@@ -56,7 +56,7 @@ proptest! {
         let band = with_band.then(|| Band { lower: quality.clone(), upper: quality.clone() });
         let curve = QualityCurve { label: label.clone(), strategy: Kind::Fixed, dose, quality, band };
         let panel = QualityPanel { title: label.clone(), budget, curves: vec![curve] };
-        drawn_or_refused(&QualityCurves { panels: vec![panel; 2], log_dose, note: Some(label) })?;
+        drawn_or_refused(&QualityCurves { panels: vec![panel; 2], log_dose, dose_label: None, note: Some(label) })?;
     }
 
     #[test]

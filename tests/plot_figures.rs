@@ -90,6 +90,7 @@ fn quality_curves() -> QualityCurves {
             quality_panel("SrTiO₃ strain, level 3", 850.0, 9, 3),
         ],
         log_dose: false,
+        dose_label: None,
         note: Some("mean of 40 episodes; bands: 95 % bootstrap intervals of the mean".to_owned()),
     }
 }
@@ -207,6 +208,7 @@ fn episode() -> EpisodePanel {
         truth_label: "fraction scattered".into(),
         dose: FieldMap::new(dose, 0.25),
         log_dose: true,
+        dose_label: None,
         measured: FieldMap::new(measured, 0.25),
         measured_label: "counts per electron".into(),
         sites,

@@ -69,6 +69,8 @@ pub struct QualityCurves {
     pub panels: Vec<QualityPanel>,
     /// Whether the dose axis is logarithmic; doses of 0 then lie on its left end.
     pub log_dose: bool,
+    /// Label of the dose axis, if the dose is not in e⁻/Å².
+    pub dose_label: Option<String>,
     /// Small print below the key, e.g. how many episodes were averaged and what the bands mean.
     pub note: Option<String>,
 }
@@ -256,7 +258,8 @@ impl Figure for QualityCurves {
         };
         let axes: Vec<Axis> = self.panels.iter().map(|p| self.dose_axis(p)).collect();
         let titles: Vec<&str> = self.panels.iter().map(|p| p.title.as_str()).collect();
-        let labels = (axes.as_slice(), "dose / e⁻ Å⁻²", "quality q");
+        let dose_label = self.dose_label.as_deref().unwrap_or("dose / e⁻ Å⁻²");
+        let labels = (axes.as_slice(), dose_label, "quality q");
         Ok(grid.draw(labels, &titles, |canvas, frame, p| {
             let find = |curve: &QualityCurve| series.iter().position(|s| s.0 == curve.label);
             let mut curves: Vec<(usize, &QualityCurve)> = self.panels[p]

@@ -50,6 +50,7 @@ pub fn quality_curves(sweep: &Sweep, results: &Results) -> Result<QualityCurves>
     Ok(QualityCurves {
         panels: per_world(sweep, results, panel)?,
         log_dose: false,
+        dose_label: None,
         note: Some(format!(
             "mean of {} episodes; bands: 95 % bootstrap intervals",
             sweep.seeds.len()

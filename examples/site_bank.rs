@@ -1,0 +1,367 @@
+//! How long to look, without a microscope: policies on an idealised bank of 64 × 64 sites, eight tasks, paired seeds.
+//!
+//! Prints the area under quality against dose of every policy beside the strongest design that does not adapt, what dose
+//! sequential and fixed tests need in theory and in simulation, and draws both. All policies read the same exact filter.
+
+use clap::Parser;
+use dosewise::metric::{Bootstrap, QualityCurve, holm, wilcoxon_signed_rank};
+use dosewise::plot::{Band, Figure, QualityCurves, QualityPanel, Strategy};
+use dosewise::sequential::{
+    Allocation, BankDesign, DistilledSensing, FixedDwell, GittinsTable, IndexAllocation,
+    InformationTable, Layout, Order, Racing, RecoveryLimits, Regime, SequentialRaster,
+    SequentialTest, SiteModel, Survival, Worth,
+};
+use dosewise::units::Seed;
+use dosewise::{Error, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+use std::path::PathBuf;
+
+/// Seeds that settings are tuned on; scored seeds start after them.
+const TUNING: std::ops::Range<u64> = 1..5;
+const FIRST_SCORED: u64 = 1000;
+const PRIOR: f64 = 0.01;
+
+#[derive(Parser)]
+struct Options {
+    /// Paired seeds a task.
+    #[arg(long, default_value_t = 20)]
+    seeds: u64,
+    /// Folder for the figures.
+    #[arg(long, default_value = "figures")]
+    out: PathBuf,
+}
+
+/// One task: its name and its design.
+struct Task {
+    name: &'static str,
+    design: BankDesign,
+}
+
+fn tasks() -> Result<Vec<Task>> {
+    let worn = |critical_dose| {
+        let survival = Survival {
+            critical_dose,
+            exponent: 2.0,
+        };
+        SiteModel::poisson(1.0, 0.7)?.with_damage(0.7, 0.7, survival)
+    };
+    let whole = SiteModel::poisson(1.0, 0.7)?;
+    let bank = |site, dose| BankDesign::new(4096, PRIOR, site)?.mean_dose(dose);
+    let task = |name, design| Task { name, design };
+    Ok(vec![
+        task("starved, b = 16", bank(whole, 16.0)?),
+        task("nominal, b = 64", bank(whole, 64.0)?),
+        task("rich, b = 256", bank(whole, 256.0)?),
+        task(
+            "visits ≥ b/2, b = 64",
+            bank(whole, 64.0)?.smallest_visit(8)?,
+        ),
+        task("damage, Dc = 300", bank(worn(300.0)?, 64.0)?),
+        task("damage, Dc = 100", bank(worn(100.0)?, 64.0)?),
+        task(
+            "clusters, b = 64",
+            bank(whole, 64.0)?.layout(Layout::Clustered)?,
+        ),
+        task(
+            "clusters, b = 16",
+            bank(whole, 16.0)?.layout(Layout::Clustered)?,
+        ),
+    ])
+}
+
+/// A policy with its settings to choose from.
+struct Entry<'t> {
+    name: &'static str,
+    strategy: Strategy,
+    settings: Vec<Box<dyn Fn(u64) -> Box<dyn Allocation + 't> + Sync + 't>>,
+}
+
+fn entries<'t>(
+    information: &'t InformationTable,
+    gittins: &'t GittinsTable,
+) -> Result<Vec<Entry<'t>>> {
+    fn setting<'t, A: Allocation + 't>(
+        make: impl Fn(u64) -> A + Sync + 't,
+    ) -> Box<dyn Fn(u64) -> Box<dyn Allocation + 't> + Sync + 't> {
+        Box::new(move |seed| Box::new(make(seed)))
+    }
+    let single = |order: fn(u64) -> Order, dwells: &[f64]| {
+        let all = dwells
+            .iter()
+            .map(|&dwell| setting(move |seed| FixedDwell::single_pass(order(seed), dwell)));
+        all.collect::<Vec<_>>()
+    };
+    let raster: fn(u64) -> Order = |_| Order::Raster;
+    let random: fn(u64) -> Order = |seed| Order::Random(Seed(seed));
+    let mut tests = Vec::new();
+    for give_up in [0.7, 0.4, 0.1] {
+        for claim in [0.9, 0.99] {
+            tests.push(SequentialTest::by_posterior(give_up * PRIOR, claim)?);
+        }
+    }
+    let entry = |name, strategy, settings| Entry {
+        name,
+        strategy,
+        settings,
+    };
+    use Strategy::{Adaptive, Fixed};
+    Ok(vec![
+        entry("raster", Fixed, single(raster, &[1.0])),
+        entry(
+            "raster, tuned dwell",
+            Fixed,
+            single(raster, &[0.25, 0.5, 0.75, 1.5, 2.0, 4.0, 8.0]),
+        ),
+        entry(
+            "random, tuned dwell",
+            Fixed,
+            single(random, &[0.5, 1.0, 2.0, 4.0, 8.0]),
+        ),
+        entry(
+            "multi-pass",
+            Fixed,
+            [0.25, 0.5, 0.75, 1.0]
+                .map(|share| setting(move |_| FixedDwell::multi_pass(Order::Raster, share)))
+                .into(),
+        ),
+        entry(
+            "distilled sensing",
+            Adaptive,
+            [(4, 0.5), (4, 0.25), (8, 0.5), (8, 0.25)]
+                .map(|(r, k)| setting(move |_| DistilledSensing::new(r, k)))
+                .into(),
+        ),
+        entry(
+            "racing",
+            Adaptive,
+            tests
+                .iter()
+                .skip(1)
+                .step_by(2)
+                .map(|&test| setting(move |_| Racing::new(test)))
+                .collect(),
+        ),
+        entry(
+            "sequential raster",
+            Adaptive,
+            tests
+                .iter()
+                .map(|&test| setting(move |_| SequentialRaster::new(test, 4.0)))
+                .collect(),
+        ),
+        entry(
+            "information index",
+            Adaptive,
+            vec![setting(move |_| IndexAllocation::new(information))],
+        ),
+        entry(
+            "Gittins index",
+            Adaptive,
+            vec![setting(move |_| IndexAllocation::new(gittins))],
+        ),
+    ])
+}
+
+/// Quality curves of the scored seeds, one list an entry; the clairvoyant reference last.
+fn compete(
+    task: &Task,
+    seeds: u64,
+    progress: &ProgressBar,
+) -> Result<Vec<(&'static str, Strategy, Vec<QualityCurve>)>> {
+    let design = &task.design;
+    let (site, quantum) = (design.site(), design.quantum_dose());
+    let information =
+        InformationTable::new(site, Worth::Information, quantum, &[1, 2, 4, 8, 16, 32])?;
+    let gittins = GittinsTable::new(site, Worth::Detection, quantum, 256)?;
+    let mut outcome = Vec::new();
+    for entry in entries(&information, &gittins)? {
+        let run = |setting: usize, seed: u64| {
+            let curve = design
+                .bank(Seed(seed))?
+                .run(entry.settings[setting](seed).as_mut());
+            progress.inc(1);
+            curve
+        };
+        let mut best = (0, f64::NEG_INFINITY);
+        if entry.settings.len() > 1 {
+            for setting in 0..entry.settings.len() {
+                let curves: Result<Vec<_>> = TUNING
+                    .into_par_iter()
+                    .map(|seed| run(setting, seed))
+                    .collect();
+                let total: f64 = curves?.iter().map(QualityCurve::dec_auc).sum();
+                if total > best.1 {
+                    best = (setting, total);
+                }
+            }
+        }
+        let scored = FIRST_SCORED..FIRST_SCORED + seeds;
+        let curves: Result<Vec<_>> = scored
+            .into_par_iter()
+            .map(|seed| run(best.0, seed))
+            .collect();
+        outcome.push((entry.name, entry.strategy, curves?));
+    }
+    let scored = FIRST_SCORED..FIRST_SCORED + seeds;
+    let reference: Result<Vec<_>> = scored
+        .into_par_iter()
+        .map(|seed| design.bank(Seed(seed))?.run_clairvoyant())
+        .collect();
+    outcome.push(("clairvoyant", Strategy::Oracle, reference?));
+    Ok(outcome)
+}
+
+fn areas(curves: &[QualityCurve]) -> Vec<f64> {
+    curves.iter().map(QualityCurve::dec_auc).collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Prints one task and returns its panel.
+fn report(task: &Task, outcome: &[(&str, Strategy, Vec<QualityCurve>)]) -> Result<QualityPanel> {
+    let fixed = outcome
+        .iter()
+        .filter(|o| o.1 == Strategy::Fixed)
+        .map(|o| areas(&o.2));
+    let base = fixed
+        .max_by(|a, b| mean(a).total_cmp(&mean(b)))
+        .unwrap_or_default();
+    let reference = outcome.last().map_or(f64::NAN, |o| mean(&areas(&o.2)));
+    let regime = Regime::new(
+        task.design.site(),
+        task.design.mean_quanta() as f64 * task.design.quantum_dose(),
+        PRIOR,
+    )?;
+    println!(
+        "\n{}: evidence a site {:.1} nats, needed {:.1}, ceiling {:.1}",
+        task.name, regime.evidence_per_site, regime.evidence_needed, regime.evidence_ceiling
+    );
+    println!(
+        "  policy                DEC-AUC   × best fixed   difference [95 % CI]        p (Holm)   gap"
+    );
+    let differences: Vec<Vec<f64>> = outcome
+        .iter()
+        .map(|o| areas(&o.2).iter().zip(&base).map(|(a, b)| a - b).collect())
+        .collect();
+    let tests: Result<Vec<f64>> = differences
+        .iter()
+        .map(|d| Ok(wilcoxon_signed_rank(d)?.p_value))
+        .collect();
+    let adjusted = holm(&tests?)?;
+    for ((name, strategy, curves), (difference, p)) in
+        outcome.iter().zip(differences.iter().zip(adjusted))
+    {
+        let area = mean(&areas(curves));
+        print!("  {name:20}  {area:7.3}");
+        if mean(difference) == 0.0 {
+            println!("   best fixed");
+            continue;
+        }
+        let interval = Bootstrap::default().mean(difference, Seed(0))?;
+        let gap = 100.0 * (area - mean(&base)) / (reference - mean(&base));
+        let gap = if *strategy == Strategy::Adaptive {
+            format!("{gap:4.0} %")
+        } else {
+            String::new()
+        };
+        println!(
+            "   ×{:<11.2}  {:+.3} [{:+.3}, {:+.3}]   {p:9.1e}  {gap}",
+            area / mean(&base),
+            interval.estimate,
+            interval.low,
+            interval.high
+        );
+    }
+    let budget = outcome[0].2[0].budget();
+    let doses: Vec<f64> = (0..=50).map(|k| budget * f64::from(k) / 50.0).collect();
+    let curve = |(name, strategy, curves): &(&str, Strategy, Vec<QualityCurve>)| {
+        let sampled: Result<Vec<Vec<f64>>> = curves.iter().map(|c| c.sampled(&doses)).collect();
+        let sampled = sampled?;
+        let (mut quality, mut band) = (Vec::new(), Band::default());
+        for k in 0..doses.len() {
+            let values: Vec<f64> = sampled.iter().map(|s| s[k]).collect();
+            let interval = Bootstrap {
+                resamples: 500,
+                ..Bootstrap::default()
+            }
+            .mean(&values, Seed(0))?;
+            quality.push(interval.estimate);
+            band.lower.push(interval.low);
+            band.upper.push(interval.high);
+        }
+        Ok(dosewise::plot::QualityCurve {
+            label: (*name).into(),
+            strategy: *strategy,
+            dose: doses.clone(),
+            quality,
+            band: Some(band),
+        })
+    };
+    let shown = [
+        "raster, tuned dwell",
+        "multi-pass",
+        "sequential raster",
+        "racing",
+        "Gittins index",
+        "clairvoyant",
+    ];
+    let curves = outcome.iter().filter(|o| shown.contains(&o.0)).map(curve);
+    Ok(QualityPanel {
+        title: task.name.into(),
+        budget: Some(budget),
+        curves: curves.collect::<Result<_>>()?,
+    })
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    if options.seeds < 2 {
+        return Err(Error::argument("--seeds", options.seeds, "at least 2"));
+    }
+    println!(
+        "dose a site needed to find 41 defects among 4096 sites (units of one detected electron)"
+    );
+    println!(
+        "  contrast   sequential ln s/D(P0|P1)   fixed ln n/D(P1|P0)   ratio   Wald's mean dose"
+    );
+    for contrast in [0.2, 0.3, 0.4] {
+        let site = SiteModel::poisson(1.0, 1.0 - contrast)?;
+        let limits = RecoveryLimits::new(&site, 4096, 41)?;
+        let test = SequentialTest::by_posterior(0.1 * PRIOR, 0.9)?;
+        let ratio = limits.fixed / limits.sequential;
+        let wald = test.expected_dose(&site, PRIOR)?.mean;
+        println!(
+            "  {contrast:8}   {:24.0}   {:19.0}   {ratio:5.2}   {wald:16.0}",
+            limits.sequential, limits.fixed
+        );
+    }
+    let tasks = tasks()?;
+    // Tuning runs and scored runs of every task, the reference not counted.
+    let runs = tasks.len() as u64 * (9 * options.seeds + 29 * (TUNING.end - TUNING.start));
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} runs, {eta} left");
+    let progress =
+        ProgressBar::new(runs).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let mut panels = Vec::new();
+    for task in &tasks {
+        let outcome = compete(task, options.seeds, &progress)?;
+        panels.push(progress.suspend(|| report(task, &outcome))?);
+    }
+    progress.finish_and_clear();
+    std::fs::create_dir_all(&options.out).map_err(|source| Error::io(&options.out, source))?;
+    let file = options.out.join("site_bank.png");
+    QualityCurves {
+        panels,
+        dose_label: Some("detected electrons a site".into()),
+        note: Some(format!(
+            "mean of {} banks; bands: 95 % bootstrap intervals",
+            options.seeds
+        )),
+        ..QualityCurves::default()
+    }
+    .save(&file)?;
+    println!("\n{}", file.display());
+    Ok(())
+}

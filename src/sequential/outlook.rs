@@ -1,0 +1,92 @@
+//! What a visit may show: every possible reading with its probability under either hypothesis.
+
+use super::site::{Scatter, SiteModel};
+
+/// Standard deviations of a reading that are looked at on either side.
+const REACH: f64 = 8.0;
+/// Readings with additive noise are looked at in steps of this many standard deviations.
+const STEP: f64 = 0.1;
+
+/// Probabilities of one reading under the null and under the alternative.
+pub(super) type Likelihoods = [f64; 2];
+
+/// All readings of a visit of `dose` at a site that is intact with probability `intact`, as pairs of probabilities that
+/// sum to one under each hypothesis (readings too far out for either are left away).
+pub(super) fn readings(site: &SiteModel, dose: f64, intact: f64) -> Vec<Likelihoods> {
+    let mix = |law: &dyn Fn(f64) -> f64| {
+        [false, true].map(|alternative| {
+            let worn = if intact < 1.0 {
+                (1.0 - intact) * law(site.damaged_rate(alternative))
+            } else {
+                0.0
+            };
+            intact * law(site.rate(alternative)) + worn
+        })
+    };
+    let rates = [false, true].map(|kind| [site.rate(kind), site.damaged_rate(kind)]);
+    let rates = rates.as_flattened();
+    let least = rates.iter().copied().fold(f64::INFINITY, f64::min) * dose;
+    let most = rates.iter().copied().fold(f64::NEG_INFINITY, f64::max) * dose;
+    match site.scatter() {
+        Scatter::Poisson => {
+            let first = (least - REACH * least.sqrt() - REACH).max(0.0).floor() as usize;
+            let last = (most + REACH * most.sqrt() + REACH).ceil() as usize;
+            (first..=last)
+                .map(|n| {
+                    let log_factorial = statrs::function::gamma::ln_gamma(n as f64 + 1.0);
+                    mix(&|rate| {
+                        let mean = rate * dose;
+                        (n as f64 * mean.ln() - mean - log_factorial).exp()
+                    })
+                })
+                .collect()
+        }
+        Scatter::Gaussian { variance } => {
+            let deviation = (variance * dose).sqrt();
+            let count = ((most - least) / deviation + 2.0 * REACH) / STEP;
+            let start = least - REACH * deviation;
+            let weight = STEP / std::f64::consts::TAU.sqrt();
+            (0..=count.ceil() as usize)
+                .map(|i| {
+                    let reading = start + i as f64 * STEP * deviation;
+                    mix(&|rate| {
+                        let z = (reading - rate * dose) / deviation;
+                        weight * (-0.5 * z * z).exp()
+                    })
+                })
+                .collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sequential::Survival;
+
+    #[test]
+    fn probabilities_sum_to_one_and_have_the_right_mean() {
+        let survival = Survival {
+            critical_dose: 20.0,
+            exponent: 2.0,
+        };
+        let counts = SiteModel::poisson(1.0, 0.6)
+            .and_then(|s| s.with_damage(0.5, 0.2, survival))
+            .unwrap();
+        let sums = SiteModel::gaussian(-0.2, 0.4, 2.0)
+            .and_then(|s| s.with_damage(0.0, 0.1, survival))
+            .unwrap();
+        for site in [counts, sums] {
+            for dose in [0.5, 4.0, 64.0] {
+                let all = readings(&site, dose, 0.7);
+                for kind in 0..2 {
+                    let total: f64 = all.iter().map(|f| f[kind]).sum();
+                    assert!((total - 1.0).abs() < 1e-9, "{site:?} {dose} {total}");
+                }
+            }
+        }
+        let all = readings(&counts, 4.0, 0.7);
+        let mean: f64 = all.iter().enumerate().map(|(n, f)| n as f64 * f[1]).sum();
+        assert!((mean - 4.0 * (0.7 * 0.6 + 0.3 * 0.2)).abs() < 1e-9);
+    }
+}
