@@ -208,7 +208,6 @@ fn episode() -> EpisodePanel {
         truth_label: "fraction scattered".into(),
         dose: FieldMap::new(dose, 0.25),
         log_dose: true,
-        dose_label: None,
         measured: FieldMap::new(measured, 0.25),
         measured_label: "counts per electron".into(),
         sites,

@@ -66,7 +66,6 @@ fn episode() -> EpisodePanel {
         truth_label: "signal".into(),
         dose: field(),
         log_dose: false,
-        dose_label: None,
         measured: field(),
         measured_label: "counts".into(),
         sites: (0..8).map(site).collect(),
