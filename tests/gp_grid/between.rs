@@ -3,8 +3,8 @@
 use crate::problem::{close, dense, problem};
 use dosewise::Error;
 use dosewise::gp::{
-    Grid, GridGp, GridKernel, GridOptions, Kernel, Linear, Matern32, Matern52, Mean, Noise, Rbf,
-    Route, Surrogate, White,
+    ExactGp, Grid, GridGp, GridKernel, GridOptions, Kernel, Linear, Matern32, Matern52, Mean,
+    Noise, Rbf, Route, Surrogate, White,
 };
 use ndarray::{Array2, ArrayView2, array};
 
@@ -108,5 +108,53 @@ fn the_prior_has_no_pixels_and_unusable_places_are_refused() {
         let row = ArrayView2::from_shape((1, bad.len()), bad).unwrap();
         assert!(matches!(prior.marginals(row), Err(Error::Argument { .. })));
         assert!(matches!(prior.joint(row), Err(Error::Argument { .. })));
+    }
+}
+
+/// Rough places of a smooth process, measured everywhere with noise of this typical variance.
+fn sharply_measured(variance: f64, options: GridOptions) -> (GridGp, ExactGp) {
+    let mut problem = problem(8, 10, [1.0, 1.0], 100);
+    problem
+        .variances
+        .iter_mut()
+        .for_each(|v| *v *= 20.0 * variance);
+    let noise = Noise::Known(problem.variances.clone());
+    let kernel = Rbf::isotropic(1.2).on_columns([0]) * Rbf::isotropic(1.5).on_columns([1]);
+    let slow = dense(&problem, Box::new(kernel), Mean::Zero, &noise);
+    let gp = GridGp::new(problem.grid, GridKernel::rbf([1.2, 1.5], 1.0), noise)
+        .unwrap()
+        .with_options(options)
+        .unwrap()
+        .condition(&problem.image)
+        .unwrap();
+    (gp, slow)
+}
+
+#[test]
+fn small_variances_survive_small_noise_on_every_route() {
+    let places = array![[3.5, 4.5], [2.0, 5.0], [6.2, 0.1]];
+    for largest_factor in [3000, 10] {
+        for noise in [1e-4, 1e-6, 1e-8, 1e-12] {
+            let options = GridOptions {
+                largest_factor,
+                ..GridOptions::default()
+            };
+            let (gp, slow) = sharply_measured(noise, options);
+            let found = gp.marginals(places.view()).unwrap();
+            let joint = gp.joint(places.view()).unwrap();
+            let truth = slow.marginals(places.view()).unwrap();
+            for (i, expected) in truth.variance.iter().enumerate() {
+                let variance = found.variance[i];
+                let case = format!("{largest_factor} {noise}: {variance}, truth {expected}");
+                assert!(
+                    (variance - expected).abs() < 1e-3 * expected + 1e-14,
+                    "{case}"
+                );
+                assert_eq!(joint.covariance[[i, i]], variance);
+                // The same route, so the same bits.
+                let slopes = gp.slopes(&places.row(i).to_vec()).unwrap();
+                assert_eq!((slopes.variance, slopes.mean), (variance, found.mean[i]));
+            }
+        }
     }
 }
