@@ -158,3 +158,31 @@ fn small_variances_survive_small_noise_on_every_route() {
         }
     }
 }
+
+/// The most memory that this process ever held, bytes.
+#[cfg(target_os = "linux")]
+fn peak_memory() -> usize {
+    let table = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = table.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
+    1024 * line
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<usize>()
+        .unwrap()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn marginals_keep_one_number_a_place() {
+    let grid = Grid::new(256, 256, [1.0, 1.0]).unwrap();
+    let kernel = GridKernel::rbf([80.0, 80.0], 1.0);
+    let gp = GridGp::new(grid, kernel, Noise::Homoscedastic(0.1)).unwrap();
+    let gp = gp.condition(&Array2::zeros((256, 256))).unwrap();
+    let places = Array2::from_shape_fn((320, 2), |(i, k)| (i * (k + 3)) as f64 * 0.27);
+    let before = peak_memory();
+    assert!(gp.marginals(places.view()).unwrap().variance[0] > 0.0);
+    // Two numbers a pixel for each place would be 336 MB; other tests of this file take some memory too.
+    let grown = peak_memory() - before;
+    assert!(grown < 150_000_000, "{grown} bytes");
+}

@@ -25,15 +25,16 @@ impl Surrogate for GridGp {
     fn marginals(&self, points: ArrayView2<'_, f64>) -> Result<Marginals> {
         let between = Between::new(self)?;
         let places = between.places("points", points)?;
-        let each = between.explained(places.view())?;
-        let mean = between.mean(places.view())?;
-        let prior = (0..places.len()).map(|j| between.kernel.variance(&places.view().point(j)));
-        let variance = prior
-            .zip(each)
-            .map(|(k, e)| (k - e.quadratic).clamp(0.0, k));
+        // One number a place is kept: what explains it has as many as there are pixels.
+        let variance = (0..places.len()).into_par_iter().map(|j| {
+            let place = places.view().point(j);
+            let prior = between.kernel.variance(&place);
+            let explained = between.explained(&place)?.quadratic;
+            Ok((prior - explained).clamp(0.0, prior))
+        });
         Ok(Marginals {
-            mean,
-            variance: variance.collect(),
+            variance: variance.collect::<Result<_>>()?,
+            mean: between.mean(places.view())?,
         })
     }
 
@@ -42,7 +43,9 @@ impl Surrogate for GridGp {
         let places = between.places("points", points)?;
         let m = places.len();
         let mut covariance = crate::linalg::zeros(m, m)?;
-        let each = between.explained(places.view())?;
+        let all = (0..m).into_par_iter();
+        let each = all.map(|j| between.explained(&places.view().point(j)));
+        let each = each.collect::<Result<Vec<Explained>>>()?;
         for (j, row) in covariance.chunks_exact_mut(m.max(1)).enumerate() {
             let place = places.view().point(j);
             between.kernel.covariances(&place, places.view(), row);
@@ -63,7 +66,7 @@ impl Surrogate for GridGp {
         let between = Between::new(self)?;
         let row = ArrayView2::from_shape((1, point.len()), point).expect("one row of coordinates");
         let place = between.places("point", row)?;
-        let explained = between.explained_at(point)?;
+        let explained = between.explained(point)?;
         let (kernel, seen) = (&between.kernel, between.listed.points.view());
         let mut of_mean = vec![0.0; 2];
         self.mean.add_slopes(point, seen, &mut of_mean)?;
@@ -144,12 +147,7 @@ impl<'gp> Between<'gp> {
         Ok((solved.collect(), quadratic))
     }
 
-    fn explained(&self, places: PointsView<'_>) -> Result<Vec<Explained>> {
-        let all = (0..places.len()).into_par_iter();
-        all.map(|j| self.explained_at(&places.point(j))).collect()
-    }
-
-    fn explained_at(&self, place: &[f64]) -> Result<Explained> {
+    fn explained(&self, place: &[f64]) -> Result<Explained> {
         let mut cross = vec![0.0; self.listed.pixels.len()];
         let seen = self.listed.points.view();
         self.kernel.covariances(place, seen, &mut cross);
