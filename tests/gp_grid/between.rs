@@ -186,3 +186,42 @@ fn marginals_keep_one_number_a_place() {
     let grown = peak_memory() - before;
     assert!(grown < 150_000_000, "{grown} bytes");
 }
+
+#[test]
+fn solutions_that_fall_short_are_refused() {
+    let places = array![[3.5, 4.5], [2.0, 5.0]];
+    for kernel in [
+        GridKernel::rbf([1.2, 1.5], 1.0),
+        GridKernel::stationary(Matern32::isotropic(2.0)),
+    ] {
+        let problem = problem(8, 10, [1.0, 1.0], 60);
+        let with = |max_iterations| {
+            GridGp::new(
+                problem.grid,
+                kernel.clone(),
+                Noise::Known(problem.variances.clone()),
+            )
+            .unwrap()
+            .with_options(GridOptions {
+                largest_factor: 10,
+                max_iterations,
+                ..GridOptions::default()
+            })
+            .unwrap()
+            .condition_where(&problem.image, &problem.observed)
+            .unwrap()
+        };
+        let short = with(2);
+        for outcome in [
+            short.marginals(places.view()).map(drop),
+            short.joint(places.view()).map(drop),
+            short.slopes(&[3.5, 4.5]).map(drop),
+        ] {
+            match outcome {
+                Err(Error::Argument { argument, .. }) => assert_eq!(argument, "max_iterations"),
+                other => panic!("expected a refusal, found {other:?}"),
+            }
+        }
+        assert!(with(1000).joint(places.view()).is_ok());
+    }
+}

@@ -16,7 +16,9 @@ use rayon::prelude::*;
 const FINER: f64 = 1e-4;
 
 /// Points are places \[y, x\] as of [`Grid::coordinates`](super::Grid::coordinates). One linear system with all
-/// observed pixels a place: for all pixels at once [`GridGp::posterior`] is far cheaper.
+/// observed pixels a place: for all pixels at once [`GridGp::posterior`] is far cheaper. There is no room here to say how
+/// an iterative solution ended, so one that falls short of the tolerance is an [`Error::Argument`](crate::Error::Argument)
+/// that names `max_iterations`.
 impl Surrogate for GridGp {
     fn dimension(&self) -> usize {
         2
@@ -136,8 +138,9 @@ impl<'gp> Between<'gp> {
             Some(exact) => exact.solve(&self.observations, r)?,
             None => {
                 let mut system = self.gp.system(&self.observations);
-                system.limits.tolerance *= FINER;
+                system.limits.tolerance = (FINER * system.limits.tolerance).max(f64::EPSILON);
                 let solution = system.solve(r);
+                solution.solve.require(system.limits)?;
                 (solution.field, solution.quadratic)
             }
         };
