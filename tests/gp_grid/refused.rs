@@ -98,3 +98,32 @@ fn unusable_input_is_refused_by_name() {
         "lanczos_steps",
     );
 }
+
+#[test]
+fn another_mean_forgets_measurements() {
+    let grid = Grid::new(4, 5, [1.0, 1.0]).unwrap();
+    let prior = GridGp::new(
+        grid,
+        GridKernel::rbf([1.0, 1.0], 1.0),
+        Noise::Homoscedastic(0.1),
+    )
+    .unwrap();
+    let options = FitOptions {
+        restarts: 0,
+        max_iterations: 1,
+        ..FitOptions::default()
+    };
+    let image = Array2::from_shape_fn((4, 5), |(i, j)| (i * j) as f64);
+    let gp = prior.fit(&image, &options).unwrap();
+    assert!(gp.observed() == 20 && gp.fit_report().is_some());
+    let forgetful = gp.with_mean(Mean::Constant(2.0));
+    assert!(forgetful.observed() == 0 && forgetful.fit_report().is_none());
+    assert!(
+        forgetful
+            .posterior_mean()
+            .unwrap()
+            .mean
+            .iter()
+            .all(|m| *m == 2.0)
+    );
+}

@@ -5,9 +5,9 @@ use super::model::GridGp;
 use super::objective::GridEvidence;
 use super::observations::Observations;
 use super::system::Covariance;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gp::evidence::Data;
-use crate::gp::fit::{FitOptions, Problem};
+use crate::gp::fit::{FitOptions, Problem, no_finite_likelihood_of};
 use crate::gp::objective::Evidence;
 use crate::gp::restart::{LogRange, log_ranges};
 use ndarray::ArrayView2;
@@ -91,11 +91,7 @@ impl GridGp {
             ..options.clone()
         };
         let Some((coordinates, report)) = options.maximise(&problem)? else {
-            return Err(Error::argument(
-                "values",
-                "no finite likelihood at any start",
-                "measurements that the kernel and the noise can explain",
-            ));
+            return Err(no_finite_likelihood_of("values"));
         };
         let (kernel, noise) = whole.model(&coordinates)?;
         let mean = whole.mean(&coordinates)?;
