@@ -2,6 +2,7 @@
 
 use crate::problem::{Product, Wiener, tight};
 use dosewise::gp::{FitOptions, Grid, GridGp, GridKernel, GridOptions, Mean, Noise, Rbf};
+use dosewise::units::Seed;
 use dosewise::{Error, Result};
 use ndarray::Array2;
 
@@ -46,6 +47,10 @@ fn unusable_input_is_refused_by_name() {
     assert!(GridGp::new(grid, GridKernel::product(Wiener, Wiener), shared()).is_ok());
 
     let gp = || GridGp::new(grid, kernel(), shared()).unwrap();
+    for count in [usize::MAX, usize::MAX / 20, 1 << 48] {
+        refused(gp().posterior_samples(count, Seed(0)), "count");
+        refused(gp().prior_samples(count, Seed(0)), "count");
+    }
     let image = Array2::zeros((4, 5));
     refused(gp().condition(&Array2::zeros((5, 4))), "values");
     let mask = Array2::from_elem((4, 4), true);

@@ -139,7 +139,7 @@ impl GridGp {
     /// `count` joint draws of the latent function at all pixels from the posterior, by Matheron's rule.
     ///
     /// # Errors
-    /// As [`GridGp::posterior_mean`].
+    /// As [`GridGp::posterior_mean`], and if the draws do not fit into memory.
     pub fn posterior_samples(&self, count: usize, seed: Seed) -> Result<GridSamples> {
         samples(self, count, seed, true)
     }
@@ -147,7 +147,7 @@ impl GridGp {
     /// `count` joint draws of the latent function at all pixels from the prior.
     ///
     /// # Errors
-    /// As [`GridGp::posterior_mean`].
+    /// As [`GridGp::posterior_mean`], and if the draws do not fit into memory.
     pub fn prior_samples(&self, count: usize, seed: Seed) -> Result<GridSamples> {
         samples(self, count, seed, false)
     }
