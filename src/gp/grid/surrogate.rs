@@ -11,9 +11,9 @@ use crate::gp::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension}
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-/// Iterated solutions are refined by this factor more than [`GridOptions::tolerance`](super::GridOptions) asks for:
-/// covariances lose some of its digits where that of a pixel to itself does not.
-const FINER: f64 = 1e-4;
+/// Iterated solutions are refined by this factor more than [`GridOptions::tolerance`](super::GridOptions) asks for: a
+/// variance between pixels errs by about the square of the tolerance over the noise variance, and may itself be tiny.
+const FINER: f64 = 1e-6;
 
 /// Points are places \[y, x\] as of [`Grid::coordinates`](super::Grid::coordinates). One linear system with all
 /// observed pixels a place: for all pixels at once [`GridGp::posterior`] is far cheaper. There is no room here to say how
