@@ -3,7 +3,7 @@
 use super::candidates::Tracked;
 use super::evidence::{Data, GradientBuffers, log_marginal_likelihood};
 use super::fit::{FitOptions, FitReport};
-use super::kernel::{Kernel, Parameter, Role, boxed};
+use super::kernel::{Kernel, Parameter, boxed};
 use super::mean::Mean;
 use super::measured::measured_places;
 use super::noise::Noise;
@@ -291,13 +291,7 @@ impl Surrogate for ExactGp {
 /// The kernel's hyper-parameters, then the shared noise variance if there is one.
 pub(super) fn parameters(kernel: &dyn Kernel, noise: &Noise) -> Vec<Parameter> {
     let mut parameters = kernel.parameters();
-    if let Noise::Homoscedastic(value) = noise {
-        parameters.push(Parameter {
-            name: "noise variance".into(),
-            role: Role::NoiseVariance,
-            value: *value,
-        });
-    }
+    parameters.extend(noise.parameter());
     parameters
 }
 

@@ -408,8 +408,13 @@ impl FitOptions {
 
 /// What to say when no start has a finite likelihood, for no reason that can be named better.
 pub(super) fn no_finite_likelihood() -> Error {
+    no_finite_likelihood_of("y")
+}
+
+/// The same where the measurements go by another name.
+pub(super) fn no_finite_likelihood_of(measurements: &str) -> Error {
     Error::argument(
-        "y",
+        measurements,
         "no finite likelihood at any start",
         "measurements that the kernel and the noise can explain",
     )

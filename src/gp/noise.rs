@@ -1,5 +1,6 @@
 //! The variance of the measurements around the latent function.
 
+use super::kernel::{Parameter, Role};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,18 @@ impl Noise {
         match self {
             Self::Known(variances) => variances.get(index).copied(),
             Self::Homoscedastic(variance) => Some(*variance),
+        }
+    }
+
+    /// The shared variance as a hyper-parameter; none if the variances are known.
+    pub(super) fn parameter(&self) -> Option<Parameter> {
+        match self {
+            Self::Known(_) => None,
+            Self::Homoscedastic(value) => Some(Parameter {
+                name: "noise variance".into(),
+                role: Role::NoiseVariance,
+                value: *value,
+            }),
         }
     }
 

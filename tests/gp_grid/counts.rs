@@ -12,7 +12,7 @@ use ndarray::{Array2, Axis};
 use rand_distr::{Distribution, Poisson};
 
 /// Counts of a wave, a third of the pixels missing, exposures that differ.
-fn counts(rows: usize, columns: usize, exposure: f64) -> (Array2<f64>, Array2<f64>) {
+pub fn counts(rows: usize, columns: usize, exposure: f64) -> (Array2<f64>, Array2<f64>) {
     let mut stream = Stream::new(Seed(2), Purpose::Counts, [rows as u64, columns as u64]);
     let exposure = Array2::from_shape_fn((rows, columns), |(i, j)| match (5 * i + 3 * j) % 9 {
         0..3 => 0.0,
@@ -42,26 +42,31 @@ fn dense_kernel(kernel: &GridKernel) -> Box<dyn Kernel> {
     }
 }
 
+/// Places, counts and exposures of the exposed pixels.
+pub fn exposed(
+    grid: &Grid,
+    counts: &Array2<f64>,
+    exposure: &Array2<f64>,
+) -> (Array2<f64>, Vec<f64>, Vec<f64>) {
+    let exposed: Vec<usize> = (0..grid.pixels())
+        .filter(|p| exposure.as_slice().unwrap()[*p] > 0.0)
+        .collect();
+    let pick = |all: &Array2<f64>| -> Vec<f64> {
+        let each = exposed.iter();
+        each.map(|p| all.as_slice().unwrap()[*p]).collect()
+    };
+    let x = grid.coordinates().select(Axis(0), &exposed);
+    (x, pick(counts), pick(exposure))
+}
+
 fn dense(
     grid: &Grid,
     kernel: &GridKernel,
     mean: Mean,
     (counts, exposure): (&Array2<f64>, &Array2<f64>),
 ) -> LaplaceGp {
-    let exposed: Vec<usize> = (0..grid.pixels())
-        .filter(|p| exposure.as_slice().unwrap()[*p] > 0.0)
-        .collect();
-    let pick = |all: &Array2<f64>| {
-        exposed
-            .iter()
-            .map(|p| all.as_slice().unwrap()[*p])
-            .collect()
-    };
-    let y: Vec<f64> = pick(counts);
-    let x = grid.coordinates().select(Axis(0), &exposed);
-    let likelihood = Likelihood::Poisson {
-        exposure: pick(exposure),
-    };
+    let (x, y, exposure) = exposed(grid, counts, exposure);
+    let likelihood = Likelihood::Poisson { exposure };
     LaplaceGp::new(dense_kernel(kernel), likelihood)
         .with_mean(mean)
         .condition(&x, &y)

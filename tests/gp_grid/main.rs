@@ -2,6 +2,7 @@
 
 mod between;
 mod composed;
+mod count_fits;
 mod counts;
 mod exact;
 mod fits;

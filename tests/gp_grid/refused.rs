@@ -2,6 +2,7 @@
 
 use crate::problem::{Product, Wiener, tight};
 use dosewise::gp::{FitOptions, Grid, GridGp, GridKernel, GridOptions, Mean, Noise, Rbf};
+use dosewise::units::Seed;
 use dosewise::{Error, Result};
 use ndarray::Array2;
 
@@ -46,6 +47,10 @@ fn unusable_input_is_refused_by_name() {
     assert!(GridGp::new(grid, GridKernel::product(Wiener, Wiener), shared()).is_ok());
 
     let gp = || GridGp::new(grid, kernel(), shared()).unwrap();
+    for count in [usize::MAX, usize::MAX / 20, 1 << 48] {
+        refused(gp().posterior_samples(count, Seed(0)), "count");
+        refused(gp().prior_samples(count, Seed(0)), "count");
+    }
     let image = Array2::zeros((4, 5));
     refused(gp().condition(&Array2::zeros((5, 4))), "values");
     let mask = Array2::from_elem((4, 4), true);
@@ -96,5 +101,34 @@ fn unusable_input_is_refused_by_name() {
             ..tight()
         }),
         "lanczos_steps",
+    );
+}
+
+#[test]
+fn another_mean_forgets_measurements() {
+    let grid = Grid::new(4, 5, [1.0, 1.0]).unwrap();
+    let prior = GridGp::new(
+        grid,
+        GridKernel::rbf([1.0, 1.0], 1.0),
+        Noise::Homoscedastic(0.1),
+    )
+    .unwrap();
+    let options = FitOptions {
+        restarts: 0,
+        max_iterations: 1,
+        ..FitOptions::default()
+    };
+    let image = Array2::from_shape_fn((4, 5), |(i, j)| (i * j) as f64);
+    let gp = prior.fit(&image, &options).unwrap();
+    assert!(gp.observed() == 20 && gp.fit_report().is_some());
+    let forgetful = gp.with_mean(Mean::Constant(2.0));
+    assert!(forgetful.observed() == 0 && forgetful.fit_report().is_none());
+    assert!(
+        forgetful
+            .posterior_mean()
+            .unwrap()
+            .mean
+            .iter()
+            .all(|m| *m == 2.0)
     );
 }

@@ -1,5 +1,6 @@
 //! The method of conjugate gradients with a preconditioner.
 
+use crate::error::{Error, Result};
 use crate::vector::{dot, vectorised};
 
 /// How an iterative solution ended. Not having converged is no error: the result is the best one so far.
@@ -28,6 +29,24 @@ impl Solve {
             relative_residual: self.relative_residual.max(other.relative_residual),
             converged: self.converged && other.converged,
         }
+    }
+
+    /// Refuses a solution that fell short of the limits, for results that cannot carry how it ended.
+    pub(super) fn require(self, limits: Limits) -> Result<()> {
+        if self.converged {
+            return Ok(());
+        }
+        Err(Error::argument(
+            "max_iterations",
+            format!(
+                "a relative residual of {:.1e} after {} iterations",
+                self.relative_residual, self.iterations
+            ),
+            format!(
+                "as many as bring it below {:.1e}; more noise or a larger tolerance take fewer",
+                limits.tolerance
+            ),
+        ))
     }
 }
 

@@ -1,10 +1,11 @@
 //! The most probable log rates of a grid of counts.
 
+use super::lattice::Grid;
 use super::model::GridGp;
 use super::observations::{Observations, mean_at_pixels};
 use crate::error::{Error, Result};
-use crate::gp::Likelihood;
 use crate::gp::kernel::dot;
+use crate::gp::{Derivatives, Likelihood};
 use ndarray::ArrayView2;
 
 /// Newton steps before the search for the mode is called unfinished.
@@ -36,33 +37,41 @@ pub(super) struct Density {
     magnitude: f64,
 }
 
+/// What was counted.
+#[derive(Debug, Clone)]
+pub(super) struct Counts {
+    /// Counts as residuals, exposures as weights.
+    pub seen: Observations,
+    /// Of all pixels.
+    pub likelihood: Likelihood,
+}
+
 /// What the mode depends on.
 pub(super) struct Target<'p> {
     prior: &'p GridGp,
-    likelihood: Likelihood,
-    counts: Vec<f64>,
-    exposed: Vec<bool>,
+    counts: &'p Counts,
     /// The prior mean of the log rate at all pixels.
     pub mean: Vec<f64>,
     least_weight: f64,
 }
 
-impl<'p> Target<'p> {
+impl Counts {
+    /// Checks and takes an image of counts; those at pixels of exposure zero are not looked at.
     pub fn new(
-        prior: &'p GridGp,
+        grid: &Grid,
         counts: ArrayView2<'_, f64>,
         exposure: ArrayView2<'_, f64>,
     ) -> Result<Self> {
-        prior.grid.check_shape("counts", counts.dim())?;
-        prior.grid.check_shape("exposure", exposure.dim())?;
+        grid.check_shape("counts", counts.dim())?;
+        grid.check_shape("exposure", exposure.dim())?;
         let exposure: Vec<f64> = exposure.iter().copied().collect();
-        let exposed: Vec<bool> = exposure.iter().map(|e| *e != 0.0).collect();
-        let counts = counts.iter().zip(&exposed);
+        let counts = counts.iter().zip(&exposure);
         let counts: Vec<f64> = counts
-            .map(|(y, seen)| if *seen { *y } else { 0.0 })
+            .map(|(y, e)| if *e != 0.0 { *y } else { 0.0 })
             .collect();
-        let likelihood = Likelihood::Poisson { exposure };
-        likelihood.check(&counts).map_err(|error| match error {
+        let taken = Self::of(Observations::weighted(counts, exposure));
+        let checked = taken.likelihood.check(&taken.seen.residual);
+        checked.map_err(|error| match error {
             Error::Argument {
                 argument,
                 found,
@@ -70,6 +79,35 @@ impl<'p> Target<'p> {
             } if argument == "y" => Error::argument("counts", found, allowed),
             other => other,
         })?;
+        Ok(taken)
+    }
+
+    /// From counts as residuals and exposures as weights.
+    pub fn of(seen: Observations) -> Self {
+        let likelihood = Likelihood::Poisson {
+            exposure: seen.weights.clone(),
+        };
+        Self { seen, likelihood }
+    }
+
+    fn exposed(&self, p: usize) -> bool {
+        self.seen.weights[p] > 0.0
+    }
+
+    fn derivatives(&self, p: usize, latent: f64) -> Derivatives {
+        let count = self.seen.residual[p];
+        self.likelihood.derivatives(p, count, latent)
+    }
+
+    /// ∂³ log p/∂f³ at the mode.
+    pub fn third(&self, mode: &Mode) -> impl Iterator<Item = f64> {
+        let pixels = mode.latent.iter().enumerate();
+        pixels.map(|(p, f)| self.derivatives(p, *f).third)
+    }
+}
+
+impl<'p> Target<'p> {
+    pub fn new(prior: &'p GridGp, counts: &'p Counts) -> Result<Self> {
         let pixels = 0..prior.grid.pixels();
         let widest = pixels
             .map(|p| prior.covariance.entry(p, p))
@@ -78,16 +116,14 @@ impl<'p> Target<'p> {
             mean: mean_at_pixels(&prior.mean, &prior.grid)?,
             least_weight: (LEAST_WEIGHT / widest).max(1e-140),
             prior,
-            likelihood,
             counts,
-            exposed,
         })
     }
 
     /// Newton's method with a line search, in a = K⁻¹(f − mean): with the residual r = ∂ log p/∂f − a the step is
-    /// Δf = (K⁻¹ + W)⁻¹ r = K (K + W⁻¹)⁻¹ W⁻¹ r and Δa = r − W Δf.
-    pub fn mode(&self) -> Result<Mode> {
-        let mut mode = self.start()?;
+    /// Δf = (K⁻¹ + W)⁻¹ r = K (K + W⁻¹)⁻¹ W⁻¹ r and Δa = r − W Δf. `warm` are the weights of a mode nearby.
+    pub fn mode(&self, warm: Option<&[f64]>) -> Result<Mode> {
+        let mut mode = self.start(warm)?;
         while mode.steps < MOST_STEPS {
             let (mut turn, weights) = self.slopes(&mode);
             let residual = turn.clone();
@@ -140,12 +176,13 @@ impl<'p> Target<'p> {
         None
     }
 
-    /// The better of two starts: the prior mean, and the Gaussian posterior given log rates that explain each count
-    /// alone, the first step of iteratively reweighted least squares.
-    fn start(&self) -> Result<Mode> {
+    /// The weights K⁻¹(f − mean) of the Gaussian posterior given log rates that explain each count alone, the first step
+    /// of iteratively reweighted least squares.
+    fn explained(&self) -> Vec<f64> {
         let explaining = |p: usize| {
-            let z = self.likelihood.explaining(p, self.counts[p])?;
-            let at = self.likelihood.derivatives(p, self.counts[p], z);
+            let likelihood = &self.counts.likelihood;
+            let z = likelihood.explaining(p, self.counts.seen.residual[p])?;
+            let at = self.counts.derivatives(p, z);
             Some((z - at.first / at.second - self.mean[p], -at.second))
         };
         let each: Vec<(f64, f64)> = (0..self.mean.len())
@@ -154,11 +191,14 @@ impl<'p> Target<'p> {
         let (shifts, weights) = each.iter().copied().unzip();
         let system = Observations::weighted(shifts, weights);
         let field = self.prior.system(&system).solve(&system.residual).field;
-        let explained = field
-            .iter()
-            .zip(&each)
-            .map(|(f, (shift, w))| w * (shift - f));
-        let starts = [explained.collect(), vec![0.0; self.mean.len()]];
+        let pixels = field.iter().zip(&each);
+        pixels.map(|(f, (shift, w))| w * (shift - f)).collect()
+    }
+
+    /// The better of two starts: the prior mean, and the mode nearby or else the log rates that explain the counts.
+    fn start(&self, warm: Option<&[f64]>) -> Result<Mode> {
+        let first = warm.map_or_else(|| self.explained(), <[f64]>::to_vec);
+        let starts = [first, vec![0.0; self.mean.len()]];
         let modes = starts.into_iter().map(|weights: Vec<f64>| {
             let mut latent = weights.clone();
             self.prior.covariance.multiply(&mut latent);
@@ -188,10 +228,11 @@ impl<'p> Target<'p> {
         })
     }
 
-    fn density(&self, latent: &[f64], weights: &[f64]) -> Density {
+    pub fn density(&self, latent: &[f64], weights: &[f64]) -> Density {
         let (mut value, mut magnitude) = (0.0, 0.0);
-        for p in (0..latent.len()).filter(|&p| self.exposed[p]) {
-            let fit = self.likelihood.log_density(p, self.counts[p], latent[p]);
+        for p in (0..latent.len()).filter(|&p| self.counts.exposed(p)) {
+            let count = self.counts.seen.residual[p];
+            let fit = self.counts.likelihood.log_density(p, count, latent[p]);
             let penalty = 0.5 * weights[p] * (latent[p] - self.mean[p]);
             value += fit - penalty;
             magnitude += fit.abs() + penalty.abs();
@@ -202,12 +243,10 @@ impl<'p> Target<'p> {
     /// ∂ log p/∂f − a, and W; zero without exposure.
     fn slopes(&self, mode: &Mode) -> (Vec<f64>, Vec<f64>) {
         let each = (0..mode.latent.len()).map(|p| {
-            if !self.exposed[p] {
+            if !self.counts.exposed(p) {
                 return (0.0, 0.0);
             }
-            let at = self
-                .likelihood
-                .derivatives(p, self.counts[p], mode.latent[p]);
+            let at = self.counts.derivatives(p, mode.latent[p]);
             let weight = (-at.second).clamp(self.least_weight, 1e140);
             (at.first - mode.weights[p], weight)
         });

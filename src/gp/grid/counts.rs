@@ -1,19 +1,22 @@
 //! Counts of electrons on the pixels of a scan.
 
 use super::conjugate_gradient::Solve;
-use super::count_mode::{Mode, Target};
-use super::evidence::Evidence;
+use super::count_mode::{Counts, Mode, Target};
+use super::count_saved::CountParts;
+use super::evidence::{Evidence, evidence};
 use super::kernel::GridKernel;
 use super::lattice::Grid;
 use super::model::GridGp;
 use super::options::GridOptions;
-use super::route::Route;
+use super::route::{Choice, Route};
 use super::sample::GridSamples;
 use crate::error::Result;
 use crate::gp::kernel::dot;
-use crate::gp::{Mean, Noise};
+use crate::gp::surrogate::{Joint, Marginals, Slopes, Surrogate};
+use crate::gp::{FitReport, Mean, Noise, Parameter};
 use crate::units::Seed;
 use ndarray::{Array2, ArrayView2};
+use serde::Deserialize;
 
 /// Counts at known exposures on a grid: y ~ Poisson(exposure · exp f) with f ~ GP(mean, kernel) the natural logarithm
 /// of the expected count per unit of exposure (per electron, if the exposure is a number of electrons).
@@ -38,11 +41,20 @@ use ndarray::{Array2, ArrayView2};
 /// assert!(posterior.rate[[8, 10]] > 0.06 && posterior.rate[[1, 2]] < 0.03);
 /// # Ok::<(), dosewise::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "CountParts")]
 pub struct CountField {
     /// The prior, then the Gaussian of the approximation.
-    gaussian: GridGp,
-    mode: Option<Mode>,
+    pub(super) gaussian: GridGp,
+    pub(super) counted: Option<Counted>,
+    pub(super) report: Option<FitReport>,
+}
+
+/// What was counted, and the mode given that.
+#[derive(Debug, Clone)]
+pub(super) struct Counted {
+    pub counts: Counts,
+    pub mode: Mode,
 }
 
 /// What is known of a field of counts at all pixels, from [`CountField::posterior`].
@@ -70,20 +82,14 @@ impl CountField {
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) if the kernel does not suit the grid.
     pub fn new(grid: Grid, kernel: GridKernel) -> Result<Self> {
-        let nowhere = Noise::Known(vec![f64::INFINITY; grid.pixels()]);
-        Ok(Self {
-            gaussian: GridGp::new(grid, kernel, nowhere)?,
-            mode: None,
-        })
+        Ok(Self::prior(GridGp::new(grid, kernel, nowhere(&grid))?))
     }
 
     /// Sets the prior mean of the log rate, a function of the place \[y, x\] of a pixel. Call it before conditioning,
-    /// it forgets measurements. The logarithm of a rate has no reason to be near zero.
+    /// it forgets measurements. The logarithm of a rate has no reason to be near zero: give it [`Mean::Constant`], which a
+    /// fit estimates.
     pub fn with_mean(self, mean: Mean) -> Self {
-        Self {
-            gaussian: self.forgetful().with_mean(mean),
-            mode: None,
-        }
+        Self::prior(self.forgetful().with_mean(mean))
     }
 
     /// Sets tolerances, limits and the seed of probes. Call it before conditioning, it forgets measurements.
@@ -91,10 +97,7 @@ impl CountField {
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) for a setting out of range.
     pub fn with_options(self, options: GridOptions) -> Result<Self> {
-        Ok(Self {
-            gaussian: self.forgetful().with_options(options)?,
-            mode: None,
-        })
+        Ok(Self::prior(self.forgetful().with_options(options)?))
     }
 
     /// Conditions on an image of counts at the exposures of the pixels (rows × columns each). Pixels of exposure zero
@@ -108,20 +111,8 @@ impl CountField {
         counts: impl Into<ArrayView2<'c, f64>>,
         exposure: impl Into<ArrayView2<'c, f64>>,
     ) -> Result<Self> {
-        let mut prior = self.forgetful();
-        let grid = prior.grid;
-        let target = Target::new(&prior, counts.into(), exposure.into())?;
-        let mode = target.mode()?;
-        let seen = target.seen(&mode);
-        let values = seen.residual.iter().zip(&target.mean);
-        let values = grid.image(values.map(|(z, mean)| z + mean).collect());
-        // An infinite variance, of weight zero, marks a missing pixel.
-        let variances = seen.weights.iter().map(|w| w.recip());
-        prior.noise = Noise::Known(variances.collect());
-        Ok(Self {
-            gaussian: prior.take(values.view(), None)?,
-            mode: Some(mode),
-        })
+        let counts = Counts::new(&self.gaussian.grid, counts.into(), exposure.into())?;
+        self.forgetful().counted(counts)
     }
 
     /// Log rate and rate at all pixels, with their variances: exact or with a stated error as by
@@ -131,8 +122,8 @@ impl CountField {
     /// As [`GridGp::posterior`].
     pub fn posterior(&self) -> Result<CountPosterior> {
         let posterior = self.gaussian.posterior()?;
-        let log_rate = match &self.mode {
-            Some(mode) => self.gaussian.grid.image(mode.latent.clone()),
+        let log_rate = match &self.counted {
+            Some(counted) => self.gaussian.grid.image(counted.mode.latent.clone()),
             None => posterior.mean,
         };
         let variance = posterior.variance;
@@ -163,16 +154,11 @@ impl CountField {
     /// # Errors
     /// As [`GridGp::posterior`].
     pub fn log_marginal_likelihood(&self) -> Result<Evidence> {
-        let mut evidence = self.gaussian.log_marginal_likelihood()?;
-        if let Some(mode) = &self.mode {
-            // From log N(z; mean, K + W⁻¹) of the pseudo-measurements z, with (K + W⁻¹)⁻¹ (z − mean) = K⁻¹ (f̂ − mean).
-            let seen = self.gaussian.observations()?;
-            let constant = seen.count as f64 * std::f64::consts::TAU.ln();
-            let quadratic = dot(&mode.weights, &seen.residual);
-            evidence.log_marginal_likelihood +=
-                mode.density.value + 0.5 * (quadratic + constant + seen.log_noise);
+        let choice = self.gaussian.choice(&self.gaussian.observations()?);
+        match &self.counted {
+            Some(counted) => self.gaussian.laplace_evidence(&counted.mode, choice),
+            None => self.gaussian.log_marginal_likelihood(),
         }
-        Ok(evidence)
     }
 
     /// The Gaussian of the approximation, as a process of the log rate that has seen f̂ + (y − W)/W with noise of
@@ -183,20 +169,114 @@ impl CountField {
 
     /// Newton steps to the mode.
     pub fn mode_steps(&self) -> usize {
-        self.mode.as_ref().map_or(0, |mode| mode.steps)
+        self.counted.as_ref().map_or(0, |c| c.mode.steps)
     }
 
     /// Whether the search for the mode ended where another step promises nothing.
     pub fn mode_converged(&self) -> bool {
-        self.mode.as_ref().is_none_or(|mode| mode.converged)
+        self.counted.as_ref().is_none_or(|c| c.mode.converged)
+    }
+
+    /// The fitted hyper-parameters, those of the kernel.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        self.gaussian.kernel.parameters()
+    }
+
+    /// The grid.
+    pub fn grid(&self) -> &Grid {
+        &self.gaussian.grid
+    }
+
+    /// The covariance function of the log rate, with its present hyper-parameters.
+    pub fn kernel(&self) -> &GridKernel {
+        &self.gaussian.kernel
+    }
+
+    /// The prior mean of the log rate.
+    pub fn mean(&self) -> &Mean {
+        &self.gaussian.mean
+    }
+
+    /// How the last fit ended; `None` if the hyper-parameters are as given.
+    pub fn fit_report(&self) -> Option<&FitReport> {
+        self.report.as_ref()
+    }
+
+    fn prior(gaussian: GridGp) -> Self {
+        Self {
+            gaussian,
+            counted: None,
+            report: None,
+        }
     }
 
     /// The process before it saw anything.
-    fn forgetful(self) -> GridGp {
+    pub(super) fn forgetful(self) -> GridGp {
         GridGp {
-            noise: Noise::Known(vec![f64::INFINITY; self.gaussian.grid.pixels()]),
+            noise: nowhere(&self.gaussian.grid),
             raw: None,
             ..self.gaussian
         }
+    }
+}
+
+/// The noise of a grid on which nothing is measured.
+pub(super) fn nowhere(grid: &Grid) -> Noise {
+    Noise::Known(vec![f64::INFINITY; grid.pixels()])
+}
+
+/// Laplace's approximation of priors of log rates.
+impl GridGp {
+    /// The field given these counts.
+    pub(super) fn counted(self, counts: Counts) -> Result<CountField> {
+        let mode = Target::new(&self, &counts)?.mode(None)?;
+        Ok(CountField {
+            gaussian: self.at_mode(&counts, &mode)?,
+            counted: Some(Counted { counts, mode }),
+            report: None,
+        })
+    }
+
+    /// The Gaussian of the approximation, given the mode.
+    pub(super) fn at_mode(mut self, counts: &Counts, mode: &Mode) -> Result<Self> {
+        let target = Target::new(&self, counts)?;
+        let seen = target.seen(mode);
+        let values = seen.residual.iter().zip(&target.mean);
+        let values = self.grid.image(values.map(|(z, mean)| z + mean).collect());
+        // An infinite variance, of weight zero, marks a missing pixel.
+        let variances = seen.weights.iter().map(|w| w.recip());
+        self.noise = Noise::Known(variances.collect());
+        self.take(values.view(), None)
+    }
+
+    /// The evidence of the counts that the mode is of, for the Gaussian at that mode.
+    pub(super) fn laplace_evidence(&self, mode: &Mode, choice: Choice) -> Result<Evidence> {
+        // From log N(z; mean, K + W⁻¹) of the pseudo-measurements z, with (K + W⁻¹)⁻¹ (z − mean) = K⁻¹ (f̂ − mean).
+        let seen = self.observations()?;
+        let mut evidence = evidence(self.system(&seen), &self.options, choice)?;
+        let constant = seen.count as f64 * std::f64::consts::TAU.ln();
+        let quadratic = dot(&mode.weights, &seen.residual);
+        evidence.log_marginal_likelihood +=
+            mode.density.value + 0.5 * (quadratic + constant + seen.log_noise);
+        Ok(evidence)
+    }
+}
+
+/// The log rate, by the Gaussian of the approximation; places as for [`GridGp`].
+impl Surrogate for CountField {
+    fn dimension(&self) -> usize {
+        self.gaussian.dimension()
+    }
+
+    fn marginals(&self, points: ArrayView2<'_, f64>) -> Result<Marginals> {
+        self.gaussian.marginals(points)
+    }
+
+    fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
+        self.gaussian.joint(points)
+    }
+
+    fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        self.gaussian.slopes(point)
     }
 }

@@ -5,9 +5,9 @@ use super::model::GridGp;
 use super::objective::GridEvidence;
 use super::observations::Observations;
 use super::system::Covariance;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gp::evidence::Data;
-use crate::gp::fit::{FitOptions, Problem};
+use crate::gp::fit::{FitOptions, Problem, no_finite_likelihood_of};
 use crate::gp::objective::Evidence;
 use crate::gp::restart::{LogRange, log_ranges};
 use ndarray::ArrayView2;
@@ -17,6 +17,20 @@ const COARSE: f64 = 500.0;
 /// Derivatives below this many nats an observed pixel do not count: the likelihood of n pixels is known to about
 /// 10⁻¹⁴ n nats and its curvature by the log noise variance is n/2, so steps from there change it by less than that.
 const RESOLVED: f64 = 2e-7;
+
+/// The options with a tolerance that the likelihood of `count` pixels can tell from rounding.
+pub(super) fn resolved(options: &FitOptions, count: usize) -> FitOptions {
+    let finest = RESOLVED * count as f64;
+    let unresolved = (f64::MIN_POSITIVE..finest).contains(&options.gradient_tolerance);
+    FitOptions {
+        gradient_tolerance: if unresolved {
+            finest
+        } else {
+            options.gradient_tolerance
+        },
+        ..options.clone()
+    }
+}
 
 impl GridGp {
     /// Conditions on an image as [`GridGp::condition`] and chooses the hyper-parameters that maximise the log marginal
@@ -80,22 +94,9 @@ impl GridGp {
             whole: &whole,
             subset: few.as_ref().map(|few| few as &dyn Evidence),
         };
-        let finest = RESOLVED * raw.count as f64;
-        let unresolved = (f64::MIN_POSITIVE..finest).contains(&options.gradient_tolerance);
-        let options = FitOptions {
-            gradient_tolerance: if unresolved {
-                finest
-            } else {
-                options.gradient_tolerance
-            },
-            ..options.clone()
-        };
-        let Some((coordinates, report)) = options.maximise(&problem)? else {
-            return Err(Error::argument(
-                "values",
-                "no finite likelihood at any start",
-                "measurements that the kernel and the noise can explain",
-            ));
+        let found = resolved(options, raw.count).maximise(&problem)?;
+        let Some((coordinates, report)) = found else {
+            return Err(no_finite_likelihood_of("values"));
         };
         let (kernel, noise) = whole.model(&coordinates)?;
         let mean = whole.mean(&coordinates)?;
@@ -124,7 +125,7 @@ impl GridGp {
     }
 
     /// A window in the middle of the grid with about [`COARSE`] observed pixels; `None` if that is most of them.
-    fn window(&self, raw: &Observations) -> Result<Option<(Grid, Observations)>> {
+    pub(super) fn window(&self, raw: &Observations) -> Result<Option<(Grid, Observations)>> {
         let (rows, columns) = (self.grid.rows(), self.grid.columns());
         let wanted = (COARSE / raw.fraction()).ceil();
         let height = (wanted.sqrt().ceil() as usize).min(rows);

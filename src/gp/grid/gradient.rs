@@ -3,7 +3,6 @@
 use super::eigenbasis::Eigenbasis;
 use super::kernel::GridKernel;
 use super::lattice::Grid;
-use super::observations::Observations;
 use crate::error::Result;
 use crate::gp::kernel::{Kernel, dot};
 use crate::gp::points::Points;
@@ -22,31 +21,32 @@ pub(super) struct Traces {
 
 /// The gradient by the kernel's log-parameters, and by the log noise variance if `noise` is a shared one.
 ///
-/// ∂L/∂θ = ½ αᵀ dK α − ½ tr(R dK), with R = W − W Q C Qᵀ W by the matrix inversion lemma. For dK = dK₁ ⊗ K₂ both terms
-/// are sums Σᵢᵢ′ M[i, i′] dK₁[i, i′] over one axis alone, with M = ½ (A K₂ Aᵀ − diag Σⱼ w K₂ⱼⱼ + Q₁ (Σ_b λ₂ᵦ T) Q₁ᵀ) and A the
-/// image of α = R (y − mean); the kernel of the axis does the rest.
+/// ∂L/∂θ = ½ Σ ± αᵀ dK α − ½ tr(R dK) over the signed `squares` (±, α), of Gaussian measurements the one (+, R (y − mean)),
+/// with R = W − W Q C Qᵀ W by the matrix inversion lemma. For dK = dK₁ ⊗ K₂ all terms are sums Σᵢᵢ′ M[i, i′] dK₁[i, i′] over
+/// one axis alone, with M = ½ (Σ ± A K₂ Aᵀ − diag Σⱼ w K₂ⱼⱼ + Q₁ (Σ_b λ₂ᵦ T) Q₁ᵀ) and A the image of α; the kernel of the axis
+/// does the rest.
 pub(super) fn gradient(
     grid: &Grid,
     kernel: &GridKernel,
     noise: Option<f64>,
     (basis, traces): (&Eigenbasis, &Traces),
-    observations: &Observations,
-    field: &[f64],
+    weights: &[f64],
+    squares: &[(f64, &[f64])],
 ) -> Result<Vec<f64>> {
     let GridKernel::Product { rows, columns } = kernel else {
         return Ok(Vec::new());
     };
     let shape = (grid.rows(), grid.columns());
-    let weights = &observations.weights;
-    let alpha: Vec<f64> = (0..weights.len())
-        .map(|p| weights[p] * (observations.residual[p] - field[p]))
-        .collect();
-    let squared_alpha = dot(&alpha, &alpha);
-    let alpha = Array2::from_shape_vec(shape, alpha).expect("one number a pixel");
     let weights = ArrayView2::from_shape(shape, weights).expect("one weight a pixel");
     let (first, second) = (&basis.rows, &basis.columns);
 
-    let along_rows = alpha.dot(&second.matrix).dot(&alpha.t());
+    let mut along_rows = Array2::zeros(first.matrix.dim());
+    let mut along_columns = Array2::zeros(second.matrix.dim());
+    for (sign, alpha) in squares {
+        let alpha = ArrayView2::from_shape(shape, alpha).expect("one number a pixel");
+        along_rows.scaled_add(*sign, &alpha.dot(&second.matrix).dot(&alpha.t()));
+        along_columns.scaled_add(*sign, &alpha.t().dot(&first.matrix).dot(&alpha));
+    }
     let diagonal = weights.dot(&second.matrix.diag());
     let pitch = grid.pixel_size();
     let mut gradient = axis_gradient(
@@ -56,7 +56,6 @@ pub(super) fn gradient(
         diagonal,
         within(&first.vectors, &traces.rows),
     )?;
-    let along_columns = alpha.t().dot(&first.matrix).dot(&alpha);
     let diagonal = weights.t().dot(&first.matrix.diag());
     gradient.extend(axis_gradient(
         columns.as_ref(),
@@ -66,7 +65,8 @@ pub(super) fn gradient(
         within(&second.vectors, &traces.columns),
     )?);
     if let Some(variance) = noise {
-        gradient.push(0.5 * variance * (squared_alpha - traces.inverse));
+        let square: f64 = squares.iter().map(|(sign, a)| sign * dot(a, a)).sum();
+        gradient.push(0.5 * variance * (square - traces.inverse));
     }
     Ok(gradient)
 }

@@ -7,7 +7,7 @@
 //! | the mean at all pixels | [`GridGp::posterior_mean`] |
 //! | mean and variance at all pixels | [`GridGp::posterior`] |
 //! | joint draws | [`GridGp::posterior_samples`], [`GridGp::prior_samples`] |
-//! | counts of electrons at known exposures | [`CountField`] |
+//! | counts of electrons at known exposures | [`CountField`], [`CountField::fit`] |
 //! | the evidence, fitted hyper-parameters | [`GridGp::log_marginal_likelihood`], [`GridGp::fit`] |
 //!
 //! Whatever is iterative says how it ended ([`Solve`]), whatever is estimated says its standard error, and
@@ -17,7 +17,9 @@ mod axis;
 mod by_observation;
 mod conjugate_gradient;
 mod cosine;
+mod count_fit;
 mod count_mode;
+mod count_saved;
 mod counts;
 mod eigenbasis;
 mod embedding;

@@ -12,7 +12,7 @@ use super::sample::{GridSamples, samples};
 use super::saved::Parts;
 use super::system::{Covariance, System};
 use crate::error::{Error, Result};
-use crate::gp::{FitReport, Mean, Noise, Parameter, Role};
+use crate::gp::{FitReport, Mean, Noise, Parameter};
 use crate::units::Seed;
 use ndarray::ArrayView2;
 use serde::Deserialize;
@@ -74,9 +74,15 @@ impl GridGp {
         })
     }
 
-    /// Sets the prior mean, a function of the place \[y, x\] of a pixel ([`Grid::coordinates`]).
+    /// Sets the prior mean, a function of the place \[y, x\] of a pixel ([`Grid::coordinates`]). Call it before
+    /// conditioning, it forgets measurements.
     pub fn with_mean(self, mean: Mean) -> Self {
-        Self { mean, ..self }
+        Self {
+            mean,
+            raw: None,
+            report: None,
+            ..self
+        }
     }
 
     /// Sets tolerances, limits and the seed of probes.
@@ -133,7 +139,7 @@ impl GridGp {
     /// `count` joint draws of the latent function at all pixels from the posterior, by Matheron's rule.
     ///
     /// # Errors
-    /// As [`GridGp::posterior_mean`].
+    /// As [`GridGp::posterior_mean`], and if the draws do not fit into memory.
     pub fn posterior_samples(&self, count: usize, seed: Seed) -> Result<GridSamples> {
         samples(self, count, seed, true)
     }
@@ -141,7 +147,7 @@ impl GridGp {
     /// `count` joint draws of the latent function at all pixels from the prior.
     ///
     /// # Errors
-    /// As [`GridGp::posterior_mean`].
+    /// As [`GridGp::posterior_mean`], and if the draws do not fit into memory.
     pub fn prior_samples(&self, count: usize, seed: Seed) -> Result<GridSamples> {
         samples(self, count, seed, false)
     }
@@ -160,13 +166,7 @@ impl GridGp {
     /// The fitted hyper-parameters: the kernel's, then the noise variance if it is shared.
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut parameters = self.kernel.parameters();
-        if let Noise::Homoscedastic(value) = self.noise {
-            parameters.push(Parameter {
-                name: "noise variance".into(),
-                role: Role::NoiseVariance,
-                value,
-            });
-        }
+        parameters.extend(self.noise.parameter());
         parameters
     }
 

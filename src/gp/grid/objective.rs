@@ -21,6 +21,22 @@ use crate::gp::{Mean, Noise};
 /// curvature, and rounding 10⁻⁷ of its value.
 const STEP: f64 = 1e-4;
 
+/// The slopes of `value` by each coordinate.
+pub(super) fn central_differences(
+    at: &[f64],
+    value: impl Fn(&[f64]) -> Result<f64>,
+) -> Result<Vec<f64>> {
+    let slope = |p: usize| {
+        let moved = |shift: f64| {
+            let mut moved = at.to_vec();
+            moved[p] += shift;
+            value(&moved)
+        };
+        Ok((moved(STEP)? - moved(-STEP)?) / (2.0 * STEP))
+    };
+    (0..at.len()).map(slope).collect()
+}
+
 /// The evidence of a process on a grid as a function of the kernel's log-parameters, then the log noise variance if it
 /// is shared; a constant or linear mean is profiled.
 pub(super) struct GridEvidence<'a> {
@@ -126,7 +142,8 @@ impl<'a> GridEvidence<'a> {
     /// The likelihood with its gradient: analytic on the exact routes, else by central differences.
     fn likelihood(&self, log_parameters: &[f64]) -> Result<Option<(f64, Vec<f64>)>> {
         let point = self.point(log_parameters)?;
-        let (choice, budget) = self.route(&point);
+        let largest = self.gp.options.largest_factor;
+        let (choice, budget) = Choice::of_fit(&point.covariance, &point.observations, largest);
         if let (Choice::Observations, Some(few)) = (choice, &self.few) {
             return Ok(few.evidence().evaluator().evaluate(log_parameters));
         }
@@ -134,31 +151,10 @@ impl<'a> GridEvidence<'a> {
             return Ok(Some(found));
         }
         let value = self.plain(&point, choice)?;
-        let mut gradient = vec![0.0; log_parameters.len()];
-        let mut moved = log_parameters.to_vec();
-        for (p, slot) in gradient.iter_mut().enumerate() {
-            let mut at = |shift: f64| -> Result<f64> {
-                moved[p] = log_parameters[p] + shift;
-                self.plain(&self.point(&moved)?, choice)
-            };
-            *slot = (at(STEP)? - at(-STEP)?) / (2.0 * STEP);
-            moved[p] = log_parameters[p];
-        }
+        let gradient = central_differences(log_parameters, |moved| {
+            self.plain(&self.point(moved)?, choice)
+        })?;
         Ok(Some((value, gradient)))
-    }
-
-    /// As exact as results are, so that the last small steps of a search climb a smooth function; nearly so where that
-    /// takes too large a factor.
-    fn route(&self, point: &Point) -> (Choice, Budget) {
-        let largest = self.gp.options.largest_factor;
-        let within = |budget| Choice::new(&point.covariance, &point.observations, budget);
-        match within(Budget::exact(largest)) {
-            Choice::Stochastic => {
-                let budget = Budget::fit(largest);
-                (within(budget), budget)
-            }
-            choice => (choice, Budget::exact(largest)),
-        }
     }
 
     fn analytic(
@@ -187,13 +183,17 @@ impl<'a> GridEvidence<'a> {
         let (field, quadratic) = exact.solve(&observations, &observations.residual)?;
         let constant = observations.count as f64 * std::f64::consts::TAU.ln();
         let value = -0.5 * (quadratic + exact.log_determinant(&observations) + constant);
+        let weights = &observations.weights;
+        let alpha: Vec<f64> = (0..weights.len())
+            .map(|p| weights[p] * (observations.residual[p] - field[p]))
+            .collect();
         let gradient = gradient(
             self.grid,
             &point.kernel,
             shared,
             (basis, &traces),
-            &observations,
-            &field,
+            weights,
+            &[(1.0, &alpha)],
         )?;
         Ok(Some((value, gradient)))
     }

@@ -3,6 +3,7 @@
 use super::eigenbasis::Eigenbasis;
 use super::gradient::Traces;
 use super::observations::Observations;
+use super::system::sum_of_squares;
 use crate::error::Result;
 use crate::gp::kernel::dot;
 use crate::linalg::{Cholesky, subtract_gram, zeros};
@@ -176,10 +177,8 @@ impl<'a> ReducedRank<'a> {
         }
         let mut field = vec![0.0; r.len()];
         self.basis.spread(&all, &mut field);
-        // As a sum of squares, which loses nothing to cancellation.
-        let misfit = r.iter().zip(&field).zip(weights);
-        let misfit: f64 = misfit.map(|((r, f), w)| w * (r - f) * (r - f)).sum();
-        Ok((field, misfit + dot(&u, &u)))
+        let quadratic = sum_of_squares((r, &field), weights, &u);
+        Ok((field, quadratic))
     }
 
     /// The posterior variance at all pixels: Σ over modes of B S⁻¹ Bᵀ, on the diagonal.

@@ -71,6 +71,25 @@ impl Choice {
     }
 }
 
+impl Choice {
+    /// For the steps of a fit: as exact as results are, so that the last small steps of a search climb a smooth
+    /// function; nearly so where that takes a factor of more than `largest` rows.
+    pub fn of_fit(
+        covariance: &Covariance,
+        observations: &Observations,
+        largest: usize,
+    ) -> (Self, Budget) {
+        let within = |budget| Self::new(covariance, observations, budget);
+        match within(Budget::exact(largest)) {
+            Self::Stochastic => {
+                let budget = Budget::fit(largest);
+                (within(budget), budget)
+            }
+            choice => (choice, Budget::exact(largest)),
+        }
+    }
+}
+
 impl<'a> Exact<'a> {
     /// Factors along the chosen route; `None` if it is not exact, or goes over the budget.
     pub fn new(

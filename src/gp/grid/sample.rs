@@ -5,7 +5,8 @@ use super::embedding::{Embedded, Embedding};
 use super::kernel::GridKernel;
 use super::model::GridGp;
 use super::system::Covariance;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::linalg::zeros;
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
 use ndarray::Array2;
@@ -47,6 +48,17 @@ pub(super) fn normals(stream: &mut Stream, count: usize) -> Vec<f64> {
     (0..count).map(|_| StandardNormal.sample(stream)).collect()
 }
 
+/// Refuses more draws than the memory of this machine holds.
+fn check_count(count: usize, pixels: usize) -> Result<()> {
+    zeros(count, pixels).map(drop).map_err(|_| {
+        Error::argument(
+            "count",
+            format!("{count} draws of {pixels} pixels"),
+            "as many as fit into memory",
+        )
+    })
+}
+
 /// Matheron's rule: a prior draw f and noise ε give f + K (K + D)⁻¹ (y − f − ε), which is a posterior draw
 /// (Wilson et al. 2020, "Efficiently sampling functions from Gaussian process posteriors", ICML, eq. 13).
 pub(super) fn samples(
@@ -55,6 +67,8 @@ pub(super) fn samples(
     seed: Seed,
     conditioned: bool,
 ) -> Result<GridSamples> {
+    let pixels = gp.grid.pixels();
+    check_count(count, pixels)?;
     let observations = gp.observations()?;
     let system = gp.system(&observations);
     let prior = match (&gp.covariance, &gp.kernel) {
@@ -66,7 +80,6 @@ pub(super) fn samples(
             unreachable!("the covariance is built from the kernel")
         }
     };
-    let pixels = gp.grid.pixels();
     let draw = |index: usize| {
         let mut stream = Stream::new(seed, Purpose::Resampling, [3, index as u64]);
         let mut field = prior.draw(&mut stream, pixels);

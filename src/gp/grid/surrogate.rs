@@ -11,12 +11,14 @@ use crate::gp::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension}
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-/// Iterated solutions are refined by this factor more than [`GridOptions::tolerance`](super::GridOptions) asks for:
-/// covariances lose some of its digits where that of a pixel to itself does not.
-const FINER: f64 = 1e-4;
+/// Iterated solutions are refined by this factor more than [`GridOptions::tolerance`](super::GridOptions) asks for: a
+/// variance between pixels errs by about the square of the tolerance over the noise variance, and may itself be tiny.
+const FINER: f64 = 1e-6;
 
 /// Points are places \[y, x\] as of [`Grid::coordinates`](super::Grid::coordinates). One linear system with all
-/// observed pixels a place: for all pixels at once [`GridGp::posterior`] is far cheaper.
+/// observed pixels a place: for all pixels at once [`GridGp::posterior`] is far cheaper. There is no room here to say how
+/// an iterative solution ended, so one that falls short of the tolerance is an [`Error::Argument`](crate::Error::Argument)
+/// that names `max_iterations`.
 impl Surrogate for GridGp {
     fn dimension(&self) -> usize {
         2
@@ -25,16 +27,16 @@ impl Surrogate for GridGp {
     fn marginals(&self, points: ArrayView2<'_, f64>) -> Result<Marginals> {
         let between = Between::new(self)?;
         let places = between.places("points", points)?;
-        let exact = between.exact()?;
-        let each = between.explained(places.view(), exact.as_ref())?;
-        let mean = between.mean(places.view())?;
-        let prior = (0..places.len()).map(|j| between.kernel.variance(&places.view().point(j)));
-        let variance = prior
-            .zip(each)
-            .map(|(k, e)| (k - e.quadratic).clamp(0.0, k));
+        // One number a place is kept: what explains it has as many as there are pixels.
+        let variance = (0..places.len()).into_par_iter().map(|j| {
+            let place = places.view().point(j);
+            let prior = between.kernel.variance(&place);
+            let explained = between.explained(&place)?.quadratic;
+            Ok((prior - explained).clamp(0.0, prior))
+        });
         Ok(Marginals {
-            mean,
-            variance: variance.collect(),
+            variance: variance.collect::<Result<_>>()?,
+            mean: between.mean(places.view())?,
         })
     }
 
@@ -43,8 +45,9 @@ impl Surrogate for GridGp {
         let places = between.places("points", points)?;
         let m = places.len();
         let mut covariance = crate::linalg::zeros(m, m)?;
-        let exact = between.exact()?;
-        let each = between.explained(places.view(), exact.as_ref())?;
+        let all = (0..m).into_par_iter();
+        let each = all.map(|j| between.explained(&places.view().point(j)));
+        let each = each.collect::<Result<Vec<Explained>>>()?;
         for (j, row) in covariance.chunks_exact_mut(m.max(1)).enumerate() {
             let place = places.view().point(j);
             between.kernel.covariances(&place, places.view(), row);
@@ -65,7 +68,7 @@ impl Surrogate for GridGp {
         let between = Between::new(self)?;
         let row = ArrayView2::from_shape((1, point.len()), point).expect("one row of coordinates");
         let place = between.places("point", row)?;
-        let explained = between.explained_at(point, None)?;
+        let explained = between.explained(point)?;
         let (kernel, seen) = (&between.kernel, between.listed.points.view());
         let mut of_mean = vec![0.0; 2];
         self.mean.add_slopes(point, seen, &mut of_mean)?;
@@ -90,6 +93,8 @@ struct Between<'gp> {
     kernel: Box<dyn Kernel>,
     observations: Observations,
     listed: Listed,
+    /// What solves many systems faster than iteration, where that can be had.
+    exact: Option<Exact<'gp>>,
     /// (K + D)⁻¹ (y − mean) at the observed pixels.
     alpha: Vec<f64>,
 }
@@ -106,14 +111,17 @@ struct Explained {
 impl<'gp> Between<'gp> {
     fn new(gp: &'gp GridGp) -> Result<Self> {
         let observations = gp.observations()?;
+        let budget = Budget::exact(gp.options.largest_factor);
+        let choice = gp.choice(&observations);
         let mut between = Self {
             gp,
             kernel: gp.kernel.dense(),
             listed: observations.listed(&gp.grid)?,
+            exact: Exact::new(choice, &gp.covariance, &observations, budget)?,
             observations,
             alpha: Vec::new(),
         };
-        (between.alpha, _) = between.solve(&between.observations.residual, None)?;
+        (between.alpha, _) = between.solve(&between.observations.residual)?;
         Ok(between)
     }
 
@@ -124,21 +132,15 @@ impl<'gp> Between<'gp> {
         Ok(places)
     }
 
-    /// What solves many systems faster than iteration, where that can be had.
-    fn exact(&self) -> Result<Option<Exact<'_>>> {
-        let choice = self.gp.choice(&self.observations);
-        let budget = Budget::exact(self.gp.options.largest_factor);
-        Exact::new(choice, &self.gp.covariance, &self.observations, budget)
-    }
-
     /// (K + D)⁻¹ r at the observed pixels, and rᵀ (K + D)⁻¹ r.
-    fn solve(&self, r: &[f64], exact: Option<&Exact<'_>>) -> Result<(Vec<f64>, f64)> {
-        let (field, quadratic) = match exact {
+    fn solve(&self, r: &[f64]) -> Result<(Vec<f64>, f64)> {
+        let (field, quadratic) = match &self.exact {
             Some(exact) => exact.solve(&self.observations, r)?,
             None => {
                 let mut system = self.gp.system(&self.observations);
-                system.limits.tolerance *= FINER;
+                system.limits.tolerance = (FINER * system.limits.tolerance).max(f64::EPSILON);
                 let solution = system.solve(r);
+                solution.solve.require(system.limits)?;
                 (solution.field, solution.quadratic)
             }
         };
@@ -148,17 +150,7 @@ impl<'gp> Between<'gp> {
         Ok((solved.collect(), quadratic))
     }
 
-    fn explained(
-        &self,
-        places: PointsView<'_>,
-        exact: Option<&Exact<'_>>,
-    ) -> Result<Vec<Explained>> {
-        let all = (0..places.len()).into_par_iter();
-        all.map(|j| self.explained_at(&places.point(j), exact))
-            .collect()
-    }
-
-    fn explained_at(&self, place: &[f64], exact: Option<&Exact<'_>>) -> Result<Explained> {
+    fn explained(&self, place: &[f64]) -> Result<Explained> {
         let mut cross = vec![0.0; self.listed.pixels.len()];
         let seen = self.listed.points.view();
         self.kernel.covariances(place, seen, &mut cross);
@@ -166,7 +158,7 @@ impl<'gp> Between<'gp> {
         for (&p, k) in self.listed.pixels.iter().zip(&cross) {
             r[p] = *k;
         }
-        let (solved, quadratic) = self.solve(&r, exact)?;
+        let (solved, quadratic) = self.solve(&r)?;
         Ok(Explained {
             cross,
             solved,

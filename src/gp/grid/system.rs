@@ -51,6 +51,14 @@ impl Covariance {
     }
 }
 
+/// rᵀ (K + D)⁻¹ r = Σ w (r − f)² + uᵀu for the solution f = B u, which loses nothing to cancellation as rᵀ W (r − f)
+/// does; an error of u counts by its square only.
+pub(super) fn sum_of_squares((r, field): (&[f64], &[f64]), weights: &[f64], u: &[f64]) -> f64 {
+    let misfit = r.iter().zip(field).zip(weights);
+    let misfit: f64 = misfit.map(|((r, f), w)| w * (r - f) * (r - f)).sum();
+    misfit + dot(u, u)
+}
+
 /// The solution for one right-hand side r.
 pub(super) struct Solution {
     /// K (K + D)⁻¹ r at all pixels.
@@ -86,8 +94,8 @@ impl System<'_> {
                 let mut field = vec![0.0; r.len()];
                 basis.spread(&u, &mut field);
                 Solution {
+                    quadratic: sum_of_squares((r, &field), weights, &u),
                     field,
-                    quadratic: dot(r, &weighted) - dot(&b, &u),
                     solve,
                 }
             }

@@ -6,7 +6,7 @@ use super::super::mean::Mean;
 use super::super::measured::measured_places;
 use super::super::noise::Noise;
 use super::super::objective::Evidence;
-use super::super::points::Points;
+use super::super::points::{Points, PointsView};
 use super::super::restart::{LogRange, log_ranges};
 use super::super::surrogate::{Joint, Marginals, Slopes, Surrogate};
 use super::Likelihood;
@@ -131,7 +131,8 @@ impl LaplaceGp {
             ));
         }
         let parameters = self.parameters();
-        let (ranges, centre) = self.ranges(&parameters)?;
+        let measured = (self.points.view(), self.y.as_slice());
+        let (ranges, centre) = latent_ranges(&self.likelihood, measured, &self.mean, &parameters)?;
         let few = options.coarse_subset(self.y.len()).map(|chosen| {
             let points = Points::select(self.points.view(), &chosen);
             let y: Vec<f64> = chosen.iter().map(|&i| self.y[i]).collect();
@@ -303,36 +304,43 @@ impl LaplaceGp {
         self.mode = model.mode(&model.covariance()?, None)?;
         Ok(())
     }
+}
 
-    /// Ranges of the search, judged from latent values that explain each measurement alone, and their average.
-    fn ranges(&self, parameters: &[Parameter]) -> Result<(Vec<LogRange>, f64)> {
-        let each = self.y.iter().enumerate();
-        let explained: Vec<(f64, f64)> = each
-            .zip(self.mean.values(self.points.view())?)
-            .filter_map(|((i, &y), mean)| Some((self.likelihood.explaining(i, y)?, mean)))
-            .collect();
-        let count = explained.len().max(1) as f64;
-        let centre = explained.iter().map(|(z, _)| z).sum::<f64>() / count;
-        let deviations: Vec<f64> = match self.mean {
-            Mean::Constant(_) => explained.iter().map(|(z, _)| z - centre).collect(),
-            _ => explained.iter().map(|(z, mean)| z - mean).collect(),
-        };
-        let data = super::super::evidence::Data {
-            points: self.points.view(),
-            targets: &deviations,
-            noise: &Noise::Homoscedastic(1.0),
-            mean: &Mean::Zero,
-        };
-        let mut ranges = log_ranges(&data, parameters)?;
-        if let Mean::Constant(_) = self.mean {
-            let spread = (deviations.iter().map(|d| d * d).sum::<f64>() / count).sqrt();
-            ranges.push(LogRange {
-                start: (centre - spread, centre + spread),
-                wall: (centre - 6.0 - 10.0 * spread, centre + 6.0 + 10.0 * spread),
-            });
-        }
-        Ok((ranges, centre))
+/// Ranges of a search, judged from latent values that explain each measurement alone, and their average; the last range
+/// is that of a constant mean, if there is one.
+pub(in crate::gp) fn latent_ranges(
+    likelihood: &Likelihood,
+    (points, y): (PointsView<'_>, &[f64]),
+    mean: &Mean,
+    parameters: &[Parameter],
+) -> Result<(Vec<LogRange>, f64)> {
+    let explained: Vec<(f64, f64)> = y
+        .iter()
+        .enumerate()
+        .zip(mean.values(points)?)
+        .filter_map(|((i, &y), mean)| Some((likelihood.explaining(i, y)?, mean)))
+        .collect();
+    let count = explained.len().max(1) as f64;
+    let centre = explained.iter().map(|(z, _)| z).sum::<f64>() / count;
+    let deviations: Vec<f64> = match mean {
+        Mean::Constant(_) => explained.iter().map(|(z, _)| z - centre).collect(),
+        _ => explained.iter().map(|(z, mean)| z - mean).collect(),
+    };
+    let data = super::super::evidence::Data {
+        points,
+        targets: &deviations,
+        noise: &Noise::Homoscedastic(1.0),
+        mean: &Mean::Zero,
+    };
+    let mut ranges = log_ranges(&data, parameters)?;
+    if let Mean::Constant(_) = mean {
+        let spread = (deviations.iter().map(|d| d * d).sum::<f64>() / count).sqrt();
+        ranges.push(LogRange {
+            start: (centre - spread, centre + spread),
+            wall: (centre - 6.0 - 10.0 * spread, centre + 6.0 + 10.0 * spread),
+        });
     }
+    Ok((ranges, centre))
 }
 
 /// The latent function, not the observable.

@@ -29,6 +29,7 @@ pub use laplace::LaplaceGp;
 pub use latent::LatentPosterior;
 pub use prediction::Prediction;
 
+pub(super) use laplace::latent_ranges;
 pub(super) use prediction::normal_average;
 
 use super::kernel::{Parameter, Role, check_parameter};
