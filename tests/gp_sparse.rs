@@ -1,8 +1,8 @@
 //! Sparse processes against numpy, against the exact process, and against their own promises.
 
 use dosewise::gp::{
-    ExactGp, FitOptions, InducingPoints, InducingSelection, Kernel, Matern52, Mean, Noise, Rbf,
-    SparseGp, Surrogate,
+    Categorical, ExactGp, FitOptions, InducingPoints, InducingSelection, Kernel, Matern52, Mean,
+    Noise, Rbf, SparseGp, Surrogate,
 };
 use ndarray::{Array2, Axis, s};
 use proptest::prelude::*;
@@ -379,6 +379,37 @@ fn a_fit_finds_the_model_moves_the_points_and_covers_what_was_held_out() {
             "{inside} at {level}"
         );
     }
+}
+
+/// Three categories, each with a wave of its own.
+#[test]
+fn a_fit_moves_points_but_not_their_categories() {
+    let mut x = scattered(240);
+    for (i, mut place) in x.rows_mut().into_iter().enumerate() {
+        place[1] = (i % 3) as f64;
+    }
+    let wave = |p: ndarray::ArrayView1<f64>| (6.0 * p[0] + 1.5 * p[1]).sin();
+    let y: Vec<f64> = x.rows().into_iter().map(wave).collect();
+    let kernel = (Matern52::isotropic(0.4).on_columns([0])
+        * Categorical::new(3, 0.3).on_columns([1]))
+    .scaled(1.0);
+    let options = FitOptions {
+        restarts: 0,
+        max_iterations: 8,
+        ..FitOptions::default()
+    };
+    let prior = SparseGp::new(
+        kernel,
+        Noise::Homoscedastic(0.05),
+        InducingPoints::greedy(30),
+    );
+    let gp = prior.clone().condition(&x, &y).unwrap();
+    let fitted = prior.fit(&x, &y, &options).unwrap();
+    assert!(fitted.elbo() > gp.elbo() + 10.0);
+    let codes = fitted.inducing_points().view().coordinate(1);
+    assert!(codes.iter().all(|code| [0.0, 1.0, 2.0].contains(code)));
+    let places = fitted.inducing_points().view().coordinate(0);
+    assert!(places.iter().any(|z| x.column(0).iter().all(|x| x != z)));
 }
 
 #[test]

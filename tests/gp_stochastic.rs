@@ -2,8 +2,8 @@
 
 use dosewise::Error;
 use dosewise::gp::{
-    InducingPoints, Kernel, Likelihood, Link, Matern52, Mean, Noise, Persist, SparseGp,
-    StochasticGp, StochasticOptions, StochasticProgress, Surrogate,
+    Categorical, InducingPoints, Kernel, Likelihood, Link, Matern52, Mean, Noise, Persist,
+    SparseGp, StochasticGp, StochasticOptions, StochasticProgress, Surrogate,
 };
 use dosewise::units::Seed;
 use ndarray::{Array2, Axis, array, s};
@@ -294,6 +294,33 @@ fn trainings_follow_the_seed_and_not_the_threads_and_can_be_ended() {
     assert!(
         gp.training_report().unwrap().cancelled && gp.training_report().unwrap().full_steps == 0
     );
+}
+
+#[test]
+fn training_moves_points_but_not_their_categories() {
+    let mut x = scattered(240);
+    for (i, mut place) in x.rows_mut().into_iter().enumerate() {
+        place[1] = (i % 3) as f64;
+    }
+    let y = signal(&x);
+    // The lengthscale along the codes would move them.
+    let kernel =
+        Matern52::isotropic(0.4).scaled(1.0) + Categorical::new(3, 0.3).on_columns([1]).scaled(0.5);
+    let mut gp = StochasticGp::new(
+        kernel,
+        Noise::Homoscedastic(0.05),
+        InducingPoints::greedy(30),
+    );
+    let options = StochasticOptions {
+        epochs: 3,
+        batch: 80,
+        ..StochasticOptions::default()
+    };
+    gp.train(&x, &y, &options, &mut on).unwrap();
+    let codes = gp.inducing_points().view().coordinate(1);
+    assert!(codes.iter().all(|code| [0.0, 1.0, 2.0].contains(code)));
+    let places = gp.inducing_points().view().coordinate(0);
+    assert!(places.iter().any(|z| x.column(0).iter().all(|x| x != z)));
 }
 
 #[test]
