@@ -298,6 +298,44 @@ fn appending_equals_conditioning_on_all() {
     }
 }
 
+/// With Q ≼ K the inducing values are known too well, and what they do not see is known too badly.
+#[test]
+fn the_variance_is_too_small_at_inducing_points_and_too_large_away_from_them() {
+    let x = scattered(150);
+    let y = signal(&x);
+    let kernel = Matern52::isotropic(0.25).scaled(1.5);
+    let noise = Noise::Homoscedastic(0.05);
+    let exact = ExactGp::new(kernel.clone(), noise.clone())
+        .condition(&x, &y)
+        .unwrap();
+    let mut smallest = f64::INFINITY;
+    for count in [8, 20, 60, 100, 150] {
+        let inducing = x.slice(s![..count, ..]).to_owned();
+        let gp = SparseGp::new(kernel.clone(), noise.clone(), given(&inducing))
+            .condition(&x, &y)
+            .unwrap();
+        let ratios = |places: &Array2<f64>| -> Vec<f64> {
+            let found = gp.marginals(places.view()).unwrap().variance;
+            let truth = exact.marginals(places.view()).unwrap().variance;
+            found.iter().zip(truth).map(|(f, t)| f / t).collect()
+        };
+        let (at, away) = (ratios(&inducing), ratios(&x));
+        assert!(at.iter().all(|ratio| *ratio < 1.0 + 1e-6), "{at:?}");
+        let least = at.iter().copied().fold(1.0, f64::min);
+        let most = away.iter().copied().fold(1.0, f64::max);
+        if count < 60 {
+            assert!(least < 0.9 && most > 2.0, "{count}: {least} {most}");
+        }
+        // The fewer nats are lost, the nearer both are.
+        assert!(gp.slack() < smallest);
+        smallest = gp.slack();
+        if gp.slack() < 1.0 {
+            assert!(least > 0.9 && most < 1.2, "{count}: {least} {most}");
+        }
+    }
+    assert!(smallest < 1e-6);
+}
+
 /// A draw of the model itself, at random places.
 fn drawn(n: usize, seed: u64) -> (Array2<f64>, Vec<f64>, Vec<f64>) {
     let mut rng = StdRng::seed_from_u64(seed);

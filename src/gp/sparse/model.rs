@@ -23,8 +23,15 @@ use serde::Deserialize;
 ///
 /// The inducing values have the Gaussian posterior that maximises a lower bound of the log evidence, and the
 /// hyper-parameters and inducing points of a fit maximise the same bound: Titsias (2009), "Variational learning of
-/// inducing variables in sparse Gaussian processes", AISTATS. It is never too certain for want of points: what they do
-/// not see stays uncertain. With the inducing points at all measured places it equals [`ExactGp`](crate::gp::ExactGp).
+/// inducing variables in sparse Gaussian processes", AISTATS. What the bound falls short of the log evidence is the
+/// Kullback–Leibler divergence of the approximate from the exact posterior, at most `upper_bound() − elbo()`. With the
+/// inducing points at all measured places there is none, and it equals [`ExactGp`](crate::gp::ExactGp).
+///
+/// With fewer points the variance errs to either side. At the inducing points it is never above the exact one: the
+/// measurements are taken to say as much about the inducing values as if these determined f, Q in place of K in
+/// K_uu − K_uf (K + D)⁻¹ K_fu. Elsewhere what the points do not see, k(x, x) − q(x, x), stays as uncertain as before any
+/// measurement, which mostly outweighs that, so that away from all inducing points the variance is too large.
+/// [`SparseGp::slack`] tells how far to trust either: below a nat there is little to see of it, above take more points.
 ///
 /// Noise is shared or known a measurement, and must not be zero. Where the measurements say 10¹² times more than the
 /// prior (n · variance / noise variance) double precision ends, and conditioning says so.
