@@ -1,10 +1,10 @@
 //! Sparse processes against numpy, against the exact process, and against their own promises.
 
 use dosewise::gp::{
-    Categorical, ExactGp, FitOptions, InducingPoints, InducingSelection, Kernel, Matern52, Mean,
-    Noise, Rbf, SparseGp, Surrogate,
+    Categorical, ExactGp, FitOptions, InducingPoints, InducingSelection, Kernel, Linear, Matern52,
+    Mean, Noise, Rbf, SparseGp, Surrogate,
 };
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array2, Axis, array, s};
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -334,6 +334,58 @@ fn the_variance_is_too_small_at_inducing_points_and_too_large_away_from_them() {
         }
     }
     assert!(smallest < 1e-6);
+}
+
+/// Fourth-order differences of mean and variance; along a column of codes there are none.
+#[test]
+fn slopes_are_those_of_differences() {
+    const STEP: f64 = 1e-3;
+    let mut x = scattered(60);
+    x.column_mut(1)
+        .iter_mut()
+        .for_each(|c| *c = (4.0 * *c).floor());
+    let y = signal(&x);
+    let kernel = Matern52::isotropic(0.4).on_columns([0])
+        * Categorical::new(4, 0.3).on_columns([1])
+        + Linear::isotropic(0.5).on_columns([0]);
+    for unit in [1.0, 1e-9] {
+        let mut scaled = x.clone();
+        scaled.column_mut(0).iter_mut().for_each(|c| *c *= unit);
+        let kernel: Box<dyn Kernel> = match unit == 1.0 {
+            true => kernel.clone_box(),
+            false => Box::new(Rbf::isotropic(0.4 * unit).on_columns([0])),
+        };
+        let gp = SparseGp::new(
+            kernel,
+            Noise::Homoscedastic(0.02),
+            InducingPoints::greedy(9),
+        )
+        .with_mean(Mean::custom("bend", move |x| (x[0] / unit).powi(2)));
+        let prior = gp.slopes(&[0.3 * unit, 2.0]).unwrap();
+        close(prior.of_mean[0] * unit, 0.6, 1e-8);
+        let gp = gp.condition(&scaled, &y).unwrap();
+        for point in [[0.31, 2.0], [0.87, 0.0], [1.4, 3.0]] {
+            let at = |move_by: f64| {
+                let place = array![[(point[0] + move_by) * unit, point[1]]];
+                let found = gp.marginals(place.view()).unwrap();
+                (found.mean[0], found.variance[0])
+            };
+            let slope = |of: fn((f64, f64)) -> f64| {
+                let near = of(at(STEP)) - of(at(-STEP));
+                let far = of(at(2.0 * STEP)) - of(at(-2.0 * STEP));
+                (8.0 * near - far) / (12.0 * STEP)
+            };
+            let found = gp.slopes(&[point[0] * unit, point[1]]).unwrap();
+            let (mean, variance) = at(0.0);
+            close(found.mean, mean, 1e-13);
+            close(found.variance, variance, 1e-13);
+            close(found.of_mean[0] * unit, slope(|found| found.0), 1e-8);
+            close(found.of_variance[0] * unit, slope(|found| found.1), 1e-8);
+            assert_eq!((found.of_mean[1], found.of_variance[1]), (0.0, 0.0));
+        }
+        assert!(gp.slopes(&[0.3]).is_err() && gp.slopes(&[f64::NAN, 0.0]).is_err());
+        assert!(unit != 1.0 || gp.slopes(&[0.3, 0.5]).is_err());
+    }
 }
 
 /// A draw of the model itself, at random places.

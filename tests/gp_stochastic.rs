@@ -98,6 +98,12 @@ fn one_full_natural_step_is_the_collapsed_optimum() {
             for (a, b) in a.covariance.iter().zip(&b.covariance) {
                 close(*a, *b, 1e-9);
             }
+            let point = [0.31, 0.62];
+            let (a, b) = (gp.slopes(&point).unwrap(), sparse.slopes(&point).unwrap());
+            for c in 0..2 {
+                close(a.of_mean[c], b.of_mean[c], 1e-8);
+                close(a.of_variance[c], b.of_variance[c], 1e-8);
+            }
             if options.full_steps > 0 {
                 close(
                     gp.training_report().unwrap().bound.unwrap(),

@@ -9,7 +9,7 @@ use crate::gp::Likelihood;
 use crate::gp::kernel::{Kernel, dot};
 use crate::gp::mean::Mean;
 use crate::gp::points::{Points, PointsView};
-use crate::gp::surrogate::{Joint, check_dimension};
+use crate::gp::surrogate::{Joint, Slopes, check_dimension};
 use crate::linalg::{Cholesky, add_gram, subtract_gram, zeros};
 use ndarray::{Array2, ArrayView2};
 use std::sync::OnceLock;
@@ -100,12 +100,7 @@ impl Process {
     /// mean + k(x, Z) L⁻ᵀ w.
     pub fn posterior_mean(&self, points: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
         let places = self.places("points", points)?;
-        let weights = self.weights.get_or_init(|| {
-            let mut weights = self.belief.location.clone();
-            let solved = self.root.backward(&mut weights);
-            solved.expect("one location for each row of the factor");
-            weights
-        });
+        let weights = self.weights();
         let mut mean = self.mean.values(places.view())?;
         let mut row = vec![0.0; BLOCK];
         let mut z = Vec::new();
@@ -123,6 +118,45 @@ impl Process {
             }
         }
         Ok(mean)
+    }
+
+    /// L⁻ᵀ w.
+    fn weights(&self) -> &[f64] {
+        self.weights.get_or_init(|| {
+            let mut weights = self.belief.location.clone();
+            let solved = self.root.backward(&mut weights);
+            solved.expect("one location for each row of the factor");
+            weights
+        })
+    }
+
+    /// Mean and variance at one place with their derivatives by its coordinates: ∂mean + Σⱼ (L⁻ᵀ w)ⱼ ∂k(x, zⱼ) and
+    /// ∂k(x, x) − 2 Σⱼ (L⁻ᵀ (v − Λ⁻¹ v))ⱼ ∂k(x, zⱼ) with v = L⁻¹ k(Z, x).
+    pub fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        let row = ArrayView2::from_shape((1, point.len()), point);
+        let place = self.places("point", row.expect("one row of all coordinates"))?;
+        let (mean, variance) = self.mean_and_variance(place.view())?;
+        let (kernel, inducing) = (self.kernel.as_ref(), self.inducing.view());
+        let mut of_mean = vec![0.0; point.len()];
+        self.mean.add_slopes(point, inducing, &mut of_mean)?;
+        kernel.accumulate_input_gradient(point, inducing, self.weights(), &mut of_mean);
+        let mut pulls = vec![0.0; inducing.len()];
+        self.basis().features_into(place.view(), &mut pulls)?;
+        let mut learned = pulls.clone();
+        self.belief.precision.solve(&mut learned)?;
+        for (pull, learned) in pulls.iter_mut().zip(&learned) {
+            *pull = 2.0 * (learned - *pull);
+        }
+        self.root.backward(&mut pulls)?;
+        let mut of_variance = vec![0.0; point.len()];
+        kernel.accumulate_variance_gradient(point, 1.0, &mut of_variance);
+        kernel.accumulate_input_gradient(point, inducing, &pulls, &mut of_variance);
+        Ok(Slopes {
+            mean: mean[0],
+            variance: variance[0],
+            of_mean,
+            of_variance,
+        })
     }
 
     /// mean + Vᵀ w and k − |V|² + |L_Λ⁻¹ V|² at every place, in blocks.

@@ -13,7 +13,7 @@ use crate::gp::kernel::{Kernel, Parameter, boxed};
 use crate::gp::mean::Mean;
 use crate::gp::noise::Noise;
 use crate::gp::points::Points;
-use crate::gp::surrogate::{Joint, Marginals, Surrogate};
+use crate::gp::surrogate::{Joint, Marginals, Slopes, Surrogate};
 use ndarray::ArrayView2;
 use serde::Deserialize;
 
@@ -168,5 +168,9 @@ impl Surrogate for StochasticGp {
 
     fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
         self.process.joint(points)
+    }
+
+    fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        self.process.slopes(point)
     }
 }
