@@ -100,16 +100,12 @@ pub(super) fn train(
         }
         if step < steps {
             let pace = options.pace(step);
-            let weights = trainee.map.network.weights_mut();
-            paced(&mut of_weights, weights, &joint.by_weights, pace);
+            of_weights.set_learning_rate(pace * options.learning_rate);
+            of_weights.step(trainee.map.network.weights_mut(), &joint.by_weights);
             let decay = pace * options.learning_rate * options.weight_decay;
             trainee.map.network.shrink(1.0 - decay);
-            paced(
-                &mut of_parameters,
-                &mut logs,
-                &joint.by_log_parameters,
-                pace,
-            );
+            of_parameters.set_learning_rate(pace * options.kernel_learning_rate);
+            of_parameters.step(&mut logs, &joint.by_log_parameters);
             for (log, (low, high)) in logs.iter_mut().zip(&walls) {
                 *log = log.max(*low).min(*high);
             }
@@ -123,15 +119,6 @@ pub(super) fn train(
         steps,
         stop,
     })
-}
-
-/// A share of the step that Adam would take.
-fn paced(adam: &mut Adam, parameters: &mut [f64], gradient: &[f64], pace: f64) {
-    let before = parameters.to_vec();
-    adam.step(parameters, gradient);
-    for (parameter, before) in parameters.iter_mut().zip(before) {
-        *parameter = before + pace * (*parameter - before);
-    }
 }
 
 /// How far log-parameters may go before the data says nothing about them, judged from the features before training.
