@@ -102,7 +102,7 @@ impl DeepKernelGp {
         let map = FeatureMap::new(network, &patches)?;
         let prepared = map.prepare(&patches)?;
         let all = Measurements::new(prepared, y, options.noise.clone(), options.mean.clone())?;
-        options.check(all.len())?;
+        options.check()?;
         let features = map.network.output().len();
         let kernel = options
             .kernel
@@ -121,7 +121,7 @@ impl DeepKernelGp {
             let examination = Examination::new(process, &training.trainee.map, held)?;
             Ok((training, examination))
         };
-        let (training, steps_of_folds, examinations) = match options.validation {
+        let (training, steps_of_folds, examinations) = match options.validation.of(all.len()) {
             Validation::None => {
                 let training = train(start, &all, None, options.max_steps, options)?;
                 (training, Vec::new(), Vec::new())

@@ -70,6 +70,8 @@ impl Default for DeepKernelOptions {
 /// They choose the number of training steps with the highest held-out log density. Then they choose a nugget, a variance
 /// that belongs to single patches, with which held-out errors are on average as large as they are said to be: features
 /// were made to suit the measurements they are trusted with, and without it intervals are far too narrow.
+///
+/// Of fewer than four measurements none can be spared: nothing is held out of them, whatever was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Validation {
     /// Nothing is held out: all steps are done and there is no nugget. For measurements so many, or steps so few,
@@ -77,7 +79,7 @@ pub enum Validation {
     None,
     /// This fraction is held out of training, and comes back for the final process: the cheapest guard.
     HeldOut(f64),
-    /// Each of so many equal parts is held out once; the final network is trained on everything, for as many steps as
+    /// Each of so many equal parts, at least two and at most one a measurement, is held out once; the final network is trained on everything, for as many steps as
     /// was best in the middle one. The nugget then follows from all measurements, at so many times the cost and one more.
     Folds(usize),
 }
@@ -88,8 +90,22 @@ impl Default for Validation {
     }
 }
 
+/// Fewest measurements of which some are held out.
+const FEWEST: usize = 4;
+
+impl Validation {
+    /// What this many measurements allow of it.
+    pub(super) fn of(self, count: usize) -> Self {
+        match self {
+            _ if count < FEWEST => Self::None,
+            Self::Folds(folds) => Self::Folds(folds.min(count)),
+            other => other,
+        }
+    }
+}
+
 impl DeepKernelOptions {
-    pub(super) fn check(&self, count: usize) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let positive = [
             ("learning_rate", self.learning_rate, f64::MIN_POSITIVE),
             ("kernel_learning_rate", self.kernel_learning_rate, 0.0),
@@ -108,18 +124,10 @@ impl DeepKernelOptions {
             Validation::HeldOut(fraction) if !(fraction > 0.0 && fraction < 1.0) => Err(
                 Error::argument("validation", fraction, "a fraction between 0 and 1"),
             ),
-            Validation::Folds(folds) if folds < 2 || folds > count => {
-                let allowed = format!("2 to {count} folds, the number of measurements");
-                Err(Error::argument(
-                    "validation",
-                    format!("{folds} folds"),
-                    allowed,
-                ))
-            }
-            Validation::HeldOut(_) if count < 2 => Err(Error::argument(
+            Validation::Folds(folds) if folds < 2 => Err(Error::argument(
                 "validation",
-                "one measurement",
-                "at least two",
+                format!("{folds} folds"),
+                "at least 2 folds",
             )),
             _ if !matches!(self.mean, Mean::Zero | Mean::Fixed(_) | Mean::Constant(_)) => {
                 let allowed =
