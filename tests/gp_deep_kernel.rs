@@ -3,8 +3,8 @@
 
 use dosewise::Error;
 use dosewise::gp::{
-    DeepKernelGp, DeepKernelOptions, ExactGp, Kernel, Mean, Noise, Persist, Rbf, Surrogate,
-    Validation,
+    DeepKernelGp, DeepKernelOptions, DeepKernelValidation, ExactGp, Kernel, Mean, Noise, Persist,
+    Rbf, Surrogate,
 };
 use dosewise::network::{Activation, Network, Shape};
 use dosewise::units::Seed;
@@ -21,7 +21,7 @@ fn small() -> (Array2<f64>, Vec<f64>) {
     (x, y)
 }
 
-fn quick(validation: Validation) -> DeepKernelOptions {
+fn quick(validation: DeepKernelValidation) -> DeepKernelOptions {
     DeepKernelOptions {
         max_steps: 30,
         starts: 2,
@@ -52,7 +52,13 @@ fn threads_change_no_bit() {
             .build()
             .unwrap();
         pool.install(|| {
-            DeepKernelGp::fit(small_network(), &x, &y, &quick(Validation::Folds(3))).unwrap()
+            DeepKernelGp::fit(
+                small_network(),
+                &x,
+                &y,
+                &quick(DeepKernelValidation::Folds(3)),
+            )
+            .unwrap()
         })
     };
     let (one, several) = (with(1), with(5));
@@ -65,8 +71,13 @@ fn threads_change_no_bit() {
 #[test]
 fn files_keep_every_bit_and_refuse_what_is_not_theirs() {
     let (x, y) = small();
-    let mut gp =
-        DeepKernelGp::fit(small_network(), &x, &y, &quick(Validation::HeldOut(0.3))).unwrap();
+    let mut gp = DeepKernelGp::fit(
+        small_network(),
+        &x,
+        &y,
+        &quick(DeepKernelValidation::HeldOut(0.3)),
+    )
+    .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.json");
     gp.save(&file).unwrap();
@@ -110,7 +121,13 @@ fn a_few_measurements_are_fitted_with_as_many_folds_as_they_allow() {
         assert!(all.into_iter().all(|v| v.is_finite()));
     }
     let (few, y) = (x.select(Axis(0), &[0, 1, 2, 3, 4]), &y[..5]);
-    let gp = DeepKernelGp::fit(small_network(), &few, y, &quick(Validation::Folds(31))).unwrap();
+    let gp = DeepKernelGp::fit(
+        small_network(),
+        &few,
+        y,
+        &quick(DeepKernelValidation::Folds(31)),
+    )
+    .unwrap();
     assert_eq!(gp.report().steps_of_folds.len(), 5);
 }
 
@@ -121,7 +138,7 @@ fn appending_equals_conditioning_on_everything() {
     let options = DeepKernelOptions {
         noise: Some(known),
         mean: Mean::Zero,
-        ..quick(Validation::HeldOut(0.2))
+        ..quick(DeepKernelValidation::HeldOut(0.2))
     };
     let mut gp = DeepKernelGp::fit(small_network(), &x, &y, &options).unwrap();
     let more = &x.select(Axis(0), &[0, 7, 9]) * 0.9;
@@ -181,7 +198,7 @@ fn as_a_surrogate_it_takes_flattened_patches() {
     let kernel: Box<dyn Kernel> = Box::new(Rbf::isotropic(1.0).scaled(0.5));
     let options = DeepKernelOptions {
         kernel: Some(kernel),
-        ..quick(Validation::HeldOut(0.25))
+        ..quick(DeepKernelValidation::HeldOut(0.25))
     };
     let gp = DeepKernelGp::fit(small_network(), &x, &y, &options).unwrap();
     let model: &dyn Surrogate = &gp;
@@ -211,7 +228,7 @@ fn unusable_measurements_and_options_are_refused() {
     let fit = |x: &Array2<f64>, y: &[f64], options: &DeepKernelOptions| {
         DeepKernelGp::fit(small_network(), x, y, options)
     };
-    let good = quick(Validation::None);
+    let good = quick(DeepKernelValidation::None);
     let named = |outcome: Result<DeepKernelGp, Error>| match outcome.unwrap_err() {
         Error::Argument { argument, .. } => argument,
         other => panic!("{other}"),
@@ -233,9 +250,12 @@ fn unusable_measurements_and_options_are_refused() {
     assert_eq!(with(&|o| o.starts = 0), "starts");
     assert_eq!(with(&|o| o.learning_rate = f64::NAN), "learning_rate");
     assert_eq!(with(&|o| o.weight_decay = -1.0), "weight_decay");
-    assert_eq!(with(&|o| o.validation = Validation::Folds(1)), "validation");
     assert_eq!(
-        with(&|o| o.validation = Validation::HeldOut(1.0)),
+        with(&|o| o.validation = DeepKernelValidation::Folds(1)),
+        "validation"
+    );
+    assert_eq!(
+        with(&|o| o.validation = DeepKernelValidation::HeldOut(1.0)),
         "validation"
     );
     assert_eq!(with(&|o| o.mean = Mean::linear()), "mean");
@@ -272,7 +292,7 @@ fn degenerate_measurements_are_survived() {
         small_network(),
         &x.select(Axis(0), &[0]),
         &[1.0],
-        &quick(Validation::None),
+        &quick(DeepKernelValidation::None),
     )
     .unwrap();
     assert!(
@@ -286,7 +306,7 @@ fn degenerate_measurements_are_survived() {
         small_network(),
         &x,
         &[2.5; 30],
-        &quick(Validation::Folds(3)),
+        &quick(DeepKernelValidation::Folds(3)),
     )
     .unwrap();
     assert!(
@@ -302,7 +322,7 @@ fn degenerate_measurements_are_survived() {
         small_network(),
         &same,
         &values,
-        &quick(Validation::HeldOut(0.2)),
+        &quick(DeepKernelValidation::HeldOut(0.2)),
     )
     .unwrap();
     assert!(

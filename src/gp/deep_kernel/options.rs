@@ -34,7 +34,7 @@ pub struct DeepKernelOptions {
     /// Training stops when the held-out log density has not risen for so many steps. Default 60.
     pub patience: usize,
     /// Which measurements decide on the number of steps and on the nugget. Default four folds.
-    pub validation: Validation,
+    pub validation: DeepKernelValidation,
     /// Decides which measurements are held out, and the weights of further starts. Default 0.
     pub seed: Seed,
     /// How kernel parameters and noise are fitted to the final features. Default [`FitOptions::default`] without restarts,
@@ -55,7 +55,7 @@ impl Default for DeepKernelOptions {
             warm_up: 10,
             weight_decay: 0.1,
             patience: 60,
-            validation: Validation::default(),
+            validation: DeepKernelValidation::default(),
             seed: Seed(0),
             refit: FitOptions {
                 restarts: 0,
@@ -73,7 +73,7 @@ impl Default for DeepKernelOptions {
 ///
 /// Of fewer than four measurements none can be spared: nothing is held out of them, whatever was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Validation {
+pub enum DeepKernelValidation {
     /// Nothing is held out: all steps are done and there is no nugget. For measurements so many, or steps so few,
     /// that overfitting is no danger.
     None,
@@ -84,7 +84,7 @@ pub enum Validation {
     Folds(usize),
 }
 
-impl Default for Validation {
+impl Default for DeepKernelValidation {
     fn default() -> Self {
         Self::Folds(4)
     }
@@ -93,7 +93,7 @@ impl Default for Validation {
 /// Fewest measurements of which some are held out.
 const FEWEST: usize = 4;
 
-impl Validation {
+impl DeepKernelValidation {
     /// What this many measurements allow of it.
     pub(super) fn of(self, count: usize) -> Self {
         match self {
@@ -121,10 +121,10 @@ impl DeepKernelOptions {
             return Err(Error::argument("starts", 0, "at least 1"));
         }
         match self.validation {
-            Validation::HeldOut(fraction) if !(fraction > 0.0 && fraction < 1.0) => Err(
+            DeepKernelValidation::HeldOut(fraction) if !(fraction > 0.0 && fraction < 1.0) => Err(
                 Error::argument("validation", fraction, "a fraction between 0 and 1"),
             ),
-            Validation::Folds(folds) if folds < 2 => Err(Error::argument(
+            DeepKernelValidation::Folds(folds) if folds < 2 => Err(Error::argument(
                 "validation",
                 format!("{folds} folds"),
                 "at least 2 folds",
