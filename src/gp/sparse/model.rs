@@ -24,7 +24,7 @@ use serde::Deserialize;
 /// The inducing values have the Gaussian posterior that maximises a lower bound of the log evidence, and the
 /// hyper-parameters and inducing points of a fit maximise the same bound: Titsias (2009), "Variational learning of
 /// inducing variables in sparse Gaussian processes", AISTATS. What the bound falls short of the log evidence is the
-/// Kullback–Leibler divergence of the approximate from the exact posterior, at most `upper_bound() − elbo()`. With the
+/// Kullback–Leibler divergence of the approximate from the exact posterior, at most `upper_bound() − log_evidence_bound()`. With the
 /// inducing points at all measured places there is none, and it equals [`ExactGp`](crate::gp::ExactGp).
 ///
 /// With fewer points the variance errs to either side. At the inducing points it is never above the exact one: the
@@ -46,7 +46,7 @@ use serde::Deserialize;
 /// let gp = SparseGp::new(kernel, Noise::Homoscedastic(0.01), InducingPoints::greedy(25)).condition(&x, &y)?;
 /// let posterior = gp.posterior(&array![[0.5]])?;
 /// assert!((posterior.mean()[0] - 3.0_f64.sin()).abs() < 0.01);
-/// assert!(gp.elbo() <= gp.upper_bound()?);
+/// assert!(gp.log_evidence_bound() <= gp.upper_bound()?);
 /// # Ok::<(), dosewise::Error>(())
 /// ```
 #[derive(Debug, Clone, Deserialize)]
@@ -118,7 +118,7 @@ impl SparseGp {
     ///
     /// First the hyper-parameters are searched roughly from all starts, the inducing points at rest; then the points
     /// are placed again for the kernel found (if greedy), and all is searched together from there. The `log
-    /// marginal likelihood` of the [`FitReport`] is the bound, [`SparseGp::elbo`].
+    /// marginal likelihood` of the [`FitReport`] is the bound, [`SparseGp::log_evidence_bound`].
     ///
     /// # Errors
     /// As [`SparseGp::condition`], and [`Error::Argument`] for unusable options.
@@ -189,6 +189,37 @@ impl SparseGp {
         Ok(())
     }
 
+    /// Adds the measurements `y` at the rows of `x` (k × d) one after the other, see [`SparseGp::append`]; all of them or,
+    /// after an error, none. `noise_variances` holds one **variance** each with [`Noise::Known`] and is `None` with
+    /// [`Noise::Homoscedastic`].
+    ///
+    /// # Errors
+    /// As [`SparseGp::append`], and [`Error::Argument`] if there are not as many values, and variances if any, as rows.
+    pub fn append_many<'x>(
+        &mut self,
+        x: impl Into<ArrayView2<'x, f64>>,
+        y: &[f64],
+        noise_variances: Option<&[f64]>,
+    ) -> Result<()> {
+        let x = x.into();
+        let variances = noise_variances.map_or(y.len(), <[f64]>::len);
+        if x.nrows() != y.len() || variances != y.len() {
+            let found = format!(
+                "{} values and {variances} variances for {} rows of x",
+                y.len(),
+                x.nrows()
+            );
+            let allowed = "as many values, and variances if any, as rows";
+            return Err(Error::argument("y", found, allowed));
+        }
+        let mut grown = self.clone();
+        for (i, (row, &value)) in x.rows().into_iter().zip(y).enumerate() {
+            grown.append(&row.to_vec(), value, noise_variances.map(|v| v[i]))?;
+        }
+        *self = grown;
+        Ok(())
+    }
+
     /// Mean and variance of the latent function at the rows of `points` (m × d); never allocates m × m.
     ///
     /// # Errors
@@ -210,7 +241,7 @@ impl SparseGp {
 
     /// The lower bound of the log density of the measurements, nats:
     /// log N(y | mean, Q + D) − ½ Σ (kᵢᵢ − qᵢᵢ)/Dᵢ (Titsias 2009, eq. 9; D the noise variances).
-    pub fn elbo(&self) -> f64 {
+    pub fn log_evidence_bound(&self) -> f64 {
         self.terms.bound(self.len())
     }
 
@@ -255,7 +286,7 @@ impl SparseGp {
     ///
     /// # Errors
     /// [`Error::Argument`] if there is no measurement, or n M numbers do not fit into memory.
-    pub fn elbo_gradient(&self) -> Result<Vec<f64>> {
+    pub fn log_evidence_bound_gradient(&self) -> Result<Vec<f64>> {
         if self.is_empty() {
             return Err(Error::argument("y", "no measurement", "at least one"));
         }

@@ -57,11 +57,7 @@ impl StochasticGp {
     }
 
     /// The prior of a latent function behind counts or labels; training refuses a Student-t, which is not log-concave.
-    pub fn with_likelihood(
-        kernel: impl Kernel,
-        likelihood: Likelihood,
-        inducing: InducingPoints,
-    ) -> Self {
+    pub fn behind(kernel: impl Kernel, likelihood: Likelihood, inducing: InducingPoints) -> Self {
         Self::observed(boxed(kernel), Observation::Behind(likelihood), inducing)
     }
 
