@@ -97,7 +97,7 @@ impl ExactGp {
         let mut rows = zeros(n, q)?;
         solve_cross_covariance(self, pending.view(), &mut rows)?;
         let mut mean = self.mean.values(pending.view())?;
-        let mut variance = prior_variance(self, pending.view());
+        let mut variance = prior_variance(self.kernel(), pending.view());
         reduce(&self.whitened, &rows, &mut mean, &mut variance);
         let mut point = Vec::new();
         let factor = self.factor.complement(&rows, q, &mut |j, column| {
@@ -227,7 +227,7 @@ impl Fantasy<'_> {
         let m = places.len();
         let mut means = zeros(whitened.len(), m)?;
         let mut before = self.gp.mean.values(places)?;
-        let mut variance = prior_variance(self.gp, places);
+        let mut variance = prior_variance(self.gp.kernel(), places);
         for start in (0..m).step_by(BLOCK) {
             let end = (start + BLOCK).min(m);
             let (known, added) = self.rows(places.range(start, end))?;
@@ -302,7 +302,7 @@ impl Surrogate for Given<'_> {
         let places = self.fantasy.places("points", points)?;
         let (known, added) = self.fantasy.rows(places.view())?;
         let mut mean = gp.mean.values(places.view())?;
-        let mut variance = prior_variance(gp, places.view());
+        let mut variance = prior_variance(gp.kernel(), places.view());
         reduce(&gp.whitened, &known, &mut mean, &mut variance);
         reduce(&self.whitened, &added, &mut mean, &mut variance);
         let explained: [&[f64]; 2] = [&known, &added];
@@ -317,7 +317,7 @@ impl Surrogate for Given<'_> {
         let place = fantasy.places("point", row.expect("one row of all coordinates"))?;
         let (known, added) = fantasy.rows(place.view())?;
         let mut mean = gp.mean.values(place.view())?;
-        let mut variance = prior_variance(gp, place.view());
+        let mut variance = prior_variance(gp.kernel(), place.view());
         reduce(&gp.whitened, &known, &mut mean, &mut variance);
         reduce(&self.whitened, &added, &mut mean, &mut variance);
         let (measured, pending) = (gp.points.view(), fantasy.pending.view());

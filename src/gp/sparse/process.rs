@@ -2,13 +2,14 @@
 
 use super::belief::Belief;
 use super::collapsed::Terms;
-use super::features::{Basis, factor_inducing, prior_variances};
+use super::features::{Basis, factor_inducing};
 use super::posterior::SparsePosterior;
 use crate::error::{Error, Result};
 use crate::gp::Likelihood;
 use crate::gp::kernel::{Kernel, dot};
 use crate::gp::mean::Mean;
 use crate::gp::points::{Points, PointsView};
+use crate::gp::posterior::{changed_covariance, prior_variance};
 use crate::gp::surrogate::{Joint, Slopes, check_dimension};
 use crate::linalg::{Cholesky, add_gram, subtract_gram, zeros};
 use ndarray::{Array2, ArrayView2};
@@ -162,7 +163,7 @@ impl Process {
     /// mean + Vᵀ w and k − |V|² + |L_Λ⁻¹ V|² at every place, in blocks.
     pub fn mean_and_variance(&self, places: PointsView<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
         let mut mean = self.mean.values(places)?;
-        let mut variance = prior_variances(self.kernel.as_ref(), places);
+        let mut variance = prior_variance(self.kernel.as_ref(), places);
         let size = self.inducing.len();
         let mut features = zeros(size, BLOCK.min(places.len()))?;
         let blocks = mean.chunks_mut(BLOCK).zip(variance.chunks_mut(BLOCK));
@@ -196,25 +197,14 @@ impl Process {
     /// K − Vᵀ V + Vᵀ Λ⁻¹ V with `variance` on the diagonal.
     pub fn covariance(&self, places: PointsView<'_>, variance: &[f64]) -> Result<Array2<f64>> {
         let (size, m) = (self.inducing.len(), places.len());
-        let mut full = zeros(m, m)?;
         let mut features = zeros(size, m)?;
         self.basis().features_into(places, &mut features)?;
-        let mut point = Vec::new();
-        for j in 0..m {
-            places.copy_point(j, &mut point);
-            let column = &mut full[j * m..][j..m];
-            self.kernel.covariances(&point, places.range(j, m), column);
-        }
-        subtract_gram(&mut full, &features, size, m);
-        self.belief.precision.forward_many(&mut features, m)?;
-        add_gram(&mut full, &features, size, m);
-        for j in 0..m {
-            full[j * m + j] = variance[j];
-            for i in j + 1..m {
-                full[i * m + j] = full[j * m + i];
-            }
-        }
-        Ok(Array2::from_shape_vec((m, m), full).expect("m rows of m covariances"))
+        changed_covariance(self.kernel.as_ref(), places, variance, |full| {
+            subtract_gram(full, &features, size, m);
+            self.belief.precision.forward_many(&mut features, m)?;
+            add_gram(full, &features, size, m);
+            Ok(())
+        })
     }
 
     /// One Gaussian measurement more, exactly: y with this noise variance at `x`. O(M²). What it adds to the terms of
