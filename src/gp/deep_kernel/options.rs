@@ -79,8 +79,9 @@ pub enum DeepKernelValidation {
     None,
     /// This fraction is held out of training, and comes back for the final process: the cheapest guard.
     HeldOut(f64),
-    /// Each of so many equal parts, at least two and at most one a measurement, is held out once; the final network is trained on everything, for as many steps as
-    /// was best in the middle one. The nugget then follows from all measurements, at so many times the cost and one more.
+    /// Each of so many equal parts, at least two and at most one a measurement, is held out once; the final network is
+    /// trained on everything, for as many steps as was best in the middle one. The nugget then follows from all
+    /// measurements, at so many times the cost and one more.
     Folds(usize),
 }
 

@@ -43,8 +43,8 @@ impl Patches {
     ///
     /// # Errors
     /// [`Error::Argument`] if `side` is even, the image holds a number that is not finite or is the same everywhere, a centre
-    /// lies outside it, a patch reaches beyond it with [`PatchEdge::Refuse`], or half a side is not smaller than the image with
-    /// [`PatchEdge::Reflect`].
+    /// lies outside it, a patch reaches beyond it with [`PatchEdge::Refuse`], or half a side is not smaller than the image
+    /// with [`PatchEdge::Reflect`].
     pub fn cut<'i>(
         image: impl Into<ArrayView2<'i, f64>>,
         centres: &[[usize; 2]],

@@ -24,8 +24,9 @@ use serde::Deserialize;
 /// The inducing values have the Gaussian posterior that maximises a lower bound of the log evidence, and the
 /// hyper-parameters and inducing points of a fit maximise the same bound: Titsias (2009), "Variational learning of
 /// inducing variables in sparse Gaussian processes", AISTATS. What the bound falls short of the log evidence is the
-/// Kullback–Leibler divergence of the approximate from the exact posterior, at most `upper_bound() − log_evidence_bound()`. With the
-/// inducing points at all measured places there is none, and it equals [`ExactGp`](crate::gp::ExactGp).
+/// Kullback–Leibler divergence of the approximate from the exact posterior, at most [`SparseGp::upper_bound`] less
+/// [`SparseGp::log_evidence_bound`]. With the inducing points at all measured places there is none, and it equals
+/// [`ExactGp`](crate::gp::ExactGp).
 ///
 /// With fewer points the variance errs to either side. At the inducing points it is never above the exact one: the
 /// measurements are taken to say as much about the inducing values as if these determined f, Q in place of K in
