@@ -3,7 +3,7 @@
 
 use dosewise::Result;
 use dosewise::acquisition::{Candidates, UpperConfidenceBound, best};
-use dosewise::gp::{DeepKernelGp, DeepKernelOptions, Edge, Marginals, Patches, Surrogate};
+use dosewise::gp::{DeepKernelGp, DeepKernelOptions, Marginals, PatchEdge, Patches, Surrogate};
 use dosewise::metric::Bootstrap;
 use dosewise::network::Shape;
 use dosewise::plot::{Band, Figure, QualityCurve, QualityCurves, QualityPanel, Strategy};
@@ -115,6 +115,6 @@ fn specimen(stream: &mut Stream) -> Result<(Patches, Vec<f64>)> {
     let place = |i: usize| [3 * (i / 24) + 1, 3 * (i % 24) + 1];
     let centres: Vec<[usize; 2]> = (0..576).map(place).collect();
     let response = |at: &[usize; 2]| stretch(at[0] as f64, at[1] as f64).exp() / 2.7;
-    let patches = Patches::cut(&image, &centres, 11, Edge::Reflect)?;
+    let patches = Patches::cut(&image, &centres, 11, PatchEdge::Reflect)?;
     Ok((patches, centres.iter().map(response).collect()))
 }

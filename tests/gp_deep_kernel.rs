@@ -3,8 +3,8 @@
 
 use dosewise::Error;
 use dosewise::gp::{
-    DeepKernelGp, DeepKernelOptions, ExactGp, Kernel, Mean, Noise, Persist, Rbf, Surrogate,
-    Validation,
+    DeepKernelGp, DeepKernelOptions, DeepKernelValidation, ExactGp, Kernel, Mean, Noise, Persist,
+    Rbf, Surrogate,
 };
 use dosewise::network::{Activation, Network, Shape};
 use dosewise::units::Seed;
@@ -21,7 +21,7 @@ fn small() -> (Array2<f64>, Vec<f64>) {
     (x, y)
 }
 
-fn quick(validation: Validation) -> DeepKernelOptions {
+fn quick(validation: DeepKernelValidation) -> DeepKernelOptions {
     DeepKernelOptions {
         max_steps: 30,
         starts: 2,
@@ -52,7 +52,13 @@ fn threads_change_no_bit() {
             .build()
             .unwrap();
         pool.install(|| {
-            DeepKernelGp::fit(small_network(), &x, &y, &quick(Validation::Folds(3))).unwrap()
+            DeepKernelGp::fit(
+                small_network(),
+                &x,
+                &y,
+                &quick(DeepKernelValidation::Folds(3)),
+            )
+            .unwrap()
         })
     };
     let (one, several) = (with(1), with(5));
@@ -65,8 +71,13 @@ fn threads_change_no_bit() {
 #[test]
 fn files_keep_every_bit_and_refuse_what_is_not_theirs() {
     let (x, y) = small();
-    let mut gp =
-        DeepKernelGp::fit(small_network(), &x, &y, &quick(Validation::HeldOut(0.3))).unwrap();
+    let mut gp = DeepKernelGp::fit(
+        small_network(),
+        &x,
+        &y,
+        &quick(DeepKernelValidation::HeldOut(0.3)),
+    )
+    .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.json");
     gp.save(&file).unwrap();
@@ -93,13 +104,41 @@ fn files_keep_every_bit_and_refuse_what_is_not_theirs() {
 }
 
 #[test]
+fn a_few_measurements_are_fitted_with_as_many_folds_as_they_allow() {
+    let (x, y) = small();
+    for (count, folds) in [(1, 0), (2, 0), (3, 0), (4, 4), (5, 4)] {
+        let few = x.select(Axis(0), &(0..count).collect::<Vec<_>>());
+        let options = DeepKernelOptions {
+            max_steps: 10,
+            ..Default::default()
+        };
+        let gp = DeepKernelGp::fit(small_network(), &few, &y[..count], &options).unwrap();
+        assert_eq!(gp.report().steps_of_folds.len(), folds);
+        let held_out = gp.report().held_out.map(|held_out| held_out.count);
+        assert_eq!(held_out, (folds > 0).then_some(count));
+        let posterior = gp.posterior(&x).unwrap();
+        let all = posterior.mean().iter().chain(posterior.variance());
+        assert!(all.into_iter().all(|v| v.is_finite()));
+    }
+    let (few, y) = (x.select(Axis(0), &[0, 1, 2, 3, 4]), &y[..5]);
+    let gp = DeepKernelGp::fit(
+        small_network(),
+        &few,
+        y,
+        &quick(DeepKernelValidation::Folds(31)),
+    )
+    .unwrap();
+    assert_eq!(gp.report().steps_of_folds.len(), 5);
+}
+
+#[test]
 fn appending_equals_conditioning_on_everything() {
     let (x, y) = small();
     let known = Noise::Known((0..30).map(|i| 0.01 + 0.001 * f64::from(i)).collect());
     let options = DeepKernelOptions {
         noise: Some(known),
         mean: Mean::Zero,
-        ..quick(Validation::HeldOut(0.2))
+        ..quick(DeepKernelValidation::HeldOut(0.2))
     };
     let mut gp = DeepKernelGp::fit(small_network(), &x, &y, &options).unwrap();
     let more = &x.select(Axis(0), &[0, 7, 9]) * 0.9;
@@ -159,7 +198,7 @@ fn as_a_surrogate_it_takes_flattened_patches() {
     let kernel: Box<dyn Kernel> = Box::new(Rbf::isotropic(1.0).scaled(0.5));
     let options = DeepKernelOptions {
         kernel: Some(kernel),
-        ..quick(Validation::HeldOut(0.25))
+        ..quick(DeepKernelValidation::HeldOut(0.25))
     };
     let gp = DeepKernelGp::fit(small_network(), &x, &y, &options).unwrap();
     let model: &dyn Surrogate = &gp;
@@ -189,7 +228,7 @@ fn unusable_measurements_and_options_are_refused() {
     let fit = |x: &Array2<f64>, y: &[f64], options: &DeepKernelOptions| {
         DeepKernelGp::fit(small_network(), x, y, options)
     };
-    let good = quick(Validation::None);
+    let good = quick(DeepKernelValidation::None);
     let named = |outcome: Result<DeepKernelGp, Error>| match outcome.unwrap_err() {
         Error::Argument { argument, .. } => argument,
         other => panic!("{other}"),
@@ -211,13 +250,12 @@ fn unusable_measurements_and_options_are_refused() {
     assert_eq!(with(&|o| o.starts = 0), "starts");
     assert_eq!(with(&|o| o.learning_rate = f64::NAN), "learning_rate");
     assert_eq!(with(&|o| o.weight_decay = -1.0), "weight_decay");
-    assert_eq!(with(&|o| o.validation = Validation::Folds(1)), "validation");
     assert_eq!(
-        with(&|o| o.validation = Validation::Folds(31)),
+        with(&|o| o.validation = DeepKernelValidation::Folds(1)),
         "validation"
     );
     assert_eq!(
-        with(&|o| o.validation = Validation::HeldOut(1.0)),
+        with(&|o| o.validation = DeepKernelValidation::HeldOut(1.0)),
         "validation"
     );
     assert_eq!(with(&|o| o.mean = Mean::linear()), "mean");
@@ -254,7 +292,7 @@ fn degenerate_measurements_are_survived() {
         small_network(),
         &x.select(Axis(0), &[0]),
         &[1.0],
-        &quick(Validation::None),
+        &quick(DeepKernelValidation::None),
     )
     .unwrap();
     assert!(
@@ -268,7 +306,7 @@ fn degenerate_measurements_are_survived() {
         small_network(),
         &x,
         &[2.5; 30],
-        &quick(Validation::Folds(3)),
+        &quick(DeepKernelValidation::Folds(3)),
     )
     .unwrap();
     assert!(
@@ -284,7 +322,7 @@ fn degenerate_measurements_are_survived() {
         small_network(),
         &same,
         &values,
-        &quick(Validation::HeldOut(0.2)),
+        &quick(DeepKernelValidation::HeldOut(0.2)),
     )
     .unwrap();
     assert!(

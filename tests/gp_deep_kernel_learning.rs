@@ -2,8 +2,8 @@
 //! what they do not know.
 
 use dosewise::gp::{
-    DeepKernelGp, DeepKernelOptions, Edge, ExactGp, FitOptions, Kernel, Matern52, Mean, Noise,
-    Patches, Posterior, TrainingStop, Validation,
+    DeepKernelGp, DeepKernelOptions, DeepKernelStop, DeepKernelValidation, ExactGp, FitOptions,
+    Kernel, Matern52, Mean, Noise, PatchEdge, Patches, Posterior,
 };
 use dosewise::metric::Bootstrap;
 use dosewise::network::{Network, Shape};
@@ -77,7 +77,7 @@ fn task(seed: u64, count: usize) -> Task {
     };
     let truth: Vec<f64> = centres.iter().map(property).collect();
     let measured = truth.iter().map(|t| t + NOISE * stream.normal()).collect();
-    let patches = Patches::cut(&image, &centres, SIDE, Edge::Reflect).unwrap();
+    let patches = Patches::cut(&image, &centres, SIDE, PatchEdge::Reflect).unwrap();
     Task {
         patches,
         truth,
@@ -211,7 +211,7 @@ fn without_a_guard_intervals_are_too_narrow_and_the_report_says_so() {
     let task = task(4, 480);
     let trained = task.patches.select(&(0..80).collect::<Vec<_>>()).unwrap();
     let others = task.patches.select(&(80..480).collect::<Vec<_>>()).unwrap();
-    let fit = |validation: Validation| {
+    let fit = |validation: DeepKernelValidation| {
         let options = DeepKernelOptions {
             validation,
             max_steps: 100,
@@ -232,7 +232,10 @@ fn without_a_guard_intervals_are_too_narrow_and_the_report_says_so() {
             &task.measured[80..],
         )[1]
     };
-    let (bare, guarded) = (fit(Validation::None), fit(Validation::HeldOut(0.25)));
+    let (bare, guarded) = (
+        fit(DeepKernelValidation::None),
+        fit(DeepKernelValidation::HeldOut(0.25)),
+    );
     println!(
         "{} {} {:?}",
         covered(&bare),
@@ -257,7 +260,7 @@ fn without_a_guard_intervals_are_too_narrow_and_the_report_says_so() {
     assert_eq!(best.1, report.steps);
     assert!(matches!(
         report.stop,
-        TrainingStop::NoImprovement | TrainingStop::StepLimit
+        DeepKernelStop::NoImprovement | DeepKernelStop::StepLimit
     ));
     // Training raises the likelihood it climbs.
     let curve = &bare.report().curve;

@@ -73,9 +73,15 @@ fn outcomes_given_equal_outcomes_measured() {
                     .iter()
                     .all(|d| d.abs() < 1e-10)
             );
-            let point = [0.37, 0.61];
-            let (a, b) = (found.slopes(&point).unwrap(), truth.slopes(&point).unwrap());
-            assert!(close(&a.of_mean, &b.of_mean, 1e-6));
+            for point in [[0.37, 0.61], [pending[[1, 0]], pending[[1, 1]]]] {
+                let (a, b) = (found.slopes(&point).unwrap(), truth.slopes(&point).unwrap());
+                assert!((a.mean - b.mean).abs() < 1e-10);
+                assert!((a.variance - b.variance).abs() < 1e-10);
+                assert!(close(&a.of_mean, &b.of_mean, 1e-9));
+                assert!(close(&a.of_variance, &b.of_variance, 1e-9));
+            }
+            assert!(found.slopes(&[0.37]).is_err());
+            assert!(found.marginals(array![[0.37]].view()).is_err());
             assert_eq!(found.dimension(), 2);
 
             // The believer is who measures the mean.

@@ -1,10 +1,10 @@
 //! Sparse processes against numpy, against the exact process, and against their own promises.
 
 use dosewise::gp::{
-    ExactGp, FitOptions, InducingPoints, InducingSelection, Kernel, Matern52, Mean, Noise, Rbf,
-    SparseGp, Surrogate,
+    Categorical, ExactGp, FitOptions, InducingPoints, InducingSelection, Kernel, Linear, Matern52,
+    Mean, Noise, Rbf, SparseGp, Surrogate,
 };
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array2, Axis, array, s};
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -105,8 +105,8 @@ fn signal(x: &Array2<f64>) -> Vec<f64> {
 fn bound_gradient_and_posterior_match_numpy() {
     for case in cases() {
         let gp = case.condition(given(&rows(&case.inducing)));
-        close(gp.elbo(), case.bound, 1e-9);
-        let gradient = gp.elbo_gradient().unwrap();
+        close(gp.log_evidence_bound(), case.bound, 1e-9);
+        let gradient = gp.log_evidence_bound_gradient().unwrap();
         assert_eq!(gradient.len(), case.gradient.len());
         for (found, expected) in gradient.iter().zip(&case.gradient) {
             close(*found, *expected, 2e-7);
@@ -123,7 +123,9 @@ fn bound_gradient_and_posterior_match_numpy() {
             }
         }
         close(case.exact().log_marginal_likelihood(), case.evidence, 1e-9);
-        assert!(gp.elbo() < case.evidence && case.evidence < gp.upper_bound().unwrap());
+        assert!(
+            gp.log_evidence_bound() < case.evidence && case.evidence < gp.upper_bound().unwrap()
+        );
     }
 }
 
@@ -144,8 +146,16 @@ fn greedy_choices_match_conditioning_anew() {
 fn all_places_as_inducing_points_give_the_exact_process() {
     for case in cases() {
         let (sparse, exact) = (case.condition(given(&rows(&case.x))), case.exact());
-        close(sparse.elbo(), exact.log_marginal_likelihood(), 1e-8);
-        close(sparse.upper_bound().unwrap(), sparse.elbo(), 1e-6);
+        close(
+            sparse.log_evidence_bound(),
+            exact.log_marginal_likelihood(),
+            1e-8,
+        );
+        close(
+            sparse.upper_bound().unwrap(),
+            sparse.log_evidence_bound(),
+            1e-6,
+        );
         let places = rows(&case.places);
         let (a, b) = (
             sparse.joint(places.view()).unwrap(),
@@ -182,9 +192,9 @@ fn ill_conditioned_inducing_points_leave_the_bound_right() {
         // Sixty places see this kernel down to the jitter: bound and evidence agree.
         for gp in [&twice, &greedy] {
             assert!(
-                (gp.elbo() - truth).abs() < 1e-6 * truth.abs(),
+                (gp.log_evidence_bound() - truth).abs() < 1e-6 * truth.abs(),
                 "{} {truth}",
-                gp.elbo()
+                gp.log_evidence_bound()
             );
         }
         assert!(greedy.inducing_points().len() < 120);
@@ -208,9 +218,14 @@ fn more_greedy_points_never_lower_the_bound() {
             .condition(&x, &y)
             .unwrap();
         let upper = gp.upper_bound().unwrap();
-        assert!(last <= gp.elbo() && gp.elbo() <= truth && truth <= upper && upper <= widest);
+        assert!(
+            last <= gp.log_evidence_bound()
+                && gp.log_evidence_bound() <= truth
+                && truth <= upper
+                && upper <= widest
+        );
         assert!(gp.slack() >= 0.0);
-        (last, widest) = (gp.elbo(), upper);
+        (last, widest) = (gp.log_evidence_bound(), upper);
     }
     assert!(
         truth - last < 1.0 && widest - truth < 8.0,
@@ -233,7 +248,7 @@ proptest! {
         let exact = ExactGp::new(kernel.clone(), noise.clone()).condition(&x, &y).unwrap();
         let sparse = SparseGp::new(kernel, noise, given(&z)).condition(&x, &y).unwrap();
         let truth = exact.log_marginal_likelihood();
-        prop_assert!(sparse.elbo() <= truth + 1e-8 * truth.abs());
+        prop_assert!(sparse.log_evidence_bound() <= truth + 1e-8 * truth.abs());
         prop_assert!(sparse.upper_bound().unwrap() >= truth - 1e-8 * truth.abs());
         let marginals = sparse.marginals(scattered(20).view()).unwrap();
         prop_assert!(marginals.variance.iter().all(|v| (0.0..=1.3).contains(v)));
@@ -263,8 +278,34 @@ fn appending_equals_conditioning_on_all() {
             let noise = known.then(|| variance(i));
             grown.append(&x.row(i).to_vec(), value, noise).unwrap();
         }
+        let more: Vec<f64> = (60..120).map(variance).collect();
+        let more = known.then_some(more.as_slice());
+        let mut at_once = start(60);
+        at_once
+            .append_many(x.slice(s![60.., ..]), &y[60..], more)
+            .unwrap();
+        assert_eq!(
+            at_once.marginals(x.view()).unwrap(),
+            grown.marginals(x.view()).unwrap()
+        );
+        assert_eq!((at_once.len(), at_once.slack()), (120, grown.slack()));
+        // All or none, and as many of each.
+        let before = at_once.log_evidence_bound();
+        let mut wrong = y[60..].to_vec();
+        wrong[59] = f64::NAN;
+        let x_more = x.slice(s![60.., ..]);
+        assert!(at_once.append_many(x_more, &wrong, more).is_err());
+        assert!(at_once.append_many(x_more, &y[61..], more).is_err());
+        let few = Some([0.1].as_slice());
+        assert!(at_once.append_many(x_more, &y[60..], few).is_err());
+        assert_eq!((at_once.len(), at_once.log_evidence_bound()), (120, before));
+
         let whole = start(120);
-        close(grown.elbo(), whole.elbo(), 1e-11);
+        close(
+            grown.log_evidence_bound(),
+            whole.log_evidence_bound(),
+            1e-11,
+        );
         close(grown.slack(), whole.slack(), 1e-11);
         let places = scattered(40) * 1.2;
         let (a, b) = (
@@ -277,7 +318,7 @@ fn appending_equals_conditioning_on_all() {
         for (a, b) in a.covariance.iter().zip(&b.covariance) {
             close(*a, *b, 1e-10);
         }
-        let before = grown.elbo();
+        let before = grown.log_evidence_bound();
         assert!(grown.append(&[0.1], 0.2, None).is_err());
         assert!(
             grown
@@ -294,7 +335,97 @@ fn appending_equals_conditioning_on_all() {
                 .append(&[0.1, 0.2], 1.0, (!known).then_some(0.1))
                 .is_err()
         );
-        assert_eq!((grown.len(), grown.elbo()), (120, before));
+        assert_eq!((grown.len(), grown.log_evidence_bound()), (120, before));
+    }
+}
+
+/// With Q ≼ K the inducing values are known too well, and what they do not see is known too badly.
+#[test]
+fn the_variance_is_too_small_at_inducing_points_and_too_large_away_from_them() {
+    let x = scattered(150);
+    let y = signal(&x);
+    let kernel = Matern52::isotropic(0.25).scaled(1.5);
+    let noise = Noise::Homoscedastic(0.05);
+    let exact = ExactGp::new(kernel.clone(), noise.clone())
+        .condition(&x, &y)
+        .unwrap();
+    let mut smallest = f64::INFINITY;
+    for count in [8, 20, 60, 100, 150] {
+        let inducing = x.slice(s![..count, ..]).to_owned();
+        let gp = SparseGp::new(kernel.clone(), noise.clone(), given(&inducing))
+            .condition(&x, &y)
+            .unwrap();
+        let ratios = |places: &Array2<f64>| -> Vec<f64> {
+            let found = gp.marginals(places.view()).unwrap().variance;
+            let truth = exact.marginals(places.view()).unwrap().variance;
+            found.iter().zip(truth).map(|(f, t)| f / t).collect()
+        };
+        let (at, away) = (ratios(&inducing), ratios(&x));
+        assert!(at.iter().all(|ratio| *ratio < 1.0 + 1e-6), "{at:?}");
+        let least = at.iter().copied().fold(1.0, f64::min);
+        let most = away.iter().copied().fold(1.0, f64::max);
+        if count < 60 {
+            assert!(least < 0.9 && most > 2.0, "{count}: {least} {most}");
+        }
+        // The fewer nats are lost, the nearer both are.
+        assert!(gp.slack() < smallest);
+        smallest = gp.slack();
+        if gp.slack() < 1.0 {
+            assert!(least > 0.9 && most < 1.2, "{count}: {least} {most}");
+        }
+    }
+    assert!(smallest < 1e-6);
+}
+
+/// Fourth-order differences of mean and variance; along a column of codes there are none.
+#[test]
+fn slopes_are_those_of_differences() {
+    const STEP: f64 = 1e-3;
+    let mut x = scattered(60);
+    x.column_mut(1)
+        .iter_mut()
+        .for_each(|c| *c = (4.0 * *c).floor());
+    let y = signal(&x);
+    let kernel = Matern52::isotropic(0.4).on_columns([0])
+        * Categorical::new(4, 0.3).on_columns([1])
+        + Linear::isotropic(0.5).on_columns([0]);
+    for unit in [1.0, 1e-9] {
+        let mut scaled = x.clone();
+        scaled.column_mut(0).iter_mut().for_each(|c| *c *= unit);
+        let kernel: Box<dyn Kernel> = match unit == 1.0 {
+            true => kernel.clone_box(),
+            false => Box::new(Rbf::isotropic(0.4 * unit).on_columns([0])),
+        };
+        let gp = SparseGp::new(
+            kernel,
+            Noise::Homoscedastic(0.02),
+            InducingPoints::greedy(9),
+        )
+        .with_mean(Mean::custom("bend", move |x| (x[0] / unit).powi(2)));
+        let prior = gp.slopes(&[0.3 * unit, 2.0]).unwrap();
+        close(prior.of_mean[0] * unit, 0.6, 1e-8);
+        let gp = gp.condition(&scaled, &y).unwrap();
+        for point in [[0.31, 2.0], [0.87, 0.0], [1.4, 3.0]] {
+            let at = |move_by: f64| {
+                let place = array![[(point[0] + move_by) * unit, point[1]]];
+                let found = gp.marginals(place.view()).unwrap();
+                (found.mean[0], found.variance[0])
+            };
+            let slope = |of: fn((f64, f64)) -> f64| {
+                let near = of(at(STEP)) - of(at(-STEP));
+                let far = of(at(2.0 * STEP)) - of(at(-2.0 * STEP));
+                (8.0 * near - far) / (12.0 * STEP)
+            };
+            let found = gp.slopes(&[point[0] * unit, point[1]]).unwrap();
+            let (mean, variance) = at(0.0);
+            close(found.mean, mean, 1e-13);
+            close(found.variance, variance, 1e-13);
+            close(found.of_mean[0] * unit, slope(|found| found.0), 1e-8);
+            close(found.of_variance[0] * unit, slope(|found| found.1), 1e-8);
+            assert_eq!((found.of_mean[1], found.of_variance[1]), (0.0, 0.0));
+        }
+        assert!(gp.slopes(&[0.3]).is_err() && gp.slopes(&[f64::NAN, 0.0]).is_err());
+        assert!(unit != 1.0 || gp.slopes(&[0.3, 0.5]).is_err());
     }
 }
 
@@ -340,15 +471,27 @@ fn a_fit_finds_the_model_moves_the_points_and_covers_what_was_held_out() {
         panic!("{:?}", gp.mean())
     };
     let found = evidence(gp.kernel().clone_box(), noise, level);
-    assert!(found > truth - 2.0 && gp.elbo() <= found, "{found} {truth}");
+    assert!(
+        found > truth - 2.0 && gp.log_evidence_bound() <= found,
+        "{found} {truth}"
+    );
     let report = gp.fit_report().unwrap();
-    close(report.log_marginal_likelihood, gp.elbo(), 1e-9);
+    close(
+        report.log_marginal_likelihood,
+        gp.log_evidence_bound(),
+        1e-9,
+    );
     // Points at rest reach less.
     let fixed = model
         .with_fixed_inducing_points()
         .fit(train, &y[..800], &options)
         .unwrap();
-    assert!(fixed.elbo() < gp.elbo(), "{} {}", fixed.elbo(), gp.elbo());
+    assert!(
+        fixed.log_evidence_bound() < gp.log_evidence_bound(),
+        "{} {}",
+        fixed.log_evidence_bound(),
+        gp.log_evidence_bound()
+    );
     // The true function at 400 places: binomial error of neighbouring, hence correlated places is some 5 %.
     let marginals = gp.marginals(test).unwrap();
     for (level, z) in [(0.5, 0.6745), (0.9, 1.6449), (0.95, 1.96)] {
@@ -379,6 +522,37 @@ fn a_fit_finds_the_model_moves_the_points_and_covers_what_was_held_out() {
             "{inside} at {level}"
         );
     }
+}
+
+/// Three categories, each with a wave of its own.
+#[test]
+fn a_fit_moves_points_but_not_their_categories() {
+    let mut x = scattered(240);
+    for (i, mut place) in x.rows_mut().into_iter().enumerate() {
+        place[1] = (i % 3) as f64;
+    }
+    let wave = |p: ndarray::ArrayView1<f64>| (6.0 * p[0] + 1.5 * p[1]).sin();
+    let y: Vec<f64> = x.rows().into_iter().map(wave).collect();
+    let kernel = (Matern52::isotropic(0.4).on_columns([0])
+        * Categorical::new(3, 0.3).on_columns([1]))
+    .scaled(1.0);
+    let options = FitOptions {
+        restarts: 0,
+        max_iterations: 8,
+        ..FitOptions::default()
+    };
+    let prior = SparseGp::new(
+        kernel,
+        Noise::Homoscedastic(0.05),
+        InducingPoints::greedy(30),
+    );
+    let gp = prior.clone().condition(&x, &y).unwrap();
+    let fitted = prior.fit(&x, &y, &options).unwrap();
+    assert!(fitted.log_evidence_bound() > gp.log_evidence_bound() + 10.0);
+    let codes = fitted.inducing_points().view().coordinate(1);
+    assert!(codes.iter().all(|code| [0.0, 1.0, 2.0].contains(code)));
+    let places = fitted.inducing_points().view().coordinate(0);
+    assert!(places.iter().any(|z| x.column(0).iter().all(|x| x != z)));
 }
 
 #[test]
@@ -420,7 +594,11 @@ fn a_linear_mean_is_estimated_as_by_the_exact_process() {
     {
         close(*a, b, 1e-7);
     }
-    close(sparse.elbo(), exact.log_marginal_likelihood(), 1e-8);
+    close(
+        sparse.log_evidence_bound(),
+        exact.log_marginal_likelihood(),
+        1e-8,
+    );
 }
 
 #[test]
@@ -441,7 +619,10 @@ fn results_are_the_same_bits_on_any_number_of_threads() {
             )
             .condition(&x, &y)
             .unwrap();
-            (gp.elbo().to_bits(), gp.elbo_gradient().unwrap())
+            (
+                gp.log_evidence_bound().to_bits(),
+                gp.log_evidence_bound_gradient().unwrap(),
+            )
         })
     };
     assert_eq!(on(1), on(3));

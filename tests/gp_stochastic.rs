@@ -2,8 +2,8 @@
 
 use dosewise::Error;
 use dosewise::gp::{
-    InducingPoints, Kernel, Likelihood, Link, Matern52, Mean, Noise, Persist, SparseGp,
-    StochasticGp, StochasticOptions, StochasticProgress, Surrogate,
+    Categorical, InducingPoints, Kernel, Likelihood, Link, Matern52, Mean, Noise, Persist,
+    SparseGp, StochasticGp, StochasticOptions, StochasticProgress, Surrogate,
 };
 use dosewise::units::Seed;
 use ndarray::{Array2, Axis, array, s};
@@ -86,7 +86,11 @@ fn one_full_natural_step_is_the_collapsed_optimum() {
             let mut gp = StochasticGp::new(kernel.clone(), noise.clone(), inducing.clone())
                 .with_mean(Mean::Constant(0.2));
             gp.train(&x, &y, &options, &mut on).unwrap();
-            close(gp.elbo(&x, &y).unwrap(), sparse.elbo(), 1e-10);
+            close(
+                gp.log_evidence_bound(&x, &y).unwrap(),
+                sparse.log_evidence_bound(),
+                1e-10,
+            );
             let places = scattered(50) * 1.2;
             let (a, b) = (
                 gp.joint(places.view()).unwrap(),
@@ -98,10 +102,16 @@ fn one_full_natural_step_is_the_collapsed_optimum() {
             for (a, b) in a.covariance.iter().zip(&b.covariance) {
                 close(*a, *b, 1e-9);
             }
+            let point = [0.31, 0.62];
+            let (a, b) = (gp.slopes(&point).unwrap(), sparse.slopes(&point).unwrap());
+            for c in 0..2 {
+                close(a.of_mean[c], b.of_mean[c], 1e-8);
+                close(a.of_variance[c], b.of_variance[c], 1e-8);
+            }
             if options.full_steps > 0 {
                 close(
                     gp.training_report().unwrap().bound.unwrap(),
-                    sparse.elbo(),
+                    sparse.log_evidence_bound(),
                     1e-10,
                 );
             }
@@ -115,10 +125,10 @@ fn one_full_natural_step_is_the_collapsed_optimum() {
                 let mut gp = StochasticGp::new(kernel.clone(), noise.clone(), inducing.clone())
                     .with_mean(Mean::Constant(0.2));
                 gp.train(&x, &y, &options, &mut on).unwrap();
-                gp.elbo(&x, &y).unwrap()
+                gp.log_evidence_bound(&x, &y).unwrap()
             };
-            close(in_halves(0.1), sparse.elbo(), 1e-10);
-            assert!(in_halves(0.9) < sparse.elbo() - 0.1);
+            close(in_halves(0.1), sparse.log_evidence_bound(), 1e-10);
+            assert!(in_halves(0.9) < sparse.log_evidence_bound() - 0.1);
         }
     }
 }
@@ -190,7 +200,7 @@ fn twenty_thousand_measurements_are_learned_and_held_out_ones_covered() {
     .with_mean(gp.mean().clone())
     .condition(train, &y[..20_000])
     .unwrap();
-    close(report.bound.unwrap(), sparse.elbo(), 1e-9);
+    close(report.bound.unwrap(), sparse.log_evidence_bound(), 1e-9);
 }
 
 /// Said once with `cargo test --test gp_stochastic -- --ignored --nocapture`.
@@ -297,6 +307,33 @@ fn trainings_follow_the_seed_and_not_the_threads_and_can_be_ended() {
 }
 
 #[test]
+fn training_moves_points_but_not_their_categories() {
+    let mut x = scattered(240);
+    for (i, mut place) in x.rows_mut().into_iter().enumerate() {
+        place[1] = (i % 3) as f64;
+    }
+    let y = signal(&x);
+    // The lengthscale along the codes would move them.
+    let kernel =
+        Matern52::isotropic(0.4).scaled(1.0) + Categorical::new(3, 0.3).on_columns([1]).scaled(0.5);
+    let mut gp = StochasticGp::new(
+        kernel,
+        Noise::Homoscedastic(0.05),
+        InducingPoints::greedy(30),
+    );
+    let options = StochasticOptions {
+        epochs: 3,
+        batch: 80,
+        ..StochasticOptions::default()
+    };
+    gp.train(&x, &y, &options, &mut on).unwrap();
+    let codes = gp.inducing_points().view().coordinate(1);
+    assert!(codes.iter().all(|code| [0.0, 1.0, 2.0].contains(code)));
+    let places = gp.inducing_points().view().coordinate(0);
+    assert!(places.iter().any(|z| x.column(0).iter().all(|x| x != z)));
+}
+
+#[test]
 fn files_keep_every_bit() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.json");
@@ -304,7 +341,7 @@ fn files_keep_every_bit() {
     let y: Vec<f64> = signal(&x).iter().map(|s| f64::from(*s > 0.8)).collect();
     let likelihood = Likelihood::Bernoulli(Link::Logit);
     let kernel = Matern52::isotropic(0.5).scaled(1.0);
-    let mut gp = StochasticGp::with_likelihood(kernel, likelihood, InducingPoints::greedy(10));
+    let mut gp = StochasticGp::behind(kernel, likelihood, InducingPoints::greedy(10));
     gp.save(&file).unwrap();
     assert_eq!(
         StochasticGp::load(&file).unwrap().inducing_points().len(),
@@ -382,10 +419,10 @@ fn unusable_arguments_are_refused_by_name() {
         degrees_of_freedom: 4.0,
         scale: 1.0,
     };
-    let student = StochasticGp::with_likelihood(kernel(), outliers, InducingPoints::greedy(3));
+    let student = StochasticGp::behind(kernel(), outliers, InducingPoints::greedy(3));
     refused(student, &x, &y, options, "likelihood");
     let labels = Likelihood::Bernoulli(Link::Logit);
-    let labels = StochasticGp::with_likelihood(kernel(), labels, InducingPoints::greedy(3));
+    let labels = StochasticGp::behind(kernel(), labels, InducingPoints::greedy(3));
     refused(labels, &x, &y, options, "y");
     for (options, name) in [
         (
@@ -412,7 +449,7 @@ fn unusable_arguments_are_refused_by_name() {
     ] {
         refused(model(good.clone()), &x, &y, options, name);
     }
-    assert!(model(good.clone()).elbo(&x, &y).is_err());
+    assert!(model(good.clone()).log_evidence_bound(&x, &y).is_err());
     let mut gp = model(good);
     gp.train(&x, &y, &options, &mut on).unwrap();
     assert!(gp.posterior(&array![[0.0]]).is_err());

@@ -51,9 +51,8 @@ fn counts_agree_with_laplace_where_they_are_many() {
         .with_mean(Mean::Fixed(1.0))
         .condition(&x, &y)
         .unwrap();
-    let mut gp =
-        StochasticGp::with_likelihood(kernel, likelihood, InducingPoints::given(&x).unwrap())
-            .with_mean(Mean::Fixed(1.0));
+    let mut gp = StochasticGp::behind(kernel, likelihood, InducingPoints::given(&x).unwrap())
+        .with_mean(Mean::Fixed(1.0));
     let options = StochasticOptions {
         epochs: 0,
         ..StochasticOptions::default()
@@ -61,7 +60,11 @@ fn counts_agree_with_laplace_where_they_are_many() {
     gp.train(&x, &y, &options, &mut on).unwrap();
     let report = gp.training_report().unwrap();
     assert!(report.full_steps < 20 && !report.cancelled);
-    close(report.bound.unwrap(), gp.elbo(&x, &y).unwrap(), 1e-10);
+    close(
+        report.bound.unwrap(),
+        gp.log_evidence_bound(&x, &y).unwrap(),
+        1e-10,
+    );
     let evidence = laplace.log_marginal_likelihood();
     assert!(
         (report.bound.unwrap() - evidence).abs() < 0.05 * 80.0_f64.sqrt(),
@@ -98,7 +101,7 @@ fn counts_agree_with_laplace_where_they_are_many() {
 fn one_label_has_the_best_gaussian() {
     let kernel = Matern52::isotropic(1.0).scaled(4.0);
     let likelihood = Likelihood::Bernoulli(Link::Logit);
-    let mut gp = StochasticGp::with_likelihood(
+    let mut gp = StochasticGp::behind(
         kernel,
         likelihood.clone(),
         InducingPoints::given(&array![[0.0]]).unwrap(),
@@ -153,7 +156,7 @@ fn hyper_parameters_of_counts_are_learned_from_minibatches() {
         exposure: vec![5.0; 3000],
     };
     let kernel = Matern52::isotropic(1.0).scaled(1.0);
-    let mut gp = StochasticGp::with_likelihood(kernel, likelihood, InducingPoints::greedy(15))
+    let mut gp = StochasticGp::behind(kernel, likelihood, InducingPoints::greedy(15))
         .with_mean(Mean::Constant(0.0));
     let options = StochasticOptions {
         epochs: 40,

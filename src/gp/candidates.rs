@@ -305,7 +305,7 @@ impl Tracked {
     /// Mean and variance from V: 2 n m multiplications, and no rounding carried over from before.
     fn summarise(&mut self) -> Result<()> {
         self.mean = self.gp.mean().values(self.candidates.view())?;
-        self.variance = prior_variance(&self.gp, self.candidates.view());
+        self.variance = prior_variance(self.gp.kernel(), self.candidates.view());
         reduce(
             &self.gp.whitened,
             &self.solved,

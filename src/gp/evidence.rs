@@ -33,10 +33,7 @@ impl<'a> Chosen<'a> {
         Self {
             points: Points::select(data.points, indices),
             targets: indices.iter().map(|&i| data.targets[i]).collect(),
-            noise: match data.noise {
-                Noise::Known(all) => Noise::Known(indices.iter().map(|&i| all[i]).collect()),
-                shared => shared.clone(),
-            },
+            noise: data.noise.select(indices),
             mean: data.mean,
         }
     }

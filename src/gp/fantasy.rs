@@ -7,7 +7,7 @@ use super::points::{Points, PointsView};
 use super::posterior::{
     BLOCK, prior_variance, reduce, remaining_covariance, solve_cross_covariance,
 };
-use super::surrogate::{Joint, Marginals, Surrogate};
+use super::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension};
 use crate::error::{Error, Result};
 use crate::linalg::{Cholesky, zeros};
 use ndarray::{Array2, ArrayView2};
@@ -97,7 +97,7 @@ impl ExactGp {
         let mut rows = zeros(n, q)?;
         solve_cross_covariance(self, pending.view(), &mut rows)?;
         let mut mean = self.mean.values(pending.view())?;
-        let mut variance = prior_variance(self, pending.view());
+        let mut variance = prior_variance(self.kernel(), pending.view());
         reduce(&self.whitened, &rows, &mut mean, &mut variance);
         let mut point = Vec::new();
         let factor = self.factor.complement(&rows, q, &mut |j, column| {
@@ -195,8 +195,15 @@ impl Fantasy<'_> {
             .into_iter()
             .map(|row| self.whiten(&row.to_vec()));
         let whitened: Vec<Vec<f64>> = whitened.collect::<Result<_>>()?;
-        let places = self.gp.places("points", points.into())?;
+        let places = self.places("points", points.into())?;
         self.prospects(&whitened, places.view())
+    }
+
+    /// Checked places, of the dimension of the pending points: a prior that has seen nothing has none of its own.
+    fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
+        let places = self.gp.places(argument, rows)?;
+        check_dimension(argument, places.dimension(), self.pending.dimension())?;
+        Ok(places)
     }
 
     /// R⁻¹ (outcomes − mean).
@@ -220,7 +227,7 @@ impl Fantasy<'_> {
         let m = places.len();
         let mut means = zeros(whitened.len(), m)?;
         let mut before = self.gp.mean.values(places)?;
-        let mut variance = prior_variance(self.gp, places);
+        let mut variance = prior_variance(self.gp.kernel(), places);
         for start in (0..m).step_by(BLOCK) {
             let end = (start + BLOCK).min(m);
             let (known, added) = self.rows(places.range(start, end))?;
@@ -259,6 +266,20 @@ impl Fantasy<'_> {
         self.factor.forward_many(&mut added, m)?;
         Ok((known, added))
     }
+
+    /// The factor of all measurements, those pending included, transposed and solved for (known, added): R⁻ᵀ added, and
+    /// L⁻ᵀ (known − W R⁻ᵀ added).
+    fn backward(&self, mut known: Vec<f64>, mut added: Vec<f64>) -> Result<(Vec<f64>, Vec<f64>)> {
+        self.factor.backward(&mut added)?;
+        for (j, weight) in added.iter().enumerate() {
+            let column = &self.solved[j * known.len()..][..known.len()];
+            for (known, w) in known.iter_mut().zip(column) {
+                *known -= weight * w;
+            }
+        }
+        self.gp.factor.backward(&mut known)?;
+        Ok((known, added))
+    }
 }
 
 impl Surrogate for Given<'_> {
@@ -267,7 +288,7 @@ impl Surrogate for Given<'_> {
     }
 
     fn marginals(&self, points: ArrayView2<'_, f64>) -> Result<Marginals> {
-        let places = self.fantasy.gp.places("points", points)?;
+        let places = self.fantasy.places("points", points)?;
         let whitened = std::slice::from_ref(&self.whitened);
         let prospects = self.fantasy.prospects(whitened, places.view())?;
         Ok(Marginals {
@@ -278,14 +299,52 @@ impl Surrogate for Given<'_> {
 
     fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
         let gp = self.fantasy.gp;
-        let places = gp.places("points", points)?;
+        let places = self.fantasy.places("points", points)?;
         let (known, added) = self.fantasy.rows(places.view())?;
         let mut mean = gp.mean.values(places.view())?;
-        let mut variance = prior_variance(gp, places.view());
+        let mut variance = prior_variance(gp.kernel(), places.view());
         reduce(&gp.whitened, &known, &mut mean, &mut variance);
         reduce(&self.whitened, &added, &mut mean, &mut variance);
         let explained: [&[f64]; 2] = [&known, &added];
         let covariance = remaining_covariance(gp, places.view(), &explained, &variance)?;
         Ok(Joint { mean, covariance })
+    }
+
+    /// As [`ExactGp::slopes_at`], with the pending points among the measured ones.
+    fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        let (fantasy, gp) = (self.fantasy, self.fantasy.gp);
+        let row = ArrayView2::from_shape((1, point.len()), point);
+        let place = fantasy.places("point", row.expect("one row of all coordinates"))?;
+        let (known, added) = fantasy.rows(place.view())?;
+        let mut mean = gp.mean.values(place.view())?;
+        let mut variance = prior_variance(gp.kernel(), place.view());
+        reduce(&gp.whitened, &known, &mut mean, &mut variance);
+        reduce(&self.whitened, &added, &mut mean, &mut variance);
+        let (measured, pending) = (gp.points.view(), fantasy.pending.view());
+        let along = |weights: (Vec<f64>, Vec<f64>), slopes: &mut [f64]| {
+            let kernel = gp.kernel();
+            kernel.accumulate_input_gradient(point, measured, &weights.0, slopes);
+            kernel.accumulate_input_gradient(point, pending, &weights.1, slopes);
+        };
+        let mut of_mean = vec![0.0; point.len()];
+        let scales = if measured.is_empty() {
+            pending
+        } else {
+            measured
+        };
+        gp.mean.add_slopes(point, scales, &mut of_mean)?;
+        let weights = fantasy.backward(gp.whitened.clone(), self.whitened.clone())?;
+        along(weights, &mut of_mean);
+        let mut of_variance = vec![0.0; point.len()];
+        along(fantasy.backward(known, added)?, &mut of_variance);
+        of_variance.iter_mut().for_each(|slope| *slope *= -2.0);
+        gp.kernel()
+            .accumulate_variance_gradient(point, 1.0, &mut of_variance);
+        Ok(Slopes {
+            mean: mean[0],
+            variance: variance[0],
+            of_mean,
+            of_variance,
+        })
     }
 }

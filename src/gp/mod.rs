@@ -117,8 +117,8 @@ mod vecchia;
 pub use bounds::Bounds;
 pub use candidates::{Lookahead, Tracked};
 pub use deep_kernel::{
-    DeepKernelGp, DeepKernelOptions, Edge, HeldOut, Patches, TrainingPoint, TrainingReport,
-    TrainingStop, Validation,
+    DeepKernelGp, DeepKernelHeldOut, DeepKernelOptions, DeepKernelReport, DeepKernelStep,
+    DeepKernelStop, DeepKernelValidation, PatchEdge, Patches,
 };
 pub use exact::ExactGp;
 pub use fantasy::{Fantasy, Given, Prospects};

@@ -35,6 +35,14 @@ impl Noise {
         }
     }
 
+    /// The noise of the measurements at `indices`, each below their number where the noise is known for each.
+    pub(super) fn select(&self, indices: &[usize]) -> Self {
+        match self {
+            Self::Known(variances) => Self::Known(indices.iter().map(|&i| variances[i]).collect()),
+            shared => shared.clone(),
+        }
+    }
+
     /// Whether every one of `count` measurements has a usable variance.
     pub(super) fn check(&self, count: usize) -> Result<()> {
         let variances = match self {
@@ -90,4 +98,18 @@ fn check_variance(variance: f64) -> Result<()> {
         variance,
         "a finite number, zero or positive",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selection_keeps_each_variance_with_its_measurement() {
+        let known = Noise::Known(vec![0.1, 0.2, 0.3]);
+        assert_eq!(known.select(&[2, 0, 2]), Noise::Known(vec![0.3, 0.1, 0.3]));
+        assert_eq!(known.select(&[]), Noise::Known(Vec::new()));
+        let shared = Noise::Homoscedastic(0.4);
+        assert_eq!(shared.select(&[7]), shared);
+    }
 }

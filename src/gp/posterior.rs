@@ -1,6 +1,7 @@
 //! What the surrogate knows at a set of places.
 
 use super::exact::ExactGp;
+use super::kernel::Kernel;
 use super::points::{Points, PointsView};
 use super::surrogate::Marginals;
 use crate::error::Result;
@@ -30,7 +31,7 @@ impl<'gp> Posterior<'gp> {
     pub(super) fn new(gp: &'gp ExactGp, places: Points) -> Result<Self> {
         let (n, m) = (gp.len(), places.len());
         let mut mean = gp.mean().values(places.view())?;
-        let mut variance = prior_variance(gp, places.view());
+        let mut variance = prior_variance(gp.kernel(), places.view());
         let blocks = mean
             .par_chunks_mut(BLOCK)
             .zip(variance.par_chunks_mut(BLOCK));
@@ -106,7 +107,7 @@ impl<'gp> Posterior<'gp> {
     /// [`crate::Error::NotPositiveDefinite`] if the posterior covariance has no factor even with jitter; as
     /// [`Posterior::covariance`].
     pub fn samples<R: Rng + ?Sized>(&self, count: usize, rng: &mut R) -> Result<Array2<f64>> {
-        let prior = prior_variance(self.gp, self.places.view());
+        let prior = prior_variance(self.gp.kernel(), self.places.view());
         let largest = prior.iter().copied().fold(0.0, f64::max);
         draw(&self.mean, &self.covariance()?, largest, count, rng)
     }
@@ -140,12 +141,12 @@ pub(super) fn draw<R: Rng + ?Sized>(
 }
 
 /// k(p, p) for each place.
-pub(super) fn prior_variance(gp: &ExactGp, places: PointsView<'_>) -> Vec<f64> {
+pub(super) fn prior_variance(kernel: &dyn Kernel, places: PointsView<'_>) -> Vec<f64> {
     let mut point = Vec::new();
     (0..places.len())
         .map(|j| {
             places.copy_point(j, &mut point);
-            gp.kernel().variance(&point)
+            kernel.variance(&point)
         })
         .collect()
 }
@@ -172,16 +173,30 @@ pub(super) fn remaining_covariance(
     variance: &[f64],
 ) -> Result<Array2<f64>> {
     let m = places.len();
+    changed_covariance(gp.kernel(), places, variance, |full| {
+        for rows in explained {
+            subtract_gram(full, rows, rows.len() / m.max(1), m);
+        }
+        Ok(())
+    })
+}
+
+/// k(places, places) after `change` of its lower triangle (column-major), with `variance` on the diagonal.
+pub(super) fn changed_covariance(
+    kernel: &dyn Kernel,
+    places: PointsView<'_>,
+    variance: &[f64],
+    change: impl FnOnce(&mut [f64]) -> Result<()>,
+) -> Result<Array2<f64>> {
+    let m = places.len();
     let mut full = zeros(m, m)?;
     let mut point = Vec::new();
     for j in 0..m {
         places.copy_point(j, &mut point);
         let column = &mut full[j * m..][j..m];
-        gp.kernel().covariances(&point, places.range(j, m), column);
+        kernel.covariances(&point, places.range(j, m), column);
     }
-    for rows in explained {
-        subtract_gram(&mut full, rows, rows.len() / m.max(1), m);
-    }
+    change(&mut full)?;
     for j in 0..m {
         full[j * m + j] = variance[j];
         for i in j + 1..m {

@@ -71,7 +71,7 @@ fn slopes_of_block(
     found: &mut Vec<Slopes>,
 ) -> Result<()> {
     let mut mean = gp.mean().values(places)?;
-    let mut variance = prior_variance(gp, places);
+    let mut variance = prior_variance(gp.kernel(), places);
     solve_cross_covariance(gp, places, solved)?;
     reduce(&gp.whitened, solved, &mut mean, &mut variance);
     gp.factor.backward_many(solved, places.len())?;

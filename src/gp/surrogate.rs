@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 use std::fmt::Debug;
 
-/// Step of the central differences of [`Surrogate::slopes`], relative to the coordinate: ε^⅓.
+/// Step of the differences of [`Surrogate::slopes`], relative to the coordinate: ε^⅓.
 const STEP: f64 = 6e-6;
 
 /// A model that tells what it believes about a scalar latent function of d coordinates, noise of measurements excluded.
@@ -39,28 +39,51 @@ pub trait Surrogate: Debug + Send + Sync {
 
     /// How mean and variance at one place change with its coordinates, for optimisers of acquisition functions.
     ///
-    /// The default takes central differences of [`Surrogate::marginals`] with a step of ε^⅓ of each coordinate.
+    /// Every model of this crate answers in closed form. The default takes central differences of
+    /// [`Surrogate::marginals`], with a step of ε^⅓ of the coordinate's magnitude (at zero, of the largest among the
+    /// others). It is as good as that magnitude is a length over which the model changes: a model of inputs that lie much
+    /// nearer to zero, or much further from it, than they lie apart should bring slopes of its own. Where a place on one side
+    /// is refused the difference is one-sided; where both are, as along a column of codes, the slope is zero.
     ///
     /// # Errors
-    /// As [`Surrogate::marginals`].
+    /// As [`Surrogate::marginals`] at `point`.
     fn slopes(&self, point: &[f64]) -> Result<Slopes> {
-        let d = point.len();
-        // Row 2c is the point with coordinate c moved up, row 2c + 1 moved down, the last row the point itself.
-        let step = |c: usize| STEP * point[c].abs().max(1.0);
-        let rows = Array2::from_shape_fn((2 * d + 1, d), |(i, c)| match (i / 2 == c, i % 2) {
-            (true, 0) => point[c] + step(c),
-            (true, _) => point[c] - step(c),
-            (false, _) => point[c],
-        });
-        let around = self.marginals(rows.view())?;
-        let difference = |values: &[f64], c: usize| {
-            (values[2 * c] - values[2 * c + 1]) / (rows[[2 * c, c]] - rows[[2 * c + 1, c]])
+        let at = |point: &[f64]| {
+            let row = ArrayView2::from_shape((1, point.len()), point);
+            let found = self.marginals(row.expect("one row of all coordinates"))?;
+            Ok::<_, Error>((found.mean[0], found.variance[0]))
         };
+        let (mean, variance) = at(point)?;
+        let largest = point.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+        let mut moved = point.to_vec();
+        let each = point.iter().enumerate().map(|(c, &x)| {
+            let scales = [x.abs(), largest, 1.0];
+            let scale = scales.into_iter().find(|scale| scale.is_normal());
+            let step = STEP * scale.unwrap_or(1.0);
+            let mut beside = |coordinate: f64| {
+                moved[c] = coordinate;
+                match at(&moved) {
+                    Ok(found) => (coordinate, found),
+                    Err(_) => (x, (mean, variance)),
+                }
+            };
+            let (up, down) = (beside(x + step), beside(x - step));
+            moved[c] = x;
+            if up.0 == down.0 {
+                return (0.0, 0.0);
+            }
+            let distance = up.0 - down.0;
+            (
+                (up.1.0 - down.1.0) / distance,
+                (up.1.1 - down.1.1) / distance,
+            )
+        });
+        let (of_mean, of_variance) = each.unzip();
         Ok(Slopes {
-            mean: around.mean[2 * d],
-            variance: around.variance[2 * d],
-            of_mean: (0..d).map(|c| difference(&around.mean, c)).collect(),
-            of_variance: (0..d).map(|c| difference(&around.variance, c)).collect(),
+            mean,
+            variance,
+            of_mean,
+            of_variance,
         })
     }
 }
@@ -106,4 +129,81 @@ pub(super) fn check_dimension(argument: &str, found: usize, expected: usize) -> 
         format!("{found} coordinates a point"),
         format!("{expected}, as the measurements have"),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gp::{Categorical, ExactGp, Kernel, Matern52, Mean, Noise, Rbf};
+    use ndarray::array;
+
+    /// A model without slopes of its own.
+    #[derive(Debug)]
+    struct Own(ExactGp);
+
+    impl Surrogate for Own {
+        fn dimension(&self) -> usize {
+            self.0.dimension()
+        }
+
+        fn marginals(&self, points: ArrayView2<'_, f64>) -> Result<Marginals> {
+            self.0.marginals(points)
+        }
+
+        fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
+            self.0.joint(points)
+        }
+    }
+
+    fn check(model: ExactGp, point: &[f64], lengths: &[f64], tolerance: f64) {
+        let closed = model.slopes(point).unwrap();
+        let own = Own(model).slopes(point).unwrap();
+        assert_eq!((own.mean, own.variance), (closed.mean, closed.variance));
+        for (c, length) in lengths.iter().enumerate() {
+            let of_mean = (own.of_mean[c] - closed.of_mean[c]).abs() * length;
+            let of_variance = (own.of_variance[c] - closed.of_variance[c]).abs() * length;
+            assert!(
+                of_mean.max(of_variance) < tolerance,
+                "{c}: {own:?} {closed:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn differences_suit_metres_and_codes() {
+        for unit in [1.0, 1e-9, 1e6] {
+            let kernel = Matern52::isotropic(0.5 * unit).scaled(2.0);
+            let gp = ExactGp::new(kernel, Noise::Homoscedastic(0.01))
+                .condition(&(array![[0.0], [1.0], [1.4]] * unit), &[0.3, -0.9, 0.4])
+                .unwrap();
+            check(gp, &[0.7 * unit], &[unit], 1e-8);
+        }
+        // At zero the other coordinates tell the scale.
+        let x = array![[0.0, 1.0], [1.0, 0.5], [1.4, 2.0]] * 1e-9;
+        let gp = ExactGp::new(Rbf::isotropic(1e-9), Noise::Homoscedastic(0.01))
+            .condition(&x, &[0.3, -0.9, 0.4])
+            .unwrap();
+        check(gp, &[0.0, 0.8e-9], &[1e-9, 1e-9], 1e-8);
+        let kernel = Rbf::isotropic(0.5).on_columns([0]) * Categorical::new(3, 0.4).on_columns([1]);
+        let gp = ExactGp::new(kernel, Noise::Homoscedastic(0.01))
+            .condition(
+                &array![[0.0, 2.0], [1.0, 0.0], [1.4, 1.0]],
+                &[0.3, -0.9, 0.4],
+            )
+            .unwrap();
+        assert!(Own(gp.clone()).slopes(&[0.3, 0.5]).is_err());
+        check(gp, &[0.3, 2.0], &[1.0, 1.0], 1e-8);
+    }
+
+    #[test]
+    fn at_the_edge_of_what_is_allowed_one_side_does() {
+        let mean = Mean::custom("root", |x| (x[0] - 2.0).sqrt() + 3.0 * x[0]);
+        let gp = ExactGp::new(Rbf::isotropic(1.0), Noise::Homoscedastic(0.01)).with_mean(mean);
+        // The root rises by h^½ over a step h = 1.2e-5.
+        let slope = Own(gp).slopes(&[2.0]).unwrap().of_mean[0];
+        assert!(
+            (slope - 3.0 - 1.2e-5_f64.powf(-0.5)).abs() < 1e-3,
+            "{slope}"
+        );
+    }
 }

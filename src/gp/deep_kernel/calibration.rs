@@ -2,7 +2,7 @@
 
 use super::feature_map::FeatureMap;
 use super::measurements::{Measurements, variance};
-use super::report::HeldOut;
+use super::report::DeepKernelHeldOut;
 use crate::error::Result;
 use crate::gp::exact::ExactGp;
 use crate::gp::kernel::{Kernel, White};
@@ -72,7 +72,7 @@ impl Examination {
 /// Features that were made to suit the measurements explain them too well. What they miss of a new patch belongs to that
 /// patch alone, so it is given a variance of its own; the noise, which is the same for all, is left as fitted. All
 /// folds count together.
-pub(super) fn examine(examinations: &[Examination]) -> Result<HeldOut> {
+pub(super) fn examine(examinations: &[Examination]) -> Result<DeepKernelHeldOut> {
     let predicted = |nugget: Option<f64>| -> Result<Vec<Residual>> {
         let parts = examinations.par_iter().map(|one| one.residuals(nugget));
         Ok(parts.collect::<Result<Vec<_>>>()?.concat())
@@ -99,7 +99,7 @@ pub(super) fn examine(examinations: &[Examination]) -> Result<HeldOut> {
         }
         high
     };
-    Ok(HeldOut {
+    Ok(DeepKernelHeldOut {
         count: before.len(),
         root_mean_square_error: square.sqrt(),
         log_density: mean_log_density(&before),

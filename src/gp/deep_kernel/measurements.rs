@@ -49,14 +49,10 @@ impl Measurements {
 
     /// Only these.
     pub fn select(&self, indices: &[usize]) -> Self {
-        let chosen = |values: &[f64]| indices.iter().map(|&i| values[i]).collect();
         Self {
             prepared: self.prepared.select(Axis(0), indices),
-            targets: chosen(&self.targets),
-            noise: match &self.noise {
-                Noise::Known(variances) => Noise::Known(chosen(variances)),
-                shared => shared.clone(),
-            },
+            targets: indices.iter().map(|&i| self.targets[i]).collect(),
+            noise: self.noise.select(indices),
             mean: self.mean.clone(),
         }
     }

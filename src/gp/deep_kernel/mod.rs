@@ -9,8 +9,8 @@
 //!
 //! The likelihood does not stop a network from overfitting: it can make all measured patches look alike that happened to
 //! give alike values (Ober, Rasmussen & van der Wilk 2021, "The promises and pitfalls of deep kernel learning"). Hence few
-//! features, weight decay, a number of steps and a nugget chosen by held-out measurements ([`Validation`]), and a report
-//! of all of it ([`TrainingReport`]).
+//! features, weight decay, a number of steps and a nugget chosen by held-out measurements ([`DeepKernelValidation`]), and
+//! a report of all of it ([`DeepKernelReport`]).
 
 mod calibration;
 mod feature_map;
@@ -24,6 +24,6 @@ mod trainee;
 mod training;
 
 pub use model::DeepKernelGp;
-pub use options::{DeepKernelOptions, Validation};
-pub use patches::{Edge, Patches};
-pub use report::{HeldOut, TrainingPoint, TrainingReport, TrainingStop};
+pub use options::{DeepKernelOptions, DeepKernelValidation};
+pub use patches::{PatchEdge, Patches};
+pub use report::{DeepKernelHeldOut, DeepKernelReport, DeepKernelStep, DeepKernelStop};

@@ -3,8 +3,8 @@
 use super::calibration::{Examination, add_nugget, examine, leave_one_out_log_density};
 use super::feature_map::FeatureMap;
 use super::measurements::{Measurements, variance};
-use super::options::{DeepKernelOptions, Validation};
-use super::report::TrainingReport;
+use super::options::{DeepKernelOptions, DeepKernelValidation};
+use super::report::DeepKernelReport;
 use super::saved::Parts;
 use super::trainee::Trainee;
 use super::training::{Training, best_start, train};
@@ -27,7 +27,7 @@ use serde::Deserialize;
 /// [`Surrogate`] its coordinates are the numbers of a patch, channel by channel and row by row.
 ///
 /// ```
-/// use dosewise::gp::{DeepKernelGp, DeepKernelOptions, Validation};
+/// use dosewise::gp::{DeepKernelGp, DeepKernelOptions, DeepKernelValidation};
 /// use dosewise::network::Shape;
 /// use dosewise::units::Seed;
 /// use ndarray::Array3;
@@ -37,7 +37,8 @@ use serde::Deserialize;
 /// });
 /// let y: Vec<f64> = (0..24).map(|n| (2.4 * n as f64).sin()).collect();
 /// let network = DeepKernelGp::default_network(Shape::image(1, 4, 4), 1, Seed(1))?;
-/// let options = DeepKernelOptions { max_steps: 60, validation: Validation::HeldOut(0.25), ..Default::default() };
+/// let validation = DeepKernelValidation::HeldOut(0.25);
+/// let options = DeepKernelOptions { max_steps: 60, validation, ..Default::default() };
 /// let mut gp = DeepKernelGp::fit(network, &patches, &y, &options)?;
 /// let error = gp.posterior(&patches)?.mean()[5] - y[5];
 /// assert!(error.abs() < 0.3);
@@ -50,7 +51,7 @@ use serde::Deserialize;
 pub struct DeepKernelGp {
     pub(super) map: FeatureMap,
     pub(super) process: ExactGp,
-    pub(super) report: TrainingReport,
+    pub(super) report: DeepKernelReport,
 }
 
 impl DeepKernelGp {
@@ -102,7 +103,7 @@ impl DeepKernelGp {
         let map = FeatureMap::new(network, &patches)?;
         let prepared = map.prepare(&patches)?;
         let all = Measurements::new(prepared, y, options.noise.clone(), options.mean.clone())?;
-        options.check(all.len())?;
+        options.check()?;
         let features = map.network.output().len();
         let kernel = options
             .kernel
@@ -121,16 +122,16 @@ impl DeepKernelGp {
             let examination = Examination::new(process, &training.trainee.map, held)?;
             Ok((training, examination))
         };
-        let (training, steps_of_folds, examinations) = match options.validation {
-            Validation::None => {
+        let (training, steps_of_folds, examinations) = match options.validation.of(all.len()) {
+            DeepKernelValidation::None => {
                 let training = train(start, &all, None, options.max_steps, options)?;
                 (training, Vec::new(), Vec::new())
             }
-            Validation::HeldOut(fraction) => {
+            DeepKernelValidation::HeldOut(fraction) => {
                 let (training, examination) = watched(&all.split(fraction, options.seed))?;
                 (training, Vec::new(), vec![examination])
             }
-            Validation::Folds(count) => {
+            DeepKernelValidation::Folds(count) => {
                 let folds = all.folds(count, options.seed);
                 let ends = folds.par_iter().map(watched).collect::<Result<Vec<_>>>()?;
                 let (trainings, examinations): (Vec<_>, Vec<_>) = ends.into_iter().unzip();
@@ -162,7 +163,7 @@ impl DeepKernelGp {
         if let Some(held_out) = held_out.filter(|held_out| held_out.nugget > 0.0) {
             process = add_nugget(&process, held_out.nugget)?;
         }
-        let report = TrainingReport {
+        let report = DeepKernelReport {
             curve: training.curve,
             steps: training.steps,
             stop: training.stop,
@@ -178,7 +179,7 @@ impl DeepKernelGp {
     }
 
     /// Mean and **variance** of the latent property at these patches, without the noise of a measurement but with the nugget
-    /// of [`HeldOut`](super::HeldOut): what the features miss of a patch is part of its property.
+    /// of [`DeepKernelHeldOut`](super::DeepKernelHeldOut): what the features miss of a patch is part of its property.
     ///
     /// # Errors
     /// [`Error::Argument`] if the patches have another shape than those trained on, or a number is not finite.
@@ -246,7 +247,7 @@ impl DeepKernelGp {
 
     /// How training went; how the final fit of kernel parameters and noise ended is in [`ExactGp::fit_report`] of
     /// [`DeepKernelGp::process`].
-    pub fn report(&self) -> &TrainingReport {
+    pub fn report(&self) -> &DeepKernelReport {
         &self.report
     }
 

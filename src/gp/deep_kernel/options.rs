@@ -34,7 +34,7 @@ pub struct DeepKernelOptions {
     /// Training stops when the held-out log density has not risen for so many steps. Default 60.
     pub patience: usize,
     /// Which measurements decide on the number of steps and on the nugget. Default four folds.
-    pub validation: Validation,
+    pub validation: DeepKernelValidation,
     /// Decides which measurements are held out, and the weights of further starts. Default 0.
     pub seed: Seed,
     /// How kernel parameters and noise are fitted to the final features. Default [`FitOptions::default`] without restarts,
@@ -55,7 +55,7 @@ impl Default for DeepKernelOptions {
             warm_up: 10,
             weight_decay: 0.1,
             patience: 60,
-            validation: Validation::default(),
+            validation: DeepKernelValidation::default(),
             seed: Seed(0),
             refit: FitOptions {
                 restarts: 0,
@@ -70,26 +70,43 @@ impl Default for DeepKernelOptions {
 /// They choose the number of training steps with the highest held-out log density. Then they choose a nugget, a variance
 /// that belongs to single patches, with which held-out errors are on average as large as they are said to be: features
 /// were made to suit the measurements they are trusted with, and without it intervals are far too narrow.
+///
+/// Of fewer than four measurements none can be spared: nothing is held out of them, whatever was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Validation {
+pub enum DeepKernelValidation {
     /// Nothing is held out: all steps are done and there is no nugget. For measurements so many, or steps so few,
     /// that overfitting is no danger.
     None,
     /// This fraction is held out of training, and comes back for the final process: the cheapest guard.
     HeldOut(f64),
-    /// Each of so many equal parts is held out once; the final network is trained on everything, for as many steps as
-    /// was best in the middle one. The nugget then follows from all measurements, at so many times the cost and one more.
+    /// Each of so many equal parts, at least two and at most one a measurement, is held out once; the final network is
+    /// trained on everything, for as many steps as was best in the middle one. The nugget then follows from all
+    /// measurements, at so many times the cost and one more.
     Folds(usize),
 }
 
-impl Default for Validation {
+impl Default for DeepKernelValidation {
     fn default() -> Self {
         Self::Folds(4)
     }
 }
 
+/// Fewest measurements of which some are held out.
+const FEWEST: usize = 4;
+
+impl DeepKernelValidation {
+    /// What this many measurements allow of it.
+    pub(super) fn of(self, count: usize) -> Self {
+        match self {
+            _ if count < FEWEST => Self::None,
+            Self::Folds(folds) => Self::Folds(folds.min(count)),
+            other => other,
+        }
+    }
+}
+
 impl DeepKernelOptions {
-    pub(super) fn check(&self, count: usize) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let positive = [
             ("learning_rate", self.learning_rate, f64::MIN_POSITIVE),
             ("kernel_learning_rate", self.kernel_learning_rate, 0.0),
@@ -105,21 +122,13 @@ impl DeepKernelOptions {
             return Err(Error::argument("starts", 0, "at least 1"));
         }
         match self.validation {
-            Validation::HeldOut(fraction) if !(fraction > 0.0 && fraction < 1.0) => Err(
+            DeepKernelValidation::HeldOut(fraction) if !(fraction > 0.0 && fraction < 1.0) => Err(
                 Error::argument("validation", fraction, "a fraction between 0 and 1"),
             ),
-            Validation::Folds(folds) if folds < 2 || folds > count => {
-                let allowed = format!("2 to {count} folds, the number of measurements");
-                Err(Error::argument(
-                    "validation",
-                    format!("{folds} folds"),
-                    allowed,
-                ))
-            }
-            Validation::HeldOut(_) if count < 2 => Err(Error::argument(
+            DeepKernelValidation::Folds(folds) if folds < 2 => Err(Error::argument(
                 "validation",
-                "one measurement",
-                "at least two",
+                format!("{folds} folds"),
+                "at least 2 folds",
             )),
             _ if !matches!(self.mean, Mean::Zero | Mean::Fixed(_) | Mean::Constant(_)) => {
                 let allowed =

@@ -9,7 +9,7 @@ const LARGEST: f64 = 1e150;
 
 /// What to do where a patch would reach beyond the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Edge {
+pub enum PatchEdge {
     /// Mirror the image at its outermost pixels, which are not repeated.
     #[default]
     Reflect,
@@ -23,13 +23,13 @@ pub enum Edge {
 /// to each other. Pixels are counted `[row, column]` from the upper left.
 ///
 /// ```
-/// use dosewise::gp::{Edge, Patches};
+/// use dosewise::gp::{PatchEdge, Patches};
 /// use ndarray::Array2;
 /// let image = Array2::from_shape_fn((20, 30), |(y, x)| (y * x) as f64);
-/// let patches = Patches::cut(&image, &[[0, 0], [10, 29]], 5, Edge::Reflect)?;
+/// let patches = Patches::cut(&image, &[[0, 0], [10, 29]], 5, PatchEdge::Reflect)?;
 /// assert_eq!(patches.view().dim(), (2, 5, 5));
 /// assert_eq!(patches.view()[[0, 0, 3]], patches.view()[[0, 4, 1]]); // mirrored at the corner
-/// assert!(Patches::cut(&image, &[[0, 0]], 5, Edge::Refuse).is_err());
+/// assert!(Patches::cut(&image, &[[0, 0]], 5, PatchEdge::Refuse).is_err());
 /// # Ok::<(), dosewise::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -43,13 +43,13 @@ impl Patches {
     ///
     /// # Errors
     /// [`Error::Argument`] if `side` is even, the image holds a number that is not finite or is the same everywhere, a centre
-    /// lies outside it, a patch reaches beyond it with [`Edge::Refuse`], or half a side is not smaller than the image with
-    /// [`Edge::Reflect`].
+    /// lies outside it, a patch reaches beyond it with [`PatchEdge::Refuse`], or half a side is not smaller than the image
+    /// with [`PatchEdge::Reflect`].
     pub fn cut<'i>(
         image: impl Into<ArrayView2<'i, f64>>,
         centres: &[[usize; 2]],
         side: usize,
-        edge: Edge,
+        edge: PatchEdge,
     ) -> Result<Self> {
         let image = image.into();
         let half = check_side(image, side, edge)?;
@@ -127,12 +127,12 @@ impl<'a> From<&'a Patches> for Batch<'a> {
 }
 
 /// Half the side, rounded down.
-fn check_side(image: ArrayView2<'_, f64>, side: usize, edge: Edge) -> Result<usize> {
+fn check_side(image: ArrayView2<'_, f64>, side: usize, edge: PatchEdge) -> Result<usize> {
     let (height, width) = image.dim();
     let half = side / 2;
     let fits = match edge {
-        Edge::Reflect => half < height && half < width,
-        Edge::Refuse => side <= height && side <= width,
+        PatchEdge::Reflect => half < height && half < width,
+        PatchEdge::Refuse => side <= height && side <= width,
     };
     if side % 2 == 1 && fits {
         return Ok(half);
@@ -145,12 +145,12 @@ fn check_centre(
     image: ArrayView2<'_, f64>,
     centre: [usize; 2],
     half: usize,
-    edge: Edge,
+    edge: PatchEdge,
 ) -> Result<()> {
     let (height, width) = image.dim();
     let margin = match edge {
-        Edge::Reflect => 0,
-        Edge::Refuse => half,
+        PatchEdge::Reflect => 0,
+        PatchEdge::Refuse => half,
     };
     let inside = |at: usize, size: usize| (margin..size - margin).contains(&at);
     if inside(centre[0], height) && inside(centre[1], width) {
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn patches_are_pieces_of_the_standardised_image() {
         let image = Array2::from_shape_fn((9, 11), |(y, x)| ((y * 11 + x) as f64).sqrt() * 1e4);
-        let patches = Patches::cut(&image, &[[4, 5], [1, 9]], 3, Edge::Refuse).unwrap();
+        let patches = Patches::cut(&image, &[[4, 5], [1, 9]], 3, PatchEdge::Refuse).unwrap();
         let mean = image.mean().unwrap();
         let deviation = image.std(0.0);
         let expected = |y: usize, x: usize| (image[[y, x]] - mean) / deviation;
@@ -223,32 +223,46 @@ mod tests {
     #[test]
     fn impossible_patches_are_refused() {
         let image = Array2::from_shape_fn((6, 8), |(y, x)| (y + x) as f64);
-        let refused = |image: &Array2<f64>, centre: [usize; 2], side: usize, edge: Edge| {
+        let refused = |image: &Array2<f64>, centre: [usize; 2], side: usize, edge: PatchEdge| {
             Patches::cut(image, &[centre], side, edge).is_err()
         };
         assert!(
-            refused(&image, [2, 2], 4, Edge::Reflect) && refused(&image, [2, 2], 0, Edge::Reflect)
+            refused(&image, [2, 2], 4, PatchEdge::Reflect)
+                && refused(&image, [2, 2], 0, PatchEdge::Reflect)
         );
         assert!(
-            refused(&image, [6, 2], 3, Edge::Reflect) && refused(&image, [2, 8], 3, Edge::Reflect)
+            refused(&image, [6, 2], 3, PatchEdge::Reflect)
+                && refused(&image, [2, 8], 3, PatchEdge::Reflect)
         );
         assert!(
-            refused(&image, [0, 2], 3, Edge::Refuse) && refused(&image, [2, 7], 3, Edge::Refuse)
+            refused(&image, [0, 2], 3, PatchEdge::Refuse)
+                && refused(&image, [2, 7], 3, PatchEdge::Refuse)
         );
         assert!(
-            refused(&image, [2, 2], 13, Edge::Reflect) && refused(&image, [2, 2], 7, Edge::Refuse)
+            refused(&image, [2, 2], 13, PatchEdge::Reflect)
+                && refused(&image, [2, 2], 7, PatchEdge::Refuse)
         );
         assert!(
-            !refused(&image, [5, 7], 11, Edge::Reflect)
-                && !refused(&image, [1, 6], 3, Edge::Refuse)
+            !refused(&image, [5, 7], 11, PatchEdge::Reflect)
+                && !refused(&image, [1, 6], 3, PatchEdge::Refuse)
         );
-        assert!(refused(&Array2::ones((6, 8)), [2, 2], 3, Edge::Reflect));
+        assert!(refused(
+            &Array2::ones((6, 8)),
+            [2, 2],
+            3,
+            PatchEdge::Reflect
+        ));
         assert!(refused(
             &Array2::from_elem((6, 8), f64::NAN),
             [2, 2],
             3,
-            Edge::Reflect
+            PatchEdge::Reflect
         ));
-        assert!(refused(&Array2::zeros((0, 0)), [0, 0], 1, Edge::Reflect));
+        assert!(refused(
+            &Array2::zeros((0, 0)),
+            [0, 0],
+            1,
+            PatchEdge::Reflect
+        ));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::feature_map::FeatureMap;
 use super::model::DeepKernelGp;
-use super::report::TrainingReport;
+use super::report::DeepKernelReport;
 use crate::error::{Error, Result};
 use crate::gp::exact::ExactGp;
 use crate::gp::store::{Format, Persist, Stamp};
@@ -21,7 +21,7 @@ struct Outgoing<'gp> {
     format: Stamp<DeepKernelGp>,
     features: &'gp FeatureMap,
     process: &'gp ExactGp,
-    report: &'gp TrainingReport,
+    report: &'gp DeepKernelReport,
 }
 
 /// A deep kernel on its way in.
@@ -33,7 +33,7 @@ pub struct Parts {
     format: Stamp<DeepKernelGp>,
     features: FeatureMap,
     process: ExactGp,
-    report: TrainingReport,
+    report: DeepKernelReport,
 }
 
 impl Serialize for DeepKernelGp {

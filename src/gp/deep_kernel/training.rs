@@ -3,7 +3,7 @@
 use super::calibration::Examination;
 use super::measurements::Measurements;
 use super::options::DeepKernelOptions;
-use super::report::{TrainingPoint, TrainingStop};
+use super::report::{DeepKernelStep, DeepKernelStop};
 use super::trainee::{Buffers, Trainee};
 use crate::error::Result;
 use crate::gp::adam::Adam;
@@ -19,10 +19,10 @@ const LOOK: usize = 5;
 /// The end of a training.
 pub(super) struct Training {
     pub trainee: Trainee,
-    pub curve: Vec<TrainingPoint>,
+    pub curve: Vec<DeepKernelStep>,
     /// Number of steps behind `trainee`.
     pub steps: usize,
-    pub stop: TrainingStop,
+    pub stop: DeepKernelStop,
 }
 
 /// Steps after which starts are compared: enough to tell those that find nothing.
@@ -70,13 +70,13 @@ pub(super) fn train(
     let mut buffers = Buffers::default();
     let mut curve = Vec::new();
     let mut best = (f64::NEG_INFINITY, 0, trainee.clone());
-    let mut stop = TrainingStop::StepLimit;
+    let mut stop = DeepKernelStop::StepLimit;
     for step in 0..=steps {
         let joint = match trainee.joint(seen, &mut buffers) {
             Ok(joint) if joint.is_finite() => joint,
             Err(error) if step == 0 => return Err(error),
             _ => {
-                stop = TrainingStop::Diverged;
+                stop = DeepKernelStop::Diverged;
                 break;
             }
         };
@@ -86,7 +86,7 @@ pub(super) fn train(
             let examination = Examination::new(process, &trainee.map, held).ok()?;
             examination.log_density().ok()
         });
-        curve.push(TrainingPoint {
+        curve.push(DeepKernelStep {
             step,
             log_marginal_likelihood: joint.value,
             held_out_log_density: density,
@@ -95,21 +95,17 @@ pub(super) fn train(
         if held.is_none() || density.is_some_and(|density| density > best.0) {
             best = (density.unwrap_or(f64::NEG_INFINITY), step, trainee.clone());
         } else if step - best.1 >= options.patience.max(LOOK) {
-            stop = TrainingStop::NoImprovement;
+            stop = DeepKernelStop::NoImprovement;
             break;
         }
         if step < steps {
             let pace = options.pace(step);
-            let weights = trainee.map.network.weights_mut();
-            paced(&mut of_weights, weights, &joint.by_weights, pace);
+            of_weights.set_learning_rate(pace * options.learning_rate);
+            of_weights.step(trainee.map.network.weights_mut(), &joint.by_weights);
             let decay = pace * options.learning_rate * options.weight_decay;
             trainee.map.network.shrink(1.0 - decay);
-            paced(
-                &mut of_parameters,
-                &mut logs,
-                &joint.by_log_parameters,
-                pace,
-            );
+            of_parameters.set_learning_rate(pace * options.kernel_learning_rate);
+            of_parameters.step(&mut logs, &joint.by_log_parameters);
             for (log, (low, high)) in logs.iter_mut().zip(&walls) {
                 *log = log.max(*low).min(*high);
             }
@@ -123,15 +119,6 @@ pub(super) fn train(
         steps,
         stop,
     })
-}
-
-/// A share of the step that Adam would take.
-fn paced(adam: &mut Adam, parameters: &mut [f64], gradient: &[f64], pace: f64) {
-    let before = parameters.to_vec();
-    adam.step(parameters, gradient);
-    for (parameter, before) in parameters.iter_mut().zip(before) {
-        *parameter = before + pace * (*parameter - before);
-    }
 }
 
 /// How far log-parameters may go before the data says nothing about them, judged from the features before training.

@@ -4,6 +4,7 @@ use super::belief::Belief;
 use crate::error::Result;
 use crate::gp::kernel::{Kernel, dot};
 use crate::gp::points::PointsView;
+use crate::gp::posterior::prior_variance;
 use crate::linalg::{Cholesky, add_outer, zeros};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -31,7 +32,7 @@ pub(super) fn factor_inducing(
     inducing: PointsView<'_>,
 ) -> Result<(Cholesky, f64)> {
     let size = inducing.len();
-    let variances = prior_variances(kernel, inducing);
+    let variances = prior_variance(kernel, inducing);
     let floor = FLOOR * variances.iter().sum::<f64>() / size.max(1) as f64;
     let mut point = Vec::new();
     let root = Cholesky::factor(size, &mut |j, column| {
@@ -41,16 +42,6 @@ pub(super) fn factor_inducing(
     })?;
     let jitter = floor + root.jitter();
     Ok((root, jitter))
-}
-
-/// k(x, x) at each place.
-pub(super) fn prior_variances(kernel: &dyn Kernel, places: PointsView<'_>) -> Vec<f64> {
-    let mut point = Vec::new();
-    let each = (0..places.len()).map(|i| {
-        places.copy_point(i, &mut point);
-        kernel.variance(&point)
-    });
-    each.collect()
 }
 
 impl Basis<'_> {
@@ -102,7 +93,7 @@ impl<'a> Features<'a> {
             basis.features_into(places, out)
         })?;
         Ok(Self {
-            variances: prior_variances(basis.kernel, points),
+            variances: prior_variance(basis.kernel, points),
             basis,
             points,
             values: buffer,

@@ -6,7 +6,7 @@ use super::features::{Basis, factor_inducing};
 use super::inducing::InducingPoints;
 use super::model::SparseGp;
 use crate::error::Result;
-use crate::gp::evidence::{Data, ExactEvidence};
+use crate::gp::evidence::{Chosen, Data, ExactEvidence};
 use crate::gp::fit::{FitOptions, FitReport, Problem, no_finite_likelihood};
 use crate::gp::kernel::Kernel;
 use crate::gp::noise::Noise;
@@ -65,23 +65,11 @@ impl SparseGp {
         let extent = extent(data.points);
         let moved = moving.then_some(extent.as_slice());
         let coordinates = Coordinates::new(kernel, Some(noise), inducing, moved);
-        let few = options.coarse_subset(self.len()).map(|chosen| {
-            let noise = match noise {
-                Noise::Known(all) => Noise::Known(chosen.iter().map(|&i| all[i]).collect()),
-                shared => shared.clone(),
-            };
-            let targets: Vec<f64> = chosen.iter().map(|&i| self.targets[i]).collect();
-            (Points::select(data.points, &chosen), targets, noise)
-        });
-        let few = few.as_ref().map(|(points, targets, noise)| {
-            let data = Data {
-                points: points.view(),
-                targets,
-                noise,
-                ..data
-            };
-            ExactEvidence::new(kernel, data)
-        });
+        let few = options.coarse_subset(self.len());
+        let few = few.map(|indices| Chosen::from(&data, &indices));
+        let few = few
+            .as_ref()
+            .map(|few| ExactEvidence::new(kernel, few.data()));
         let parameters = coordinates.parameters();
         let mut ranges = log_ranges(&data, &parameters)?;
         ranges.extend(coordinates.inducing_ranges(&extent));

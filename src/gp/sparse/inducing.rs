@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::gp::kernel::{Kernel, dot};
 use crate::gp::points::{Points, PointsView};
+use crate::gp::posterior::prior_variance;
 use crate::gp::restart::subset;
 use crate::linalg::zeros;
 use crate::units::Seed;
@@ -150,12 +151,7 @@ impl InducingSelection {
         let n = points.len();
         let most = self.count.min(n);
         let mut point = Vec::with_capacity(points.dimension());
-        let prior: Vec<f64> = (0..n)
-            .map(|i| {
-                points.copy_point(i, &mut point);
-                kernel.variance(&point)
-            })
-            .collect();
+        let prior = prior_variance(kernel, points);
         let total: f64 = prior.iter().sum();
         let mut left = prior.clone();
         // Row i is that of point i in the factor, as far as it is known.

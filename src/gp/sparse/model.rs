@@ -14,7 +14,7 @@ use crate::gp::kernel::{Kernel, Parameter, boxed};
 use crate::gp::mean::Mean;
 use crate::gp::noise::Noise;
 use crate::gp::points::Points;
-use crate::gp::surrogate::{Joint, Marginals, Surrogate};
+use crate::gp::surrogate::{Joint, Marginals, Slopes, Surrogate};
 use ndarray::ArrayView2;
 use serde::Deserialize;
 
@@ -23,8 +23,16 @@ use serde::Deserialize;
 ///
 /// The inducing values have the Gaussian posterior that maximises a lower bound of the log evidence, and the
 /// hyper-parameters and inducing points of a fit maximise the same bound: Titsias (2009), "Variational learning of
-/// inducing variables in sparse Gaussian processes", AISTATS. It is never too certain for want of points: what they do
-/// not see stays uncertain. With the inducing points at all measured places it equals [`ExactGp`](crate::gp::ExactGp).
+/// inducing variables in sparse Gaussian processes", AISTATS. What the bound falls short of the log evidence is the
+/// Kullback–Leibler divergence of the approximate from the exact posterior, at most [`SparseGp::upper_bound`] less
+/// [`SparseGp::log_evidence_bound`]. With the inducing points at all measured places there is none, and it equals
+/// [`ExactGp`](crate::gp::ExactGp).
+///
+/// With fewer points the variance errs to either side. At the inducing points it is never above the exact one: the
+/// measurements are taken to say as much about the inducing values as if these determined f, Q in place of K in
+/// K_uu − K_uf (K + D)⁻¹ K_fu. Elsewhere what the points do not see, k(x, x) − q(x, x), stays as uncertain as before any
+/// measurement, which mostly outweighs that, so that away from all inducing points the variance is too large.
+/// [`SparseGp::slack`] tells how far to trust either: below a nat there is little to see of it, above take more points.
 ///
 /// Noise is shared or known a measurement, and must not be zero. Where the measurements say 10¹² times more than the
 /// prior (n · variance / noise variance) double precision ends, and conditioning says so.
@@ -39,7 +47,7 @@ use serde::Deserialize;
 /// let gp = SparseGp::new(kernel, Noise::Homoscedastic(0.01), InducingPoints::greedy(25)).condition(&x, &y)?;
 /// let posterior = gp.posterior(&array![[0.5]])?;
 /// assert!((posterior.mean()[0] - 3.0_f64.sin()).abs() < 0.01);
-/// assert!(gp.elbo() <= gp.upper_bound()?);
+/// assert!(gp.log_evidence_bound() <= gp.upper_bound()?);
 /// # Ok::<(), dosewise::Error>(())
 /// ```
 #[derive(Debug, Clone, Deserialize)]
@@ -111,7 +119,7 @@ impl SparseGp {
     ///
     /// First the hyper-parameters are searched roughly from all starts, the inducing points at rest; then the points
     /// are placed again for the kernel found (if greedy), and all is searched together from there. The `log
-    /// marginal likelihood` of the [`FitReport`] is the bound, [`SparseGp::elbo`].
+    /// marginal likelihood` of the [`FitReport`] is the bound, [`SparseGp::log_evidence_bound`].
     ///
     /// # Errors
     /// As [`SparseGp::condition`], and [`Error::Argument`] for unusable options.
@@ -182,6 +190,37 @@ impl SparseGp {
         Ok(())
     }
 
+    /// Adds the measurements `y` at the rows of `x` (k × d) one after the other, see [`SparseGp::append`]; all of them or,
+    /// after an error, none. `noise_variances` holds one **variance** each with [`Noise::Known`] and is `None` with
+    /// [`Noise::Homoscedastic`].
+    ///
+    /// # Errors
+    /// As [`SparseGp::append`], and [`Error::Argument`] if there are not as many values, and variances if any, as rows.
+    pub fn append_many<'x>(
+        &mut self,
+        x: impl Into<ArrayView2<'x, f64>>,
+        y: &[f64],
+        noise_variances: Option<&[f64]>,
+    ) -> Result<()> {
+        let x = x.into();
+        let variances = noise_variances.map_or(y.len(), <[f64]>::len);
+        if x.nrows() != y.len() || variances != y.len() {
+            let found = format!(
+                "{} values and {variances} variances for {} rows of x",
+                y.len(),
+                x.nrows()
+            );
+            let allowed = "as many values, and variances if any, as rows";
+            return Err(Error::argument("y", found, allowed));
+        }
+        let mut grown = self.clone();
+        for (i, (row, &value)) in x.rows().into_iter().zip(y).enumerate() {
+            grown.append(&row.to_vec(), value, noise_variances.map(|v| v[i]))?;
+        }
+        *self = grown;
+        Ok(())
+    }
+
     /// Mean and variance of the latent function at the rows of `points` (m × d); never allocates m × m.
     ///
     /// # Errors
@@ -203,7 +242,7 @@ impl SparseGp {
 
     /// The lower bound of the log density of the measurements, nats:
     /// log N(y | mean, Q + D) − ½ Σ (kᵢᵢ − qᵢᵢ)/Dᵢ (Titsias 2009, eq. 9; D the noise variances).
-    pub fn elbo(&self) -> f64 {
+    pub fn log_evidence_bound(&self) -> f64 {
         self.terms.bound(self.len())
     }
 
@@ -248,7 +287,7 @@ impl SparseGp {
     ///
     /// # Errors
     /// [`Error::Argument`] if there is no measurement, or n M numbers do not fit into memory.
-    pub fn elbo_gradient(&self) -> Result<Vec<f64>> {
+    pub fn log_evidence_bound_gradient(&self) -> Result<Vec<f64>> {
         if self.is_empty() {
             return Err(Error::argument("y", "no measurement", "at least one"));
         }
@@ -367,6 +406,10 @@ impl Surrogate for SparseGp {
 
     fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
         self.process.joint(points)
+    }
+
+    fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        self.process.slopes(point)
     }
 }
 

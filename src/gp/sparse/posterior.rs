@@ -1,12 +1,11 @@
 //! What a sparse process knows at a set of places.
 
-use super::features::prior_variances;
 use super::process::Process;
 use crate::error::{Error, Result};
 use crate::gp::Likelihood;
 use crate::gp::likelihood::Prediction;
 use crate::gp::points::Points;
-use crate::gp::posterior::draw;
+use crate::gp::posterior::{draw, prior_variance};
 use crate::gp::surrogate::Marginals;
 use ndarray::Array2;
 use rand::Rng;
@@ -84,7 +83,7 @@ impl<'gp> SparsePosterior<'gp> {
     /// [`crate::Error::NotPositiveDefinite`] if the posterior covariance has no factor even with jitter; as
     /// [`SparsePosterior::covariance`].
     pub fn samples<R: Rng + ?Sized>(&self, count: usize, rng: &mut R) -> Result<Array2<f64>> {
-        let prior = prior_variances(self.process.kernel.as_ref(), self.places.view());
+        let prior = prior_variance(self.process.kernel.as_ref(), self.places.view());
         let largest = prior.into_iter().fold(0.0, f64::max);
         draw(&self.mean, &self.covariance()?, largest, count, rng)
     }

@@ -2,14 +2,15 @@
 
 use super::belief::Belief;
 use super::collapsed::Terms;
-use super::features::{Basis, factor_inducing, prior_variances};
+use super::features::{Basis, factor_inducing};
 use super::posterior::SparsePosterior;
 use crate::error::{Error, Result};
 use crate::gp::Likelihood;
 use crate::gp::kernel::{Kernel, dot};
 use crate::gp::mean::Mean;
 use crate::gp::points::{Points, PointsView};
-use crate::gp::surrogate::{Joint, check_dimension};
+use crate::gp::posterior::{changed_covariance, prior_variance};
+use crate::gp::surrogate::{Joint, Slopes, check_dimension};
 use crate::linalg::{Cholesky, add_gram, subtract_gram, zeros};
 use ndarray::{Array2, ArrayView2};
 use std::sync::OnceLock;
@@ -100,12 +101,7 @@ impl Process {
     /// mean + k(x, Z) L⁻ᵀ w.
     pub fn posterior_mean(&self, points: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
         let places = self.places("points", points)?;
-        let weights = self.weights.get_or_init(|| {
-            let mut weights = self.belief.location.clone();
-            let solved = self.root.backward(&mut weights);
-            solved.expect("one location for each row of the factor");
-            weights
-        });
+        let weights = self.weights();
         let mut mean = self.mean.values(places.view())?;
         let mut row = vec![0.0; BLOCK];
         let mut z = Vec::new();
@@ -125,10 +121,49 @@ impl Process {
         Ok(mean)
     }
 
+    /// L⁻ᵀ w.
+    fn weights(&self) -> &[f64] {
+        self.weights.get_or_init(|| {
+            let mut weights = self.belief.location.clone();
+            let solved = self.root.backward(&mut weights);
+            solved.expect("one location for each row of the factor");
+            weights
+        })
+    }
+
+    /// Mean and variance at one place with their derivatives by its coordinates: ∂mean + Σⱼ (L⁻ᵀ w)ⱼ ∂k(x, zⱼ) and
+    /// ∂k(x, x) − 2 Σⱼ (L⁻ᵀ (v − Λ⁻¹ v))ⱼ ∂k(x, zⱼ) with v = L⁻¹ k(Z, x).
+    pub fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        let row = ArrayView2::from_shape((1, point.len()), point);
+        let place = self.places("point", row.expect("one row of all coordinates"))?;
+        let (mean, variance) = self.mean_and_variance(place.view())?;
+        let (kernel, inducing) = (self.kernel.as_ref(), self.inducing.view());
+        let mut of_mean = vec![0.0; point.len()];
+        self.mean.add_slopes(point, inducing, &mut of_mean)?;
+        kernel.accumulate_input_gradient(point, inducing, self.weights(), &mut of_mean);
+        let mut pulls = vec![0.0; inducing.len()];
+        self.basis().features_into(place.view(), &mut pulls)?;
+        let mut learned = pulls.clone();
+        self.belief.precision.solve(&mut learned)?;
+        for (pull, learned) in pulls.iter_mut().zip(&learned) {
+            *pull = 2.0 * (learned - *pull);
+        }
+        self.root.backward(&mut pulls)?;
+        let mut of_variance = vec![0.0; point.len()];
+        kernel.accumulate_variance_gradient(point, 1.0, &mut of_variance);
+        kernel.accumulate_input_gradient(point, inducing, &pulls, &mut of_variance);
+        Ok(Slopes {
+            mean: mean[0],
+            variance: variance[0],
+            of_mean,
+            of_variance,
+        })
+    }
+
     /// mean + Vᵀ w and k − |V|² + |L_Λ⁻¹ V|² at every place, in blocks.
     pub fn mean_and_variance(&self, places: PointsView<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
         let mut mean = self.mean.values(places)?;
-        let mut variance = prior_variances(self.kernel.as_ref(), places);
+        let mut variance = prior_variance(self.kernel.as_ref(), places);
         let size = self.inducing.len();
         let mut features = zeros(size, BLOCK.min(places.len()))?;
         let blocks = mean.chunks_mut(BLOCK).zip(variance.chunks_mut(BLOCK));
@@ -162,25 +197,14 @@ impl Process {
     /// K − Vᵀ V + Vᵀ Λ⁻¹ V with `variance` on the diagonal.
     pub fn covariance(&self, places: PointsView<'_>, variance: &[f64]) -> Result<Array2<f64>> {
         let (size, m) = (self.inducing.len(), places.len());
-        let mut full = zeros(m, m)?;
         let mut features = zeros(size, m)?;
         self.basis().features_into(places, &mut features)?;
-        let mut point = Vec::new();
-        for j in 0..m {
-            places.copy_point(j, &mut point);
-            let column = &mut full[j * m..][j..m];
-            self.kernel.covariances(&point, places.range(j, m), column);
-        }
-        subtract_gram(&mut full, &features, size, m);
-        self.belief.precision.forward_many(&mut features, m)?;
-        add_gram(&mut full, &features, size, m);
-        for j in 0..m {
-            full[j * m + j] = variance[j];
-            for i in j + 1..m {
-                full[i * m + j] = full[j * m + i];
-            }
-        }
-        Ok(Array2::from_shape_vec((m, m), full).expect("m rows of m covariances"))
+        changed_covariance(self.kernel.as_ref(), places, variance, |full| {
+            subtract_gram(full, &features, size, m);
+            self.belief.precision.forward_many(&mut features, m)?;
+            add_gram(full, &features, size, m);
+            Ok(())
+        })
     }
 
     /// One Gaussian measurement more, exactly: y with this noise variance at `x`. O(M²). What it adds to the terms of

@@ -13,7 +13,7 @@ use crate::gp::kernel::{Kernel, Parameter, boxed};
 use crate::gp::mean::Mean;
 use crate::gp::noise::Noise;
 use crate::gp::points::Points;
-use crate::gp::surrogate::{Joint, Marginals, Surrogate};
+use crate::gp::surrogate::{Joint, Marginals, Slopes, Surrogate};
 use ndarray::ArrayView2;
 use serde::Deserialize;
 
@@ -57,11 +57,7 @@ impl StochasticGp {
     }
 
     /// The prior of a latent function behind counts or labels; training refuses a Student-t, which is not log-concave.
-    pub fn with_likelihood(
-        kernel: impl Kernel,
-        likelihood: Likelihood,
-        inducing: InducingPoints,
-    ) -> Self {
+    pub fn behind(kernel: impl Kernel, likelihood: Likelihood, inducing: InducingPoints) -> Self {
         Self::observed(boxed(kernel), Observation::Behind(likelihood), inducing)
     }
 
@@ -168,5 +164,9 @@ impl Surrogate for StochasticGp {
 
     fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
         self.process.joint(points)
+    }
+
+    fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        self.process.slopes(point)
     }
 }

@@ -199,7 +199,11 @@ impl StochasticGp {
     ///
     /// # Errors
     /// As [`StochasticGp::train`]; [`Error::Argument`] also before the first training.
-    pub fn elbo<'x>(&self, x: impl Into<ArrayView2<'x, f64>>, y: &[f64]) -> Result<f64> {
+    pub fn log_evidence_bound<'x>(
+        &self,
+        x: impl Into<ArrayView2<'x, f64>>,
+        y: &[f64],
+    ) -> Result<f64> {
         let data = Measurements { x: x.into(), y };
         self.check(data)?;
         if self.process.inducing.is_empty() {
