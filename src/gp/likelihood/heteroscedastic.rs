@@ -3,7 +3,7 @@
 use super::super::evidence::Data;
 use super::super::exact::{ExactGp, check_target};
 use super::super::fit::{FitOptions, FitReport, Problem, no_finite_likelihood};
-use super::super::kernel::{Kernel, Parameter, Role, check_parameter};
+use super::super::kernel::{Kernel, Parameter, Role, boxed, check_parameter};
 use super::super::mean::Mean;
 use super::super::measured::measured_places;
 use super::super::noise::Noise;
@@ -62,14 +62,10 @@ pub struct HeteroscedasticGp {
 impl HeteroscedasticGp {
     /// The prior: a kernel of f, a kernel of the **logarithm of the noise variance** (its variance 1 says that the
     /// noise variance varies by a factor of e), and the median noise **variance**, in squared units of the outputs.
-    pub fn new(
-        kernel: impl Kernel + 'static,
-        noise_kernel: impl Kernel + 'static,
-        noise_level: f64,
-    ) -> Self {
+    pub fn new(kernel: impl Kernel, noise_kernel: impl Kernel, noise_level: f64) -> Self {
         Self {
-            kernel: Box::new(kernel),
-            noise_kernel: Box::new(noise_kernel),
+            kernel: boxed(kernel),
+            noise_kernel: boxed(noise_kernel),
             noise_level,
             mean: Mean::Zero,
             points: Points::default(),
@@ -119,7 +115,19 @@ impl HeteroscedasticGp {
         options: &FitOptions,
     ) -> Result<Self> {
         self.take(x.into(), y)?;
-        let few = options.coarse_subset(y.len()).map(|chosen| {
+        self.refit(options)?;
+        Ok(self)
+    }
+
+    /// Chooses the hyper-parameters anew for the measurements at hand, see [`HeteroscedasticGp::fit`].
+    ///
+    /// # Errors
+    /// As [`HeteroscedasticGp::fit`]; also [`Error::Argument`] if there is no measurement. The model is then unchanged.
+    pub fn refit(&mut self, options: &FitOptions) -> Result<()> {
+        if self.y.is_empty() {
+            return Err(Error::argument("y", "no measurement", "at least one"));
+        }
+        let few = options.coarse_subset(self.y.len()).map(|chosen| {
             let points = Points::select(self.points.view(), &chosen);
             let y: Vec<f64> = chosen.iter().map(|&i| self.y[i]).collect();
             (points, y)
@@ -145,31 +153,29 @@ impl HeteroscedasticGp {
             return Err(no_finite_likelihood());
         };
         let ([kernel, noise_kernel], noise_level) = whole.at(&coordinates)?;
-        self.kernel = kernel;
-        self.noise_kernel = noise_kernel;
-        self.noise_level = noise_level;
-        self.report = Some(report);
-        self.explain(true)?;
-        Ok(self)
+        let mut fitted = Self {
+            kernel,
+            noise_kernel,
+            noise_level,
+            report: Some(report),
+            ..self.clone()
+        };
+        fitted.explain(true)?;
+        *self = fitted;
+        Ok(())
     }
 
     /// What is known of f and of its noise at the rows of `points` (m × d).
     ///
     /// # Errors
-    /// [`Error::Argument`] if nothing was measured yet, a coordinate is not finite, or the dimension differs from the
-    /// measurements'.
+    /// [`Error::Argument`] if a coordinate is not finite or the dimension differs from the measurements'.
     pub fn posterior<'p>(
         &self,
         points: impl Into<ArrayView2<'p, f64>>,
     ) -> Result<HeteroscedasticPosterior> {
         let points = points.into();
-        let Some(latent) = &self.latent else {
-            return Err(Error::argument(
-                "points",
-                "a model without measurements",
-                "a call after condition or fit",
-            ));
-        };
+        check_parameter("noise_level", self.noise_level)?;
+        let latent = self.latent_or_prior();
         let posterior = latent.posterior(points)?;
         let places = Points::from_rows("points", points)?;
         let noise_mean = Mean::Fixed(self.noise_level.ln());
@@ -180,6 +186,7 @@ impl HeteroscedasticGp {
             weights: &self.noise.weights,
             precision: &self.noise.precision,
         };
+        conditioned.check(&places)?;
         let (log_noise_mean, log_noise_variance) = conditioned.mean_and_variance(places.view())?;
         let both = log_noise_mean.iter().zip(&log_noise_variance);
         let noise_variance = both.map(|(mean, v)| (mean + 0.5 * v).exp()).collect();
@@ -232,6 +239,36 @@ impl HeteroscedasticGp {
             value: self.noise_level,
         });
         parameters
+    }
+
+    /// Number of measurements.
+    pub fn len(&self) -> usize {
+        self.y.len()
+    }
+
+    /// Whether there is no measurement.
+    pub fn is_empty(&self) -> bool {
+        self.y.is_empty()
+    }
+
+    /// Where was measured.
+    pub fn points(&self) -> &Points {
+        &self.points
+    }
+
+    /// What was measured.
+    pub fn targets(&self) -> &[f64] {
+        &self.y
+    }
+
+    /// The covariance function of f, with its present hyper-parameters.
+    pub fn kernel(&self) -> &dyn Kernel {
+        self.kernel.as_ref()
+    }
+
+    /// The covariance function of the logarithm of the noise variance, with its present hyper-parameters.
+    pub fn noise_kernel(&self) -> &dyn Kernel {
+        self.noise_kernel.as_ref()
     }
 
     /// The prior mean of f.

@@ -14,11 +14,13 @@ use super::mean::Mean;
 use super::noise::Noise;
 use super::objective::Evidence;
 use super::points::{Points, PointsView};
-use super::posterior::solve_cross_covariance;
+use super::posterior::{draw, prior_variance, solve_cross_covariance};
 use super::restart::{LogRange, log_ranges};
 use super::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension};
 use crate::error::{Error, Result};
 use ndarray::{Array2, ArrayView2};
+use rand::Rng;
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 /// Pairs of places handled together.
@@ -157,6 +159,19 @@ impl<D: Design> Tagged<D> {
         self.gp.as_ref()
     }
 
+    /// The process of the residuals at tagged points of as many `columns`, the prior before there is a measurement.
+    fn process(&self, argument: &str, columns: usize) -> Result<Cow<'_, ExactGp>> {
+        let dimension = columns - D::TAGS;
+        if let Some(gp) = &self.gp {
+            check_dimension(argument, dimension, self.dimension())?;
+            return Ok(Cow::Borrowed(gp));
+        }
+        check_place(argument, dimension)?;
+        self.design.check(dimension)?;
+        let kernel = self.design.kernel(dimension);
+        Ok(Cow::Owned(ExactGp::new(kernel, Noise::Known(Vec::new()))))
+    }
+
     fn conditioned(&self) -> Result<&ExactGp> {
         self.gp.as_ref().ok_or_else(|| {
             Error::argument(
@@ -255,10 +270,74 @@ impl<D: Design> Tagged<D> {
         Ok(())
     }
 
+    /// Adds measurements at tagged `rows` at once.
+    pub(super) fn append_many(&mut self, rows: ArrayView2<'_, f64>, y: &[f64]) -> Result<()> {
+        if y.is_empty() && rows.nrows() == 0 {
+            return Ok(());
+        }
+        let Some(gp) = &self.gp else {
+            return self.condition(rows, y);
+        };
+        check_dimension("x", rows.ncols() - D::TAGS, self.dimension())?;
+        let points = self.checked(rows, y)?;
+        let added = TaggedEvidence::new(&self.design, points.view(), y);
+        let residuals = added.residuals(self.design.means())?;
+        let noise = added.noise(&self.design);
+        let variances: Option<Vec<f64>> = (0..y.len()).map(|i| noise.variance(i)).collect();
+        let mut grown = gp.clone();
+        grown.append_many(rows, &residuals, variances.as_deref())?;
+        self.gp = Some(grown);
+        self.y.extend(y);
+        Ok(())
+    }
+
+    /// Where was measured, without tags.
+    pub(super) fn places(&self) -> Points {
+        let Some(gp) = &self.gp else {
+            return Points::default();
+        };
+        let (of_places, _) = split_columns(gp.points().dimension(), D::TAGS);
+        let all: Vec<usize> = (0..gp.len()).collect();
+        Points::select(gp.points().view().with_columns(&of_places), &all)
+    }
+
+    /// Joint draws at tagged places, one a row (`count` × m), noise excluded. Drawn in units of the prior standard
+    /// deviation of each place, so that a faint output is not blurred by what a bright one's rounding needs.
+    pub(super) fn samples<R: Rng + ?Sized>(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        count: usize,
+        rng: &mut R,
+    ) -> Result<Array2<f64>> {
+        let joint = self.joint(rows)?;
+        let gp = self.process("points", rows.ncols())?;
+        let points = Points::from_rows("points", rows)?;
+        let usable = |variance: f64| if variance > 0.0 { variance.sqrt() } else { 1.0 };
+        let scales: Vec<f64> = prior_variance(&gp, points.view())
+            .into_iter()
+            .map(usable)
+            .collect();
+        let mut relative = joint.covariance;
+        for ((i, j), c) in relative.indexed_iter_mut() {
+            *c /= scales[i] * scales[j];
+        }
+        let mut draws = draw(&vec![0.0; scales.len()], &relative, 1.0, count, rng)?;
+        for mut row in draws.rows_mut() {
+            for ((value, scale), mean) in row.iter_mut().zip(&scales).zip(&joint.mean) {
+                *value = mean + scale * *value;
+            }
+        }
+        Ok(draws)
+    }
+
+    /// The kernel on places and tags, for places of as many coordinates as were seen (one before).
+    pub(super) fn kernel(&self) -> Box<dyn Kernel> {
+        self.design.kernel(self.dimension().max(1))
+    }
+
     /// Posterior mean and **variance** at tagged places, noise excluded.
     pub(super) fn marginals(&self, rows: ArrayView2<'_, f64>) -> Result<Marginals> {
-        let gp = self.conditioned()?;
-        check_dimension("points", rows.ncols() - D::TAGS, self.dimension())?;
+        let gp = self.process("points", rows.ncols())?;
         let mut marginals = gp.posterior(rows)?.into_marginals();
         self.add_means(rows, &mut marginals.mean)?;
         Ok(marginals)
@@ -266,8 +345,7 @@ impl<D: Design> Tagged<D> {
 
     /// Posterior mean and covariance of tagged places, noise excluded.
     pub(super) fn joint(&self, rows: ArrayView2<'_, f64>) -> Result<Joint> {
-        let gp = self.conditioned()?;
-        check_dimension("points", rows.ncols() - D::TAGS, self.dimension())?;
+        let gp = self.process("points", rows.ncols())?;
         let posterior = gp.posterior(rows)?;
         let covariance = posterior.covariance()?;
         let mut mean = posterior.into_marginals().mean;
@@ -277,9 +355,8 @@ impl<D: Design> Tagged<D> {
 
     /// Mean and variance at one tagged place with their derivatives by the coordinates of the place, in closed form.
     pub(super) fn slopes(&self, row: &[f64]) -> Result<Slopes> {
-        let gp = self.conditioned()?;
+        let gp = self.process("point", row.len())?;
         let (place, tags) = row.split_at(row.len() - D::TAGS);
-        check_dimension("point", place.len(), self.dimension())?;
         let mut slopes = gp.slopes(row)?;
         slopes.of_mean.truncate(place.len());
         slopes.of_variance.truncate(place.len());
@@ -306,7 +383,7 @@ impl<D: Design> Tagged<D> {
         a: ArrayView2<'_, f64>,
         b: ArrayView2<'_, f64>,
     ) -> Result<Vec<f64>> {
-        let gp = self.conditioned()?;
+        let gp = self.process("points", a.ncols())?;
         let (a, b) = (
             Points::from_rows("points", a)?,
             Points::from_rows("points", b)?,
@@ -321,7 +398,7 @@ impl<D: Design> Tagged<D> {
             let (start, end) = (block * BLOCK, block * BLOCK + out.len());
             let mut solved = [&a, &b].map(|_| vec![0.0; gp.len() * out.len()]);
             for (points, solved) in [&a, &b].into_iter().zip(&mut solved) {
-                solve_cross_covariance(gp, points.view().range(start, end), solved)?;
+                solve_cross_covariance(&gp, points.view().range(start, end), solved)?;
             }
             let [of_a, of_b] = &solved;
             let rows = of_a
@@ -363,14 +440,7 @@ impl<D: Design> Tagged<D> {
             ));
         }
         let dimension = rows.ncols() - D::TAGS;
-        if dimension == 0 {
-            let found = format!("shape {} × 0", rows.nrows());
-            return Err(Error::argument(
-                "x",
-                found,
-                "at least one coordinate a point",
-            ));
-        }
+        check_place("x", dimension)?;
         y.iter().try_for_each(|&value| check_target(value))?;
         let points = Points::from_rows("x", rows)?;
         self.design.check(dimension)?;
@@ -389,6 +459,15 @@ pub(super) fn with_tags<const T: usize>(
         true => x[[i, k]],
         false => tags(i)[k - d],
     })
+}
+
+/// Refuses places without coordinates.
+fn check_place(argument: &str, dimension: usize) -> Result<()> {
+    if dimension > 0 {
+        return Ok(());
+    }
+    let allowed = "at least one coordinate a point";
+    Err(Error::argument(argument, "no coordinates", allowed))
 }
 
 /// The columns of places, then those of tags.

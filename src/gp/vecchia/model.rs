@@ -74,6 +74,15 @@ const PREDICTION_NEIGHBOURS: usize = 60;
 /// ([`VecchiaGp::with_prediction_neighbours`]). Intervals stay honest with any number: each is the exact answer to what
 /// the nearest measurements alone say.
 ///
+/// # More measurements, more doubt
+///
+/// A prediction listens to the nearest measurements, however noisy they are, and to no others. One more measurement
+/// therefore takes the place of one farther away, and where it is much the noisier of the two the **variance goes up**,
+/// which that of [`ExactGp`](crate::gp::ExactGp) never does. To keep this from misleading, measurements of a known
+/// noise variance above 10⁴ times the prior variance of the place, which 60 of them could lower by 0.6 % at most, are
+/// passed over as long as there are others; with quieter ones among precise ones raise
+/// [`VecchiaGp::with_prediction_neighbours`] until the precise ones are reached.
+///
 /// ```
 /// use dosewise::gp::{ExactGp, Matern52, Noise, Surrogate, VecchiaGp};
 /// use ndarray::Array2;
@@ -135,8 +144,8 @@ impl VecchiaGp {
         }
     }
 
-    /// Sets k, how many predecessors each response is conditioned on in the likelihood, at least one. Call it before
-    /// conditioning, it forgets measurements.
+    /// Sets k, how many predecessors each response is conditioned on in the likelihood, at least one; any number above
+    /// n − 1, such as [`usize::MAX`], stands for all of them. Call it before conditioning, it forgets measurements.
     pub fn with_neighbours(self, neighbours: usize) -> Self {
         Self {
             neighbours,
@@ -152,7 +161,8 @@ impl VecchiaGp {
         }
     }
 
-    /// Sets how many measurements a prediction is conditioned on, at least one; takes effect at once.
+    /// Sets how many measurements a prediction is conditioned on, at least one; any number above n stands for all of
+    /// them. Takes effect at once.
     pub fn with_prediction_neighbours(self, prediction_neighbours: usize) -> Self {
         Self {
             prediction_neighbours,
@@ -240,6 +250,14 @@ impl VecchiaGp {
         let known = position < self.len();
         let set = || self.arrangement.neighbours.set(position);
         known.then(|| set().iter().map(|&index| index as usize).collect())
+    }
+
+    /// The largest number that was added to the diagonal of the covariance of any response and its neighbours to factor
+    /// it; zero in ordinary cases. Where it is not, near copies among the measurements, or too little noise for so
+    /// smooth a kernel, make the densities, and predictions there, those of measurements with this much more noise.
+    pub fn jitter(&self) -> f64 {
+        let each = self.densities.iter().map(|term| term.jitter);
+        each.fold(0.0, f64::max)
     }
 
     /// How the last fit ended; `None` if the hyper-parameters are as given.
