@@ -98,7 +98,7 @@ impl ExactGp {
         solve_cross_covariance(self, pending.view(), &mut rows)?;
         let mut mean = self.mean.values(pending.view())?;
         let mut variance = prior_variance(self, pending.view());
-        reduce(&self.whitened, &rows, &mut mean, &mut variance);
+        reduce(&self.whitened, &rows, &mut mean, &mut variance)?;
         let mut point = Vec::new();
         let factor = self.factor.complement(&rows, q, &mut |j, column| {
             pending.view().copy_point(j, &mut point);
@@ -225,7 +225,7 @@ impl Fantasy<'_> {
             let end = (start + BLOCK).min(m);
             let (known, added) = self.rows(places.range(start, end))?;
             let (before, variance) = (&mut before[start..end], &mut variance[start..end]);
-            reduce(&self.gp.whitened, &known, before, variance);
+            reduce(&self.gp.whitened, &known, before, variance)?;
             for (z, row) in whitened.iter().zip(means.chunks_exact_mut(m)) {
                 let row = &mut row[start..end];
                 row.copy_from_slice(before);
@@ -235,7 +235,7 @@ impl Fantasy<'_> {
                     }
                 }
             }
-            reduce(&vec![0.0; self.len()], &added, before, variance);
+            reduce(&vec![0.0; self.len()], &added, before, variance)?;
         }
         let mean = Array2::from_shape_vec((whitened.len(), m), means);
         Ok(Prospects {
@@ -282,8 +282,8 @@ impl Surrogate for Given<'_> {
         let (known, added) = self.fantasy.rows(places.view())?;
         let mut mean = gp.mean.values(places.view())?;
         let mut variance = prior_variance(gp, places.view());
-        reduce(&gp.whitened, &known, &mut mean, &mut variance);
-        reduce(&self.whitened, &added, &mut mean, &mut variance);
+        reduce(&gp.whitened, &known, &mut mean, &mut variance)?;
+        reduce(&self.whitened, &added, &mut mean, &mut variance)?;
         let explained: [&[f64]; 2] = [&known, &added];
         let covariance = remaining_covariance(gp, places.view(), &explained, &variance)?;
         Ok(Joint { mean, covariance })

@@ -3,7 +3,7 @@
 use super::exact::ExactGp;
 use super::points::{Points, PointsView};
 use super::surrogate::Marginals;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::linalg::{Cholesky, subtract_gram, zeros};
 use crate::vector::vectorised;
 use ndarray::Array2;
@@ -41,8 +41,7 @@ impl<'gp> Posterior<'gp> {
                 let start = block * BLOCK;
                 let solved = &mut solved[..n * mean.len()];
                 solve_cross_covariance(gp, places.view().range(start, start + mean.len()), solved)?;
-                reduce(&gp.whitened, solved, mean, variance);
-                Ok(())
+                reduce(&gp.whitened, solved, mean, variance)
             })?;
         Ok(Self {
             gp,
@@ -219,7 +218,15 @@ pub(super) fn add_weighted_covariances(
 }
 
 /// Adds Vᵀ z to the mean and takes the column sums of V² off the variance.
-pub(super) fn reduce(whitened: &[f64], solved: &[f64], mean: &mut [f64], variance: &mut [f64]) {
+///
+/// # Errors
+/// As [`settled`].
+pub(super) fn reduce(
+    whitened: &[f64],
+    solved: &[f64],
+    mean: &mut [f64],
+    variance: &mut [f64],
+) -> Result<()> {
     let width = mean.len().max(1);
     vectorised(
         #[inline(always)]
@@ -232,7 +239,24 @@ pub(super) fn reduce(whitened: &[f64], solved: &[f64], mean: &mut [f64], varianc
             }
         },
     );
-    for variance in variance {
-        *variance = variance.max(0.0);
+    for (mean, variance) in mean.iter().zip(variance) {
+        // Squares taken off a variance never raise it.
+        *variance = settled(*mean, *variance, f64::INFINITY)?;
     }
+    Ok(())
+}
+
+/// The variance at a place within [0, `largest`], which rounding may have left.
+///
+/// # Errors
+/// [`Error::Argument`] if the mean or the variance is not finite: `f64::max` would make a certainty of NaN.
+pub(super) fn settled(mean: f64, variance: f64, largest: f64) -> Result<f64> {
+    if mean.is_finite() && variance.is_finite() {
+        return Ok(variance.min(largest).max(0.0));
+    }
+    Err(Error::argument(
+        "points",
+        format!("a place of mean {mean} and variance {variance}"),
+        "places where the kernel's covariances are finite and do not overflow in sums",
+    ))
 }
