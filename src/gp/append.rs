@@ -76,8 +76,8 @@ impl ExactGp {
     }
 
     /// Adds the measurements `y` at the rows of `x` (k × d) at once, for batches; equal to appending one by one.
-    /// `noise_variances` holds one **variance** each with [`Noise::Known`](super::Noise::Known)(super::Noise::Known) and is `None` with
-    /// [`Noise::Homoscedastic`](super::Noise::Homoscedastic)(super::Noise::Homoscedastic).
+    /// `noise_variances` holds one **variance** each with [`Noise::Known`](super::Noise::Known) and is `None` with
+    /// [`Noise::Homoscedastic`](super::Noise::Homoscedastic).
     ///
     /// # Errors
     /// As [`ExactGp::append`]; the model is then unchanged.
