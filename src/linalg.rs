@@ -276,7 +276,7 @@ impl Cholesky {
     ) -> Result<()> {
         self.forward_many(cross, count)?;
         let (old, new) = (self.size, self.size + count);
-        let mut corner = vec![0.0; count * count];
+        let mut corner = zeros(count, count)?;
         let mut diagonal = vec![0.0; count];
         for (j, variance) in diagonal.iter_mut().enumerate() {
             let column = &mut corner[j * count..][j..count];

@@ -5,6 +5,7 @@ use super::points::Points;
 use super::posterior::{prior_variance, reduce, settled, solve_cross_covariance};
 use super::remove::Removed;
 use crate::error::{Error, Result};
+use crate::linalg::zeros;
 use crate::vector::vectorised;
 
 /// Candidates whose partial sums stay in the fastest cache while rows stream by.
@@ -297,7 +298,7 @@ impl Tracked {
 
     /// Computes everything from the process.
     fn rebuild(&mut self) -> Result<()> {
-        let mut solved = vec![0.0; self.gp.len() * self.candidates.len()];
+        let mut solved = zeros(self.gp.len(), self.candidates.len())?;
         solve_cross_covariance(&self.gp, self.candidates.view(), &mut solved)?;
         (self.mean, self.variance) = self.moments(&solved)?;
         self.solved = solved;

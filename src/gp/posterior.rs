@@ -129,13 +129,17 @@ pub(super) fn draw<R: Rng + ?Sized>(
         }
         column[0] += floor;
     })?;
-    let mut draws = Vec::with_capacity(count * m);
-    for _ in 0..count {
+    let mut draws = zeros(count, m)?;
+    for draw in draws.chunks_exact_mut(m.max(1)) {
         let deviates: Vec<f64> = (0..m).map(|_| StandardNormal.sample(rng)).collect();
         let steps = factor.multiply(&deviates)?;
-        draws.extend(mean.iter().zip(steps).map(|(mean, step)| mean + step));
+        for ((value, mean), step) in draw.iter_mut().zip(mean).zip(steps) {
+            *value = mean + step;
+        }
     }
-    Ok(Array2::from_shape_vec((count, m), draws).expect("count rows of m draws"))
+    // Draws at no place fit into memory however many, but not into the shape of an array.
+    Array2::from_shape_vec((count, m), draws)
+        .map_err(|_| Error::argument("count", count, "as many draws as an array has rows for"))
 }
 
 /// k(p, p) for each place.
