@@ -6,6 +6,7 @@
 mod complement;
 mod eigen;
 mod in_place;
+mod jitter;
 mod products;
 mod removal;
 mod update;
@@ -21,11 +22,7 @@ use faer::linalg::triangular_solve::{
 };
 use faer::{MatMut, MatRef, Par};
 use in_place::{GRAM_ROWS, factor_in_place, pivot_is_sound, replace_by_gram};
-
-/// Jitter tried first when a factorisation fails, relative to the mean of the diagonal.
-const FIRST_JITTER: f64 = 1e-10;
-/// Largest jitter tried, relative to the mean of the diagonal.
-const LAST_JITTER: f64 = 1e-4;
+use jitter::{Lost, factor_with_jitter};
 
 /// The lower Cholesky factor `L` of a covariance matrix `A + jitter I = L Lᵀ`, growing row by row.
 ///
@@ -61,8 +58,8 @@ impl Cholesky {
 
     /// Factors a new matrix into the buffer of this one; on failure the factor is left empty.
     ///
-    /// Without jitter first; if a pivot is lost to rounding, with 10⁻¹⁰ times the mean of the diagonal, then ten
-    /// times more, up to 10⁻⁴. `fill` is called again for each attempt.
+    /// Without jitter first; if a pivot is lost to rounding, with 10⁻¹⁰ times the variance of its row, then ten times
+    /// more, up to 10⁻⁴ times the mean of the diagonal. `fill` is called again for each attempt.
     ///
     /// # Errors
     /// [`Error::NotPositiveDefinite`] if even the largest jitter fails, or if an entry is not finite;
@@ -73,38 +70,16 @@ impl Cholesky {
             self.capacity = size;
         }
         self.size = 0;
-        self.jitter = 0.0;
-        let mut relative = 0.0;
-        let mut diagonal = vec![0.0; size];
-        loop {
-            for (j, start) in diagonal.iter_mut().enumerate() {
-                let column = &mut self.lower[j * self.capacity..][j..size];
-                fill(j, column);
-                *start = column[0];
-            }
-            let mean = diagonal.iter().sum::<f64>() / size.max(1) as f64;
-            let jitter = relative * mean;
-            for (j, start) in diagonal.iter_mut().enumerate() {
-                *start += jitter;
-                self.lower[j * self.capacity + j] = *start;
-            }
-            match factor_in_place(&mut self.lower, size, self.capacity, &diagonal) {
-                Ok(()) => {
-                    self.size = size;
-                    self.jitter = jitter;
-                    return Ok(());
-                }
-                Err(pivot) if relative >= LAST_JITTER * 0.99 || !mean.is_finite() => {
-                    return Err(Error::NotPositiveDefinite {
-                        size,
-                        pivot,
-                        jitter,
-                    });
-                }
-                Err(_) if relative == 0.0 => relative = FIRST_JITTER,
-                Err(_) => relative *= 10.0,
-            }
-        }
+        let shape = (size, self.capacity);
+        self.jitter = factor_with_jitter(&mut self.lower, shape, 0.0, fill, &|_| ()).map_err(
+            |Lost { pivot, jitter }| Error::NotPositiveDefinite {
+                size,
+                pivot,
+                jitter,
+            },
+        )?;
+        self.size = size;
+        Ok(())
     }
 
     /// Number of rows.
@@ -112,7 +87,7 @@ impl Cholesky {
         self.size
     }
 
-    /// What was added to the diagonal to make the factorisation succeed; zero in ordinary cases.
+    /// What was added to every entry of the diagonal to make the factorisation succeed; zero in ordinary cases.
     pub fn jitter(&self) -> f64 {
         self.jitter
     }
@@ -301,7 +276,7 @@ impl Cholesky {
     ) -> Result<()> {
         self.forward_many(cross, count)?;
         let (old, new) = (self.size, self.size + count);
-        let mut corner = vec![0.0; count * count];
+        let mut corner = zeros(count, count)?;
         let mut diagonal = vec![0.0; count];
         for (j, variance) in diagonal.iter_mut().enumerate() {
             let column = &mut corner[j * count..][j..count];

@@ -244,6 +244,28 @@ fn jitter_is_chosen_and_told() {
 }
 
 #[test]
+fn a_reading_that_says_nothing_does_not_drown_the_others() {
+    // The same place twice without noise, and any number of readings of enormous noise.
+    for useless in [1, 2, 5] {
+        let x = Array2::from_shape_fn((2 + useless, 1), |(i, _)| [0.0, 1.0][usize::from(i > 1)]);
+        let y: Vec<f64> = (0..2 + useless)
+            .map(|i| f64::from(u8::from(i < 2)))
+            .collect();
+        let noise = (0..2 + useless).map(|i| if i < 2 { 0.0 } else { 1e12 });
+        let gp = ExactGp::new(
+            Matern52::isotropic(1.0).scaled(1.0),
+            Noise::Known(noise.collect()),
+        )
+        .condition(&x, &y)
+        .unwrap();
+        assert!((gp.jitter() - 1e-10).abs() < 1e-20, "{}", gp.jitter());
+        let posterior = gp.posterior(&array![[0.0]]).unwrap();
+        assert!((posterior.mean()[0] - 1.0).abs() < 1e-9);
+        assert!(posterior.variance()[0] < 1e-9);
+    }
+}
+
+#[test]
 fn constant_outputs() {
     let x = spread(12);
     for level in [0.0, 0.1, -7e8, 1e-9] {

@@ -4,6 +4,7 @@ use super::exact::{ExactGp, check_target};
 use super::kernel::Kernel;
 use super::points::{Points, PointsView};
 use crate::error::{Error, Result};
+use crate::linalg::zeros;
 use ndarray::ArrayView2;
 use std::sync::OnceLock;
 
@@ -76,8 +77,8 @@ impl ExactGp {
     }
 
     /// Adds the measurements `y` at the rows of `x` (k × d) at once, for batches; equal to appending one by one.
-    /// `noise_variances` holds one **variance** each with [`Noise::Known`](super::Noise::Known)(super::Noise::Known) and is `None` with
-    /// [`Noise::Homoscedastic`](super::Noise::Homoscedastic)(super::Noise::Homoscedastic).
+    /// `noise_variances` holds one **variance** each with [`Noise::Known`](super::Noise::Known) and is `None` with
+    /// [`Noise::Homoscedastic`](super::Noise::Homoscedastic).
     ///
     /// # Errors
     /// As [`ExactGp::append`]; the model is then unchanged.
@@ -111,7 +112,7 @@ impl ExactGp {
             grown.noise.push(variance);
         }
         let (old, count) = (self.len(), y.len());
-        let mut cross = vec![0.0; old * count];
+        let mut cross = zeros(old, count)?;
         let mut point = Vec::new();
         for (i, row) in cross.chunks_exact_mut(count).enumerate() {
             self.points.view().copy_point(i, &mut point);

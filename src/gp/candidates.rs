@@ -2,9 +2,10 @@
 
 use super::exact::ExactGp;
 use super::points::Points;
-use super::posterior::{prior_variance, reduce, solve_cross_covariance};
+use super::posterior::{prior_variance, reduce, settled, solve_cross_covariance};
 use super::remove::Removed;
 use crate::error::{Error, Result};
+use crate::linalg::zeros;
 use crate::vector::vectorised;
 
 /// Candidates whose partial sums stay in the fastest cache while rows stream by.
@@ -80,13 +81,8 @@ impl Tracked {
                 format!("{}, as the candidates have", self.candidates.dimension()),
             ));
         }
-        match self.gp.append_row(x, y, noise_variance.into())? {
-            Some(row) => {
-                self.extend(x, &row);
-                Ok(())
-            }
-            None => self.rebuild(),
-        }
+        let row = self.gp.append_row(x, y, noise_variance.into())?;
+        self.follow(x, row)
     }
 
     /// Adds a measurement `y` at candidate `index`; cheaper than [`Tracked::observe`], since its solve is known.
@@ -102,13 +98,8 @@ impl Tracked {
         self.check_index("index", index)?;
         let x = self.candidates.view().point(index);
         let row = self.column(index).collect();
-        match self.gp.append_solved(&x, y, noise_variance.into(), row)? {
-            Some(row) => {
-                self.extend(&x, &row);
-                Ok(())
-            }
-            None => self.rebuild(),
-        }
+        let row = self.gp.append_solved(&x, y, noise_variance.into(), row)?;
+        self.follow(&x, row)
     }
 
     /// Forgets measurement `index` of the process, see [`ExactGp::remove`]: the rotations that take it out of the factor
@@ -123,7 +114,7 @@ impl Tracked {
                 for rotations in all {
                     rotations.apply(&mut self.solved, self.candidates.len())?;
                 }
-                self.summarise()?;
+                (self.mean, self.variance) = self.moments(&self.solved)?;
             }
             None => self.rebuild()?,
         }
@@ -175,7 +166,7 @@ impl Tracked {
             for (gain, variance) in gain.iter_mut().zip(&mut variance) {
                 let covariance = *gain;
                 *gain /= outcome_variance;
-                *variance = (*variance - covariance * *gain).max(0.0);
+                *variance = settled(*gain, *variance - covariance * *gain, *variance)?;
             }
         } else {
             gain.fill(0.0);
@@ -270,11 +261,21 @@ impl Tracked {
         ))
     }
 
-    /// Adds the row of V that belongs to the new row of L.
-    fn extend(&mut self, x: &[f64], factor_row: &[f64]) {
-        let Some((&pivot, row)) = factor_row.split_last() else {
-            return;
+    /// Brings the candidates up to a measurement that the process has just taken at `x`, or takes it back if they cannot
+    /// follow; `row` is the new row of L, `None` if all was factored again.
+    fn follow(&mut self, x: &[f64], row: Option<Vec<f64>>) -> Result<()> {
+        let followed = match row.as_deref().and_then(<[f64]>::split_last) {
+            Some((pivot, row)) => self.extend(x, row, *pivot),
+            None => self.rebuild(),
         };
+        if followed.is_err() {
+            self.gp.remove_rows(&[self.gp.len() - 1])?;
+        }
+        followed
+    }
+
+    /// Adds the row of V that belongs to the new row of L, `row` left of the diagonal and `pivot` on it.
+    fn extend(&mut self, x: &[f64], row: &[f64], pivot: f64) -> Result<()> {
         let m = self.len();
         let old = self.solved.len();
         self.solved.resize(old + m, 0.0);
@@ -282,37 +283,34 @@ impl Tracked {
         self.gp.kernel().covariances(x, self.candidates.view(), new);
         subtract_combination(new, row, rows);
         let z = self.gp.whitened.last().copied().unwrap_or(0.0);
-        let (mean, variance) = (&mut self.mean, &mut self.variance);
+        let (mut mean, mut variance) = (self.mean.clone(), self.variance.clone());
         vectorised(
             #[inline(always)]
-            || {
-                for ((mean, variance), v) in mean.iter_mut().zip(variance.iter_mut()).zip(new) {
-                    *v /= pivot;
-                    *mean += z * *v;
-                    *variance = (*variance - *v * *v).max(0.0);
-                }
-            },
+            || new.iter_mut().for_each(|v| *v /= pivot),
         );
+        if let Err(error) = reduce(&[z], new, &mut mean, &mut variance) {
+            self.solved.truncate(old);
+            return Err(error);
+        }
+        (self.mean, self.variance) = (mean, variance);
+        Ok(())
     }
 
     /// Computes everything from the process.
     fn rebuild(&mut self) -> Result<()> {
-        self.solved = vec![0.0; self.gp.len() * self.candidates.len()];
-        solve_cross_covariance(&self.gp, self.candidates.view(), &mut self.solved)?;
-        self.summarise()
+        let mut solved = zeros(self.gp.len(), self.candidates.len())?;
+        solve_cross_covariance(&self.gp, self.candidates.view(), &mut solved)?;
+        (self.mean, self.variance) = self.moments(&solved)?;
+        self.solved = solved;
+        Ok(())
     }
 
     /// Mean and variance from V: 2 n m multiplications, and no rounding carried over from before.
-    fn summarise(&mut self) -> Result<()> {
-        self.mean = self.gp.mean().values(self.candidates.view())?;
-        self.variance = prior_variance(self.gp.kernel(), self.candidates.view());
-        reduce(
-            &self.gp.whitened,
-            &self.solved,
-            &mut self.mean,
-            &mut self.variance,
-        );
-        Ok(())
+    fn moments(&self, solved: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
+        let mut mean = self.gp.mean().values(self.candidates.view())?;
+        let mut variance = prior_variance(self.gp.kernel(), self.candidates.view());
+        reduce(&self.gp.whitened, solved, &mut mean, &mut variance)?;
+        Ok((mean, variance))
     }
 }
 

@@ -98,7 +98,7 @@ impl ExactGp {
         solve_cross_covariance(self, pending.view(), &mut rows)?;
         let mut mean = self.mean.values(pending.view())?;
         let mut variance = prior_variance(self.kernel(), pending.view());
-        reduce(&self.whitened, &rows, &mut mean, &mut variance);
+        reduce(&self.whitened, &rows, &mut mean, &mut variance)?;
         let mut point = Vec::new();
         let factor = self.factor.complement(&rows, q, &mut |j, column| {
             pending.view().copy_point(j, &mut point);
@@ -232,7 +232,7 @@ impl Fantasy<'_> {
             let end = (start + BLOCK).min(m);
             let (known, added) = self.rows(places.range(start, end))?;
             let (before, variance) = (&mut before[start..end], &mut variance[start..end]);
-            reduce(&self.gp.whitened, &known, before, variance);
+            reduce(&self.gp.whitened, &known, before, variance)?;
             for (z, row) in whitened.iter().zip(means.chunks_exact_mut(m)) {
                 let row = &mut row[start..end];
                 row.copy_from_slice(before);
@@ -242,7 +242,7 @@ impl Fantasy<'_> {
                     }
                 }
             }
-            reduce(&vec![0.0; self.len()], &added, before, variance);
+            reduce(&vec![0.0; self.len()], &added, before, variance)?;
         }
         let mean = Array2::from_shape_vec((whitened.len(), m), means);
         Ok(Prospects {
@@ -303,8 +303,8 @@ impl Surrogate for Given<'_> {
         let (known, added) = self.fantasy.rows(places.view())?;
         let mut mean = gp.mean.values(places.view())?;
         let mut variance = prior_variance(gp.kernel(), places.view());
-        reduce(&gp.whitened, &known, &mut mean, &mut variance);
-        reduce(&self.whitened, &added, &mut mean, &mut variance);
+        reduce(&gp.whitened, &known, &mut mean, &mut variance)?;
+        reduce(&self.whitened, &added, &mut mean, &mut variance)?;
         let explained: [&[f64]; 2] = [&known, &added];
         let covariance = remaining_covariance(gp, places.view(), &explained, &variance)?;
         Ok(Joint { mean, covariance })
@@ -318,8 +318,8 @@ impl Surrogate for Given<'_> {
         let (known, added) = fantasy.rows(place.view())?;
         let mut mean = gp.mean.values(place.view())?;
         let mut variance = prior_variance(gp.kernel(), place.view());
-        reduce(&gp.whitened, &known, &mut mean, &mut variance);
-        reduce(&self.whitened, &added, &mut mean, &mut variance);
+        reduce(&gp.whitened, &known, &mut mean, &mut variance)?;
+        reduce(&self.whitened, &added, &mut mean, &mut variance)?;
         let (measured, pending) = (gp.points.view(), fantasy.pending.view());
         let along = |weights: (Vec<f64>, Vec<f64>), slopes: &mut [f64]| {
             let kernel = gp.kernel();

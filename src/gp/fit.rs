@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 
 /// With more measurements than this, all starts are first tried on a random subset of this size.
 const COARSE: usize = 100;
+/// More starts than these cannot be meant.
+const MOST_RESTARTS: usize = 10_000;
 /// Past steps that L-BFGS remembers.
 const MEMORY: usize = 7;
 
@@ -33,7 +35,7 @@ const MEMORY: usize = 7;
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitOptions {
     /// Starts besides the given hyper-parameters, spread evenly over a box judged from the data and searched in
-    /// parallel. Default 3.
+    /// parallel. At most 10 000. Default 3.
     pub restarts: usize,
     /// Largest number of L-BFGS steps a start. Default 100.
     pub max_iterations: u64,
@@ -181,6 +183,10 @@ impl FitOptions {
                 self.gradient_tolerance,
                 "a positive number",
             ));
+        }
+        if self.restarts > MOST_RESTARTS {
+            let allowed = format!("at most {MOST_RESTARTS}");
+            return Err(Error::argument("restarts", self.restarts, allowed));
         }
         let rules = self.rules(problem)?;
         let ranges: Vec<LogRange> = rules.iter().map(|rule| rule.range).collect();

@@ -189,8 +189,8 @@ pub trait Kernel: Any + Debug + Send + Sync {
     /// # Errors
     /// [`Error::Argument`] if the points do not suit the kernel or `out` has not n m entries.
     fn matrix(&self, a: PointsView<'_>, b: PointsView<'_>, out: &mut [f64]) -> Result<()> {
-        self.check(a.dimension())?;
-        self.check(b.dimension())?;
+        self.check_points(a)?;
+        self.check_points(b)?;
         if a.dimension() != b.dimension() || out.len() != a.len() * b.len() {
             return Err(Error::argument(
                 "out",

@@ -4,7 +4,7 @@ use super::exact::ExactGp;
 use super::kernel::Kernel;
 use super::points::{Points, PointsView};
 use super::surrogate::Marginals;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::linalg::{Cholesky, subtract_gram, zeros};
 use crate::vector::vectorised;
 use ndarray::Array2;
@@ -42,8 +42,7 @@ impl<'gp> Posterior<'gp> {
                 let start = block * BLOCK;
                 let solved = &mut solved[..n * mean.len()];
                 solve_cross_covariance(gp, places.view().range(start, start + mean.len()), solved)?;
-                reduce(&gp.whitened, solved, mean, variance);
-                Ok(())
+                reduce(&gp.whitened, solved, mean, variance)
             })?;
         Ok(Self {
             gp,
@@ -131,13 +130,17 @@ pub(super) fn draw<R: Rng + ?Sized>(
         }
         column[0] += floor;
     })?;
-    let mut draws = Vec::with_capacity(count * m);
-    for _ in 0..count {
+    let mut draws = zeros(count, m)?;
+    for draw in draws.chunks_exact_mut(m.max(1)) {
         let deviates: Vec<f64> = (0..m).map(|_| StandardNormal.sample(rng)).collect();
         let steps = factor.multiply(&deviates)?;
-        draws.extend(mean.iter().zip(steps).map(|(mean, step)| mean + step));
+        for ((value, mean), step) in draw.iter_mut().zip(mean).zip(steps) {
+            *value = mean + step;
+        }
     }
-    Ok(Array2::from_shape_vec((count, m), draws).expect("count rows of m draws"))
+    // Draws at no place fit into memory however many, but not into the shape of an array.
+    Array2::from_shape_vec((count, m), draws)
+        .map_err(|_| Error::argument("count", count, "as many draws as an array has rows for"))
 }
 
 /// k(p, p) for each place.
@@ -234,7 +237,15 @@ pub(super) fn add_weighted_covariances(
 }
 
 /// Adds Vᵀ z to the mean and takes the column sums of V² off the variance.
-pub(super) fn reduce(whitened: &[f64], solved: &[f64], mean: &mut [f64], variance: &mut [f64]) {
+///
+/// # Errors
+/// As [`settled`].
+pub(super) fn reduce(
+    whitened: &[f64],
+    solved: &[f64],
+    mean: &mut [f64],
+    variance: &mut [f64],
+) -> Result<()> {
     let width = mean.len().max(1);
     vectorised(
         #[inline(always)]
@@ -247,7 +258,24 @@ pub(super) fn reduce(whitened: &[f64], solved: &[f64], mean: &mut [f64], varianc
             }
         },
     );
-    for variance in variance {
-        *variance = variance.max(0.0);
+    for (mean, variance) in mean.iter().zip(variance) {
+        // Squares taken off a variance never raise it.
+        *variance = settled(*mean, *variance, f64::INFINITY)?;
     }
+    Ok(())
+}
+
+/// The variance at a place within [0, `largest`], which rounding may have left.
+///
+/// # Errors
+/// [`Error::Argument`] if the mean or the variance is not finite: `f64::max` would make a certainty of NaN.
+pub(super) fn settled(mean: f64, variance: f64, largest: f64) -> Result<f64> {
+    if mean.is_finite() && variance.is_finite() {
+        return Ok(variance.min(largest).max(0.0));
+    }
+    Err(Error::argument(
+        "points",
+        format!("a place of mean {mean} and variance {variance}"),
+        "places where the kernel's covariances are finite and do not overflow in sums",
+    ))
 }

@@ -73,7 +73,7 @@ fn slopes_of_block(
     let mut mean = gp.mean().values(places)?;
     let mut variance = prior_variance(gp.kernel(), places);
     solve_cross_covariance(gp, places, solved)?;
-    reduce(&gp.whitened, solved, &mut mean, &mut variance);
+    reduce(&gp.whitened, solved, &mut mean, &mut variance)?;
     gp.factor.backward_many(solved, places.len())?;
     let (kernel, measured) = (gp.kernel(), gp.points().view());
     let mut weights = Vec::with_capacity(gp.len());

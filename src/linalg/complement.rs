@@ -1,8 +1,7 @@
 //! What further rows would add below a factor, without copying or touching it.
 
-use super::{
-    Cholesky, FIRST_JITTER, LAST_JITTER, check_length, factor_in_place, subtract_gram, zeros,
-};
+use super::jitter::{Lost, factor_with_jitter};
+use super::{Cholesky, check_length, subtract_gram, zeros};
 use crate::error::{Error, Result};
 
 impl Cholesky {
@@ -11,8 +10,8 @@ impl Cholesky {
     /// [`Cholesky::append_block`] would put below L, at the same n `count`² multiplications.
     ///
     /// `solved` holds W, row-major `size` × `count`; `fill(j, column)` writes rows `j..count` of column `j` of C (without
-    /// jitter). Starts from the jitter of this factor; if a pivot is lost to rounding, adds 10⁻¹⁰ times the mean of
-    /// the diagonal of C, then ten times more, up to 10⁻⁴, and calls `fill` again for each attempt.
+    /// jitter). Starts from the jitter of this factor; if a pivot is lost to rounding, adds more as
+    /// [`Cholesky::refactor`] does, measured by C.
     ///
     /// # Errors
     /// As [`Cholesky::refactor`]; [`Error::Argument`] if `solved` has another length.
@@ -24,41 +23,19 @@ impl Cholesky {
     ) -> Result<Self> {
         check_length("solved", solved.len(), self.size * count)?;
         let mut lower = zeros(count, count)?;
-        let mut diagonal = vec![0.0; count];
-        let mut relative = 0.0;
-        loop {
-            for (j, variance) in diagonal.iter_mut().enumerate() {
-                let column = &mut lower[j * count..][j..count];
-                fill(j, column);
-                *variance = column[0];
-            }
-            let mean = diagonal.iter().sum::<f64>() / count.max(1) as f64;
-            let jitter = self.jitter + relative * mean;
-            for (j, variance) in diagonal.iter_mut().enumerate() {
-                *variance += jitter;
-                lower[j * count + j] = *variance;
-            }
-            subtract_gram(&mut lower, solved, self.size, count);
-            match factor_in_place(&mut lower, count, count, &diagonal) {
-                Ok(()) => {
-                    return Ok(Self {
-                        size: count,
-                        capacity: count,
-                        lower,
-                        jitter,
-                    });
-                }
-                Err(pivot) if relative >= LAST_JITTER * 0.99 || !mean.is_finite() => {
-                    return Err(Error::NotPositiveDefinite {
-                        size: self.size + count,
-                        pivot: self.size + pivot,
-                        jitter,
-                    });
-                }
-                Err(_) if relative == 0.0 => relative = FIRST_JITTER,
-                Err(_) => relative *= 10.0,
-            }
-        }
+        let subtract = |lower: &mut [f64]| subtract_gram(lower, solved, self.size, count);
+        let jitter = factor_with_jitter(&mut lower, (count, count), self.jitter, fill, &subtract)
+            .map_err(|Lost { pivot, jitter }| Error::NotPositiveDefinite {
+            size: self.size + count,
+            pivot: self.size + pivot,
+            jitter,
+        })?;
+        Ok(Self {
+            size: count,
+            capacity: count,
+            lower,
+            jitter,
+        })
     }
 }
 

@@ -227,7 +227,7 @@ impl Kernel for Autoregressive {
         let length = others.len().min(weights.len());
         let (others, weights) = (others.range(0, length), &weights[..length]);
         let places = others.with_columns(&columns);
-        let of_ratios = gradient.len().saturating_sub(self.ratio.len());
+        let of_ratios = self.parameter_count() - self.ratio.len();
         let (mut slots, ratio_slots) = gradient.split_at_mut(of_ratios);
         let mut total = 0.0;
         let mut single = vec![0.0; length];

@@ -92,17 +92,16 @@ impl Kernel for Scaled {
         gradient: &mut [f64],
     ) -> f64 {
         // The weights pass through unscaled and the result is scaled, so that no copy of them is needed.
-        let mut inner = vec![0.0; gradient.len().saturating_sub(1)];
+        let of_inner = self.kernel.parameter_count();
+        let mut inner = vec![0.0; of_inner];
         let sum = self
             .kernel
             .accumulate_gradient(point, others, weights, &mut inner);
         let sum = self.outputscale * sum;
-        for (total, part) in gradient.iter_mut().zip(inner.iter().chain([&0.0])) {
+        for (total, part) in gradient.iter_mut().zip(&inner) {
             *total += self.outputscale * part;
         }
-        if let Some(own) = gradient.last_mut() {
-            *own += sum;
-        }
+        gradient[of_inner] += sum;
         sum
     }
 

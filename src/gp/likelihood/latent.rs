@@ -3,7 +3,7 @@
 use super::super::kernel::Kernel;
 use super::super::mean::Mean;
 use super::super::points::{Points, PointsView};
-use super::super::posterior::draw;
+use super::super::posterior::{draw, settled};
 use super::super::surrogate::{Marginals, Slopes, check_dimension};
 use super::prediction::{Observable, Prediction, check_exposures};
 use super::site_precision::SitePrecision;
@@ -62,7 +62,10 @@ impl Conditioned<'_> {
                 }
             }
         }
-        variance.iter_mut().for_each(|v| *v = v.max(0.0));
+        for (mean, variance) in mean.iter().zip(&mut variance) {
+            // Only sites of negative curvature add to the variance, and they may raise it above the prior's.
+            *variance = settled(*mean, *variance, f64::INFINITY)?;
+        }
         Ok((mean, variance))
     }
 

@@ -4,7 +4,7 @@ use super::belief::Belief;
 use crate::error::Result;
 use crate::gp::kernel::{Kernel, dot};
 use crate::gp::points::PointsView;
-use crate::gp::posterior::prior_variance;
+use crate::gp::posterior::{prior_variance, settled};
 use crate::linalg::{Cholesky, add_outer, zeros};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -153,7 +153,8 @@ impl<'a> Features<'a> {
             let mut out = Vec::new();
             for block in blocks {
                 let start = out.len();
-                out.extend_from_slice(&self.variances[block.places.clone()]);
+                let prior = &self.variances[block.places.clone()];
+                out.extend_from_slice(prior);
                 let out = &mut out[start..];
                 add_squares(out, block.values, -1.0);
                 if let Some(belief) = belief {
@@ -161,7 +162,9 @@ impl<'a> Features<'a> {
                     belief.precision.forward_many(&mut solved, out.len())?;
                     add_squares(out, &solved, 1.0);
                 }
-                out.iter_mut().for_each(|v| *v = v.max(0.0));
+                for (variance, prior) in out.iter_mut().zip(prior) {
+                    *variance = settled(0.0, *variance, *prior)?;
+                }
             }
             Ok(out)
         });

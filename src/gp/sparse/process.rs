@@ -9,7 +9,7 @@ use crate::gp::Likelihood;
 use crate::gp::kernel::{Kernel, dot};
 use crate::gp::mean::Mean;
 use crate::gp::points::{Points, PointsView};
-use crate::gp::posterior::{changed_covariance, prior_variance};
+use crate::gp::posterior::{changed_covariance, prior_variance, settled};
 use crate::gp::surrogate::{Joint, Slopes, check_dimension};
 use crate::linalg::{Cholesky, add_gram, subtract_gram, zeros};
 use ndarray::{Array2, ArrayView2};
@@ -164,6 +164,7 @@ impl Process {
     pub fn mean_and_variance(&self, places: PointsView<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
         let mut mean = self.mean.values(places)?;
         let mut variance = prior_variance(self.kernel.as_ref(), places);
+        let prior = variance.clone();
         let size = self.inducing.len();
         let mut features = zeros(size, BLOCK.min(places.len()))?;
         let blocks = mean.chunks_mut(BLOCK).zip(variance.chunks_mut(BLOCK));
@@ -189,7 +190,9 @@ impl Process {
                     *variance += u * u;
                 }
             }
-            variance.iter_mut().for_each(|v| *v = v.max(0.0));
+        }
+        for ((variance, mean), prior) in variance.iter_mut().zip(&mean).zip(prior) {
+            *variance = settled(*mean, *variance, prior)?;
         }
         Ok((mean, variance))
     }
@@ -212,8 +215,9 @@ impl Process {
     pub fn learn(&mut self, x: &[f64], y: f64, noise: f64) -> Result<Terms> {
         let mut v = vec![0.0; self.inducing.len()];
         self.basis().features_into(PointsView::single(x), &mut v)?;
-        let open = (self.kernel.variance(x) - dot(&v, &v)).max(0.0);
         let error = y - self.mean.checked_at(x)? - dot(&v, &self.belief.location);
+        let prior = self.kernel.variance(x);
+        let open = settled(error, prior - dot(&v, &v), prior)?;
         let mut gain = v.clone();
         self.belief.precision.forward(&mut gain)?;
         let expected = noise + dot(&gain, &gain);

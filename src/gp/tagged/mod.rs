@@ -313,7 +313,7 @@ impl<D: Design> Tagged<D> {
         let gp = self.process("points", rows.ncols())?;
         let points = Points::from_rows("points", rows)?;
         let usable = |variance: f64| if variance > 0.0 { variance.sqrt() } else { 1.0 };
-        let scales: Vec<f64> = prior_variance(&gp, points.view())
+        let scales: Vec<f64> = prior_variance(gp.kernel(), points.view())
             .into_iter()
             .map(usable)
             .collect();

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::gp::kernel::{Kernel, dot};
 use crate::gp::noise::Noise;
 use crate::gp::points::{Points, PointsView};
+use crate::gp::posterior::settled;
 use crate::linalg::Cholesky;
 
 /// All measurements as blocks draw from them.
@@ -171,9 +172,10 @@ impl Block {
         let mut solved = vec![0.0; self.residuals.len()];
         kernel.covariances(place, self.points.view(), &mut solved);
         self.factor.forward(&mut solved)?;
+        let (shift, prior) = (dot(&solved, &self.whitened), kernel.variance(place));
         Ok(Conditional {
-            shift: dot(&solved, &self.whitened),
-            variance: (kernel.variance(place) - dot(&solved, &solved)).max(0.0),
+            shift,
+            variance: settled(shift, prior - dot(&solved, &solved), prior)?,
             solved,
         })
     }
