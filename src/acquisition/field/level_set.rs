@@ -83,14 +83,14 @@ struct Rule(Vec<(f64, f64)>);
 
 impl Rule {
     fn new() -> Self {
-        let step = 0.1;
+        let step = 0.05;
         let node = |k: i32| {
             let v = f64::from(k) * step;
             let w = (v - (-v).exp()).exp();
             let shrunk = (-w).exp();
             (shrunk, shrunk * w * (1.0 + (-v).exp()) * step)
         };
-        Self((-36..=37).map(node).collect())
+        Self((-72..=74).map(node).collect())
     }
 
     /// `(1/π) ∫₀^{asin √share} exp(−squared/(2 sin² φ)) dφ`.
