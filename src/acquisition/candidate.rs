@@ -44,6 +44,15 @@ impl Candidate {
         })
     }
 
+    /// The same measurement under another belief, unchecked.
+    pub(super) fn believed(self, mean: f64, variance: f64) -> Self {
+        Self {
+            mean,
+            variance,
+            ..self
+        }
+    }
+
     /// Posterior mean `μ` of the latent value.
     pub fn mean(&self) -> f64 {
         self.mean
@@ -78,6 +87,15 @@ impl Candidate {
         }
         // in this form neither s⁴ nor s² + ν can overflow
         self.variance / (1.0 + self.noise_variance / self.variance)
+    }
+
+    /// Derivative of [`variance_reduction`](Self::variance_reduction) by the variance, `1 − (ν/(s² + ν))²`.
+    pub(super) fn slope_of_reduction(&self) -> f64 {
+        if self.noise_variance == 0.0 {
+            return 1.0;
+        }
+        let kept = 1.0 / (1.0 + self.variance / self.noise_variance);
+        1.0 - kept * kept
     }
 }
 
@@ -157,6 +175,11 @@ impl Candidates {
     pub fn locate(&self, index: usize) -> Option<(usize, f64)> {
         let candidate = self.candidates.get(index)?;
         Some((index / self.doses, candidate.dose))
+    }
+
+    /// How many doses are on offer at each place.
+    pub(super) fn doses(&self) -> usize {
+        self.doses
     }
 
     /// The candidates, place by place.

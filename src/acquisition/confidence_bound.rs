@@ -1,6 +1,6 @@
 //! Optimism in the face of uncertainty.
 
-use super::{Acquisition, Candidate, Scale};
+use super::{Acquisition, Candidate, Scale, ScoreSlopes};
 use crate::error::{Error, Result};
 
 /// Upper confidence bound `μ + κ s`, in units of the value, with `κ` the number of posterior deviations.
@@ -64,6 +64,18 @@ impl Acquisition for UpperConfidenceBound {
     fn scale(&self) -> Scale {
         Scale::Level {
             reference: self.reference,
+        }
+    }
+
+    /// `1` and `κ/(2 s)`, infinite where `s = 0` and `κ > 0`.
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        let by_variance = match self.deviations {
+            0.0 => 0.0,
+            deviations => deviations / (2.0 * candidate.deviation()),
+        };
+        ScoreSlopes {
+            by_mean: 1.0,
+            by_variance,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Dose set against worth: per dose, cooled by the budget left, priced by a multiplier.
 
-use super::{Acquisition, Candidate, Scale};
+use super::{Acquisition, Candidate, Scale, ScoreSlopes};
 use crate::error::{Error, Result};
 
 /// Worth per electron, `a / dose`.
@@ -17,24 +17,32 @@ use crate::error::{Error, Result};
 /// Source: Snoek, Larochelle and Adams, NeurIPS 2012 (arXiv 1206.2944), "expected improvement per second".
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PerDose<A> {
-    acquisition: A,
+    pub(super) acquisition: A,
 }
 
-impl<A: Acquisition> PerDose<A> {
+impl<A> PerDose<A> {
     pub(super) fn new(acquisition: A) -> Self {
         Self { acquisition }
+    }
+
+    /// `score` on a scale, set against a dose.
+    pub(super) fn set(&self, score: f64, scale: Scale, dose: f64) -> f64 {
+        set_against(score, scale, dose, dose.ln())
     }
 }
 
 impl<A: Acquisition> Acquisition for PerDose<A> {
     fn score(&self, candidate: &Candidate) -> f64 {
-        let dose = candidate.dose();
         let score = self.acquisition.score(candidate);
-        set_against(score, self.acquisition.scale(), dose, dose.ln())
+        self.set(score, self.acquisition.scale(), candidate.dose())
     }
 
     fn scale(&self) -> Scale {
         scale_of_quotient(self.acquisition.scale())
+    }
+
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        slopes_against(&self.acquisition, candidate, candidate.dose())
     }
 }
 
@@ -54,11 +62,11 @@ impl<A: Acquisition> Acquisition for PerDose<A> {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cooled<A> {
-    acquisition: A,
+    pub(super) acquisition: A,
     exponent: f64,
 }
 
-impl<A: Acquisition> Cooled<A> {
+impl<A> Cooled<A> {
     pub(super) fn new(acquisition: A, exponent: f64) -> Result<Self> {
         if !(0.0..=1.0).contains(&exponent) {
             return Err(Error::argument("exponent", exponent, "0..=1"));
@@ -68,22 +76,27 @@ impl<A: Acquisition> Cooled<A> {
             exponent,
         })
     }
+
+    /// `score` on a scale, set against a dose.
+    pub(super) fn set(&self, score: f64, scale: Scale, dose: f64) -> f64 {
+        let ln_cost = self.exponent * dose.ln();
+        set_against(score, scale, dose.powf(self.exponent), ln_cost)
+    }
 }
 
 impl<A: Acquisition> Acquisition for Cooled<A> {
     fn score(&self, candidate: &Candidate) -> f64 {
-        let dose = candidate.dose();
         let score = self.acquisition.score(candidate);
-        set_against(
-            score,
-            self.acquisition.scale(),
-            dose.powf(self.exponent),
-            self.exponent * dose.ln(),
-        )
+        self.set(score, self.acquisition.scale(), candidate.dose())
     }
 
     fn scale(&self) -> Scale {
         scale_of_quotient(self.acquisition.scale())
+    }
+
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        let cost = candidate.dose().powf(self.exponent);
+        slopes_against(&self.acquisition, candidate, cost)
     }
 }
 
@@ -152,11 +165,11 @@ impl RemainingBudget {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Priced<A> {
-    acquisition: A,
+    pub(super) acquisition: A,
     multiplier: f64,
 }
 
-impl<A: Acquisition> Priced<A> {
+impl<A> Priced<A> {
     pub(super) fn new(acquisition: A, multiplier: f64) -> Result<Self> {
         if !(multiplier.is_finite() && multiplier >= 0.0) {
             return Err(Error::argument(
@@ -170,23 +183,33 @@ impl<A: Acquisition> Priced<A> {
             multiplier,
         })
     }
+
+    /// `score` on a scale, less the price of a dose.
+    pub(super) fn set(&self, score: f64, scale: Scale, dose: f64) -> f64 {
+        let worth = match scale {
+            Scale::Gain | Scale::Level { .. } => score,
+            Scale::LogGain => score.exp(),
+        };
+        worth - self.multiplier * dose
+    }
 }
 
 impl<A: Acquisition> Acquisition for Priced<A> {
     fn score(&self, candidate: &Candidate) -> f64 {
         let score = self.acquisition.score(candidate);
-        let worth = match self.acquisition.scale() {
-            Scale::Gain | Scale::Level { .. } => score,
-            Scale::LogGain => score.exp(),
-        };
-        worth - self.multiplier * candidate.dose()
+        self.set(score, self.acquisition.scale(), candidate.dose())
     }
 
     fn scale(&self) -> Scale {
-        match self.acquisition.scale() {
-            Scale::Gain | Scale::LogGain => Scale::Level { reference: 0.0 },
-            level @ Scale::Level { .. } => level,
-        }
+        scale_of_difference(self.acquisition.scale())
+    }
+
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        let factor = match self.acquisition.scale() {
+            Scale::Gain | Scale::Level { .. } => 1.0,
+            Scale::LogGain => self.acquisition.score(candidate).exp(),
+        };
+        self.acquisition.slopes(candidate).times(factor)
     }
 }
 
@@ -205,10 +228,28 @@ fn set_against(score: f64, scale: Scale, cost: f64, ln_cost: f64) -> f64 {
     }
 }
 
-fn scale_of_quotient(scale: Scale) -> Scale {
+/// Slopes of [`set_against`]; the dose is not a variable.
+fn slopes_against(acquisition: &impl Acquisition, candidate: &Candidate, cost: f64) -> ScoreSlopes {
+    let excess = match acquisition.scale() {
+        Scale::LogGain => return acquisition.slopes(candidate),
+        Scale::Gain => acquisition.score(candidate),
+        Scale::Level { reference } => acquisition.score(candidate) - reference,
+    };
+    let factor = if excess >= 0.0 { 1.0 / cost } else { cost };
+    acquisition.slopes(candidate).times(factor)
+}
+
+pub(super) fn scale_of_quotient(scale: Scale) -> Scale {
     match scale {
         Scale::Gain | Scale::LogGain => scale,
         Scale::Level { .. } => Scale::Level { reference: 0.0 },
+    }
+}
+
+pub(super) fn scale_of_difference(scale: Scale) -> Scale {
+    match scale {
+        Scale::Gain | Scale::LogGain => Scale::Level { reference: 0.0 },
+        level @ Scale::Level { .. } => level,
     }
 }
 

@@ -3,7 +3,7 @@
 //! With `μ` and `s` the posterior mean and deviation, `y*` the incumbent and `z = (μ − y*)/s`; `φ`, `Φ` standard normal.
 
 use super::normal;
-use super::{Acquisition, Candidate, Scale};
+use super::{Acquisition, Candidate, Scale, ScoreSlopes};
 use crate::error::{Error, Result};
 
 /// The incumbent and which deviation is meant.
@@ -32,6 +32,31 @@ impl Improvement {
             candidate.variance()
         };
         (candidate.mean() - self.incumbent, variance.sqrt())
+    }
+
+    /// Slopes from those by `μ` and by the variance that is meant, given `(μ − y*, s)`; where `s = 0` the
+    /// slope by the mean is `known(μ − y*)` and that by the variance is taken as 0.
+    fn slopes(
+        &self,
+        candidate: &Candidate,
+        uncertain: impl FnOnce(f64, f64) -> (f64, f64),
+        known: impl FnOnce(f64) -> f64,
+    ) -> ScoreSlopes {
+        let (gap, deviation) = self.of(candidate);
+        let (by_mean, by_variance) = if deviation == 0.0 {
+            (known(gap), 0.0)
+        } else {
+            uncertain(gap / deviation, deviation)
+        };
+        let through = if self.after_measurement {
+            candidate.slope_of_reduction()
+        } else {
+            1.0
+        };
+        ScoreSlopes {
+            by_mean,
+            by_variance: by_variance * through,
+        }
     }
 }
 
@@ -104,6 +129,13 @@ impl Acquisition for ExpectedImprovement {
     fn scale(&self) -> Scale {
         Scale::Gain
     }
+
+    /// `Φ(z)` and `φ(z)/(2 s)`; the step from 0 to 1, and 0, where `s = 0`.
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        let uncertain = |z, s: f64| (normal::cdf(z), normal::density(z) / (2.0 * s));
+        let known = |gap| f64::from(gap > 0.0);
+        self.0.slopes(candidate, uncertain, known)
+    }
 }
 
 /// Logarithm of the [expected improvement](ExpectedImprovement), `ln s + ln(φ(z) + z Φ(z))`.
@@ -142,6 +174,17 @@ impl Acquisition for LogExpectedImprovement {
     fn scale(&self) -> Scale {
         Scale::LogGain
     }
+
+    /// `Φ/(s h)` and `φ/(2 s² h)` with `h = φ + z Φ`, finite wherever the score is; where `s = 0`, `1/(μ − y*)` above the
+    /// incumbent, and 0.
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        let uncertain = |z, s: f64| {
+            let (by_z, by_scale) = normal::slopes_of_ln_positive_part(z);
+            (by_z / s, by_scale / (2.0 * s) / s)
+        };
+        let known = |gap: f64| if gap > 0.0 { 1.0 / gap } else { 0.0 };
+        self.0.slopes(candidate, uncertain, known)
+    }
 }
 
 /// Probability of improvement `P(f > y*) = Φ(z)`; where `s = 0`, 1 if `μ > y*` and 0 otherwise.
@@ -172,6 +215,15 @@ impl Acquisition for ProbabilityOfImprovement {
     fn scale(&self) -> Scale {
         Scale::Gain
     }
+
+    /// `φ(z)/s` and `−z φ(z)/(2 s²)`; 0 where `s = 0`.
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        let uncertain = |z: f64, s: f64| {
+            let by_mean = normal::density(z) / s;
+            (by_mean, -0.5 * z * by_mean / s)
+        };
+        self.0.slopes(candidate, uncertain, |_| 0.0)
+    }
 }
 
 /// Logarithm of the [probability of improvement](ProbabilityOfImprovement), `ln Φ(z)`, finite far below the incumbent.
@@ -192,6 +244,15 @@ impl Acquisition for LogProbabilityOfImprovement {
 
     fn scale(&self) -> Scale {
         Scale::LogGain
+    }
+
+    /// `ρ/s` and `−z ρ/(2 s²)` with `ρ = φ(z)/Φ(z)`; 0 where `s = 0`.
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        let uncertain = |z: f64, s: f64| {
+            let by_mean = normal::inverse_mills(z).0 / s;
+            (by_mean, -0.5 * z * by_mean / s)
+        };
+        self.0.slopes(candidate, uncertain, |_| 0.0)
     }
 }
 

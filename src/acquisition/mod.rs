@@ -6,6 +6,9 @@
 //! [`per_dose`](Acquisition::per_dose), [`cooled`](Acquisition::cooled) by the budget left, [`priced`](Acquisition::priced)
 //! by a multiplier.
 //!
+//! An acquisition judges by the belief at one place. A [`FieldCriterion`] asks what a measurement tells about all of a set of
+//! target points, for which it needs their joint posterior. [`gradient`] follows any acquisition over any surrogate.
+//!
 //! Everything here maximises; to minimise, negate the means and the incumbent.
 //!
 //! ```
@@ -45,19 +48,41 @@
 mod candidate;
 mod choice;
 mod confidence_bound;
+mod damage;
 mod dose;
+mod field;
+mod gittins;
 mod improvement;
+mod information;
+mod level_set;
+mod max_value;
 pub(crate) mod normal;
+mod price;
+mod schedule;
+mod slopes;
 mod variance;
 
 pub use candidate::{Candidate, Candidates};
 pub use choice::{Choice, best, scores, top};
 pub use confidence_bound::UpperConfidenceBound;
+pub use damage::{Damage, Survival};
 pub use dose::{Cooled, PerDose, Priced, RemainingBudget};
+pub use field::{
+    AboveThreshold, AlgorithmInformation, AlgorithmOutput, FieldCriterion,
+    IntegratedVarianceReduction, KnowledgeGradient, LevelSetLookahead, NoisyExpectedImprovement,
+    Offers, TopValues, thompson,
+};
+pub use gittins::GittinsIndex;
 pub use improvement::{
     ExpectedImprovement, LogExpectedImprovement, LogProbabilityOfImprovement,
     ProbabilityOfImprovement,
 };
+pub use information::MutualInformation;
+pub use level_set::{ContourImprovement, LevelSetEntropy, Straddle};
+pub use max_value::MaxValueEntropy;
+pub use price::{BudgetPrice, ClearingPrice, clearing_price};
+pub use schedule::ConfidenceSchedule;
+pub use slopes::{Gradient, ScoreSlopes, gradient};
 pub use variance::{PosteriorVariance, VarianceReduction};
 
 use crate::error::Result;
@@ -96,6 +121,13 @@ pub trait Acquisition {
 
     /// How that number behaves.
     fn scale(&self) -> Scale;
+
+    /// How the score changes with the mean and the variance of the belief, what [`gradient`] climbs.
+    ///
+    /// The default takes central differences; the acquisitions of this crate know their derivatives in closed form.
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        ScoreSlopes::by_differences(candidate, |moved| self.score(moved))
+    }
 
     /// Worth per electron: see [`PerDose`].
     fn per_dose(self) -> PerDose<Self>
@@ -136,6 +168,10 @@ impl<A: Acquisition + ?Sized> Acquisition for &A {
     fn scale(&self) -> Scale {
         (**self).scale()
     }
+
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        (**self).slopes(candidate)
+    }
 }
 
 impl<A: Acquisition + ?Sized> Acquisition for Box<A> {
@@ -145,5 +181,9 @@ impl<A: Acquisition + ?Sized> Acquisition for Box<A> {
 
     fn scale(&self) -> Scale {
         (**self).scale()
+    }
+
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        (**self).slopes(candidate)
     }
 }

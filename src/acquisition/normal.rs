@@ -64,6 +64,18 @@ pub(super) fn ln_positive_part(z: f64) -> f64 {
     }
 }
 
+/// `Φ/h` and `φ/h`, the derivatives of `ln h` by `z` and what its other slopes are made of, losing no digit to cancellation
+/// however negative `z` is.
+pub(super) fn slopes_of_ln_positive_part(z: f64) -> (f64, f64) {
+    if z < 0.0 {
+        let mills = Mills::at(-z);
+        (mills.ratio / mills.remainder, 1.0 / mills.remainder)
+    } else {
+        let part = positive_part(z);
+        (cdf(z) / part, density(z) / part)
+    }
+}
+
 fn ln_density(z: f64) -> f64 {
     -0.5 * z * z - 0.5 * (2.0 * PI).ln()
 }

@@ -1,6 +1,6 @@
 //! Pure learning: measure where least is known.
 
-use super::{Acquisition, Candidate, Scale};
+use super::{Acquisition, Candidate, Scale, ScoreSlopes};
 
 /// Posterior variance `s²` of the latent value, whatever the dose: uncertainty sampling.
 ///
@@ -22,6 +22,13 @@ impl Acquisition for PosteriorVariance {
 
     fn scale(&self) -> Scale {
         Scale::Gain
+    }
+
+    fn slopes(&self, _: &Candidate) -> ScoreSlopes {
+        ScoreSlopes {
+            by_mean: 0.0,
+            by_variance: 1.0,
+        }
     }
 }
 
@@ -49,5 +56,13 @@ impl Acquisition for VarianceReduction {
 
     fn scale(&self) -> Scale {
         Scale::Gain
+    }
+
+    /// `0` and `1 − (ν/(s² + ν))²`.
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        ScoreSlopes {
+            by_mean: 0.0,
+            by_variance: candidate.slope_of_reduction(),
+        }
     }
 }

@@ -143,6 +143,7 @@ pub use multi_output::{MultiOutputGp, MultiOutputPosterior, Output};
 pub use noise::Noise;
 pub use points::{Points, PointsView};
 pub use posterior::Posterior;
+pub(crate) use posterior::draw;
 pub use prior::{LogNormal, Prior};
 pub use remove::Removed;
 pub use sparse::{

@@ -113,7 +113,7 @@ impl<'gp> Posterior<'gp> {
 }
 
 /// `count` draws (count × m) from N(mean, covariance), of a prior whose variances reach `largest`.
-pub(super) fn draw<R: Rng + ?Sized>(
+pub(crate) fn draw<R: Rng + ?Sized>(
     mean: &[f64],
     covariance: &Array2<f64>,
     largest: f64,

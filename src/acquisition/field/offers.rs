@@ -1,0 +1,138 @@
+//! The measurements on offer: places and doses.
+
+use crate::error::{Error, Result};
+use ndarray::{Array2, ArrayView2};
+
+/// All pairs of a place and a dose that could be measured next, place by place, each with all doses in the order given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offers {
+    places: Array2<f64>,
+    doses: Vec<f64>,
+    noise_variances: Vec<f64>,
+}
+
+impl Offers {
+    /// The product of the rows of `places` (m × d) and `doses` (e⁻/Å²), with `noise(place, dose)` the noise **variance** of a
+    /// measurement.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if places or doses are missing, a coordinate is not finite, a dose is not finite and positive or a
+    /// noise variance not finite and at least 0.
+    pub fn product(
+        places: ArrayView2<'_, f64>,
+        doses: &[f64],
+        noise: impl Fn(usize, f64) -> f64,
+    ) -> Result<Self> {
+        for (argument, count) in [("places", places.nrows()), ("doses", doses.len())] {
+            if count == 0 {
+                return Err(Error::argument(argument, "none", "at least one"));
+            }
+        }
+        if let Some(wrong) = places.iter().find(|coordinate| !coordinate.is_finite()) {
+            return Err(Error::argument("places", wrong, "finite coordinates"));
+        }
+        let wrong = |dose: &&f64| !(dose.is_finite() && **dose > 0.0);
+        if let Some(wrong) = doses.iter().find(wrong) {
+            return Err(Error::argument(
+                "doses",
+                wrong,
+                "finite doses above 0 e⁻/Å²",
+            ));
+        }
+        let mut noise_variances = Vec::with_capacity(places.nrows().saturating_mul(doses.len()));
+        for place in 0..places.nrows() {
+            for &dose in doses {
+                let variance = noise(place, dose);
+                if !(variance.is_finite() && variance >= 0.0) {
+                    return Err(Error::argument(
+                        format!("noise at place {place}"),
+                        variance,
+                        "a finite variance, 0 or more",
+                    ));
+                }
+                noise_variances.push(variance);
+            }
+        }
+        Ok(Self {
+            places: places.to_owned(),
+            doses: doses.to_vec(),
+            noise_variances,
+        })
+    }
+
+    /// As [`product`](Self::product) with shot noise, `ν = variance_at_unit_dose / dose` at every place.
+    ///
+    /// # Errors
+    /// As [`product`](Self::product).
+    pub fn with_shot_noise(
+        places: ArrayView2<'_, f64>,
+        doses: &[f64],
+        variance_at_unit_dose: f64,
+    ) -> Result<Self> {
+        Self::product(places, doses, |_, dose| variance_at_unit_dose / dose)
+    }
+
+    /// Number of measurements on offer.
+    pub fn len(&self) -> usize {
+        self.noise_variances.len()
+    }
+
+    /// Never: an offer without places or doses is refused.
+    pub fn is_empty(&self) -> bool {
+        self.noise_variances.is_empty()
+    }
+
+    /// The places, m × d.
+    pub fn places(&self) -> ArrayView2<'_, f64> {
+        self.places.view()
+    }
+
+    /// Place and dose (e⁻/Å²) of the offer with this index, or `None` beyond the last.
+    pub fn locate(&self, index: usize) -> Option<(usize, f64)> {
+        (index < self.len()).then(|| (index / self.doses.len(), self.dose(index)))
+    }
+
+    /// Dose of an offer that exists.
+    pub(super) fn dose(&self, index: usize) -> f64 {
+        self.doses[index % self.doses.len()]
+    }
+
+    /// What `score(place, noise variance)` says of each offer.
+    pub(super) fn score_each(&self, mut score: impl FnMut(usize, f64) -> f64) -> Vec<f64> {
+        let offers = self.noise_variances.iter().enumerate();
+        offers
+            .map(|(index, &noise)| score(index / self.doses.len(), noise))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn the_order_is_place_by_place() {
+        let places = array![[0.0], [1.0]];
+        let offers = Offers::with_shot_noise(places.view(), &[2.0, 4.0], 8.0).unwrap();
+        assert_eq!((offers.len(), offers.is_empty()), (4, false));
+        assert_eq!(offers.locate(1), Some((0, 4.0)));
+        assert_eq!(offers.locate(2), Some((1, 2.0)));
+        assert_eq!(offers.locate(4), None);
+        let seen = offers.score_each(|place, noise| place as f64 * 100.0 + noise);
+        assert_eq!(seen, [4.0, 2.0, 104.0, 102.0]);
+    }
+
+    #[test]
+    fn wrong_offers_are_refused() {
+        let places = array![[0.0], [1.0]];
+        let none = Array2::<f64>::zeros((0, 1));
+        let nan = array![[f64::NAN]];
+        assert!(Offers::with_shot_noise(none.view(), &[1.0], 1.0).is_err());
+        assert!(Offers::with_shot_noise(nan.view(), &[1.0], 1.0).is_err());
+        assert!(Offers::with_shot_noise(places.view(), &[], 1.0).is_err());
+        assert!(Offers::with_shot_noise(places.view(), &[1.0, 0.0], 1.0).is_err());
+        let error = Offers::product(places.view(), &[1.0], |place, _| -(place as f64));
+        assert!(error.unwrap_err().to_string().contains("place 1"));
+    }
+}

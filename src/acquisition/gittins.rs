@@ -1,0 +1,210 @@
+//! The Gittins index of Pandora's box: at what value in hand would this measurement just pay?
+
+use super::{Acquisition, Candidate, Candidates, Choice, Scale, ScoreSlopes, best, normal};
+use crate::error::{Error, Result};
+
+/// The value `g` at which the expected improvement over `g` just pays for the dose, `E[max(0, f − g)] = λ dose`.
+///
+/// With `t = λ dose/s` and `h(ζ) = φ(ζ) + ζ Φ(ζ)`, `g = μ − s h⁻¹(t)`. Serving the largest index and stopping when none
+/// exceeds the best value in hand is optimal for independent places; for correlated ones it is a good rule that knows prices,
+/// where expected improvement per cost can be arbitrarily bad.
+///
+/// A level with the incumbent as reference: the dose is in it already, so it is not to be divided by the dose again.
+///
+/// Source: Xie, Astudillo, Frazier, Scully and Terenin, *Cost-aware Bayesian Optimization via the Pandora's Box Gittins
+/// Index*, NeurIPS 2024 (arXiv 2406.20062), equation 6; the stopping rule: Xie, Cai, Terenin, Frazier and Scully (arXiv
+/// 2507.12453); Weitzman, *Econometrica* 47, 641 (1979).
+///
+/// ```
+/// use dosewise::acquisition::{Candidates, GittinsIndex};
+/// let cheap = Candidates::product(&[0.2, 0.6], &[0.3, 0.3], &[5.0], |_, _| 0.1)?;
+/// let index = GittinsIndex::over(1.0, 0.001)?;
+/// assert_eq!(index.next(&cheap)?.map(|choice| choice.index), Some(1));
+/// assert_eq!(GittinsIndex::over(1.0, 0.1)?.next(&cheap)?, None); // not worth half a unit of value: stop
+/// # Ok::<(), dosewise::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GittinsIndex {
+    incumbent: f64,
+    multiplier: f64,
+    after_measurement: bool,
+}
+
+impl GittinsIndex {
+    /// With the `incumbent`, the best value in hand, and the price `multiplier` `λ` of one e⁻/Å², in units of the value.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless the incumbent is finite and the multiplier finite and positive (at price 0 every uncertain
+    /// place has an infinite index).
+    pub fn over(incumbent: f64, multiplier: f64) -> Result<Self> {
+        if !incumbent.is_finite() {
+            return Err(Error::argument("incumbent", incumbent, "a finite number"));
+        }
+        if !(multiplier.is_finite() && multiplier > 0.0) {
+            return Err(Error::argument(
+                "multiplier",
+                multiplier,
+                "a finite number above 0",
+            ));
+        }
+        Ok(Self {
+            incumbent,
+            multiplier,
+            after_measurement: false,
+        })
+    }
+
+    /// Opens a box that shows the posterior mean after the noisy measurement, of deviation `s²/√(s² + ν)` seen from now, in
+    /// place of the latent value.
+    #[must_use]
+    pub fn after_measurement(self) -> Self {
+        Self {
+            after_measurement: true,
+            ..self
+        }
+    }
+
+    /// The candidate to measure next, `None` when it is time to stop: no index exceeds the incumbent, equivalently no
+    /// expected improvement exceeds its price.
+    ///
+    /// # Errors
+    /// As [`best`].
+    pub fn next(&self, candidates: &Candidates) -> Result<Option<Choice>> {
+        let choice = best(self, candidates)?;
+        Ok((choice.score > self.incumbent).then_some(choice))
+    }
+
+    /// Deviation meant and price.
+    fn terms(&self, candidate: &Candidate) -> (f64, f64) {
+        let variance = if self.after_measurement {
+            candidate.variance_reduction()
+        } else {
+            candidate.variance()
+        };
+        (variance.sqrt(), self.multiplier * candidate.dose())
+    }
+}
+
+impl Acquisition for GittinsIndex {
+    fn score(&self, candidate: &Candidate) -> f64 {
+        let (deviation, price) = self.terms(candidate);
+        if deviation == 0.0 || price / deviation > 1e300 {
+            return candidate.mean() - price;
+        }
+        let zeta = inverse_positive_part(price / deviation);
+        if zeta > 0.0 {
+            // h(ζ) = ζ + h(−ζ), which keeps the digits of a price far above the deviation
+            candidate.mean() - price + deviation * normal::positive_part(-zeta)
+        } else {
+            candidate.mean() - deviation * zeta
+        }
+    }
+
+    fn scale(&self) -> Scale {
+        Scale::Level {
+            reference: self.incumbent,
+        }
+    }
+
+    /// `1` and `φ(ζ)/(2 s Φ(ζ))`, by the implicit function; the latter 0 where `s = 0`.
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        let (deviation, price) = self.terms(candidate);
+        let by_variance = if deviation == 0.0 || price / deviation > 1e300 {
+            0.0
+        } else {
+            let zeta = inverse_positive_part(price / deviation);
+            normal::inverse_mills(zeta).0 / (2.0 * deviation)
+        };
+        let through = if self.after_measurement {
+            candidate.slope_of_reduction()
+        } else {
+            1.0
+        };
+        ScoreSlopes {
+            by_mean: 1.0,
+            by_variance: by_variance * through,
+        }
+    }
+}
+
+/// `ζ` with `h(ζ) = t`, for `t > 0`.
+///
+/// Newton's method from the side on which it cannot overshoot: from the right on the convex `h` where `ζ ≥ 0`, from the left
+/// on the concave `ln h` where `ζ < 0`.
+fn inverse_positive_part(t: f64) -> f64 {
+    let at_zero = normal::density(0.0);
+    let above = t >= at_zero;
+    // h(ζ) ≥ ζ, and h(ζ) ≤ φ(ζ) for ζ ≤ 0
+    let mut zeta = if above {
+        t
+    } else {
+        -(2.0 * (at_zero.ln() - t.ln())).sqrt()
+    };
+    for _ in 0..60 {
+        let step = if above {
+            (normal::positive_part(zeta) - t) / normal::cdf(zeta)
+        } else {
+            let slope = normal::slopes_of_ln_positive_part(zeta).0;
+            (normal::ln_positive_part(zeta) - t.ln()) / slope
+        };
+        let next = zeta - step;
+        if (next - zeta).abs() <= 1e-15 * (1.0 + zeta.abs()) {
+            return next;
+        }
+        zeta = next;
+    }
+    zeta
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acquisition::{ExpectedImprovement, LogExpectedImprovement};
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_inverse_undoes_the_function() {
+        for exponent in -1200..1200 {
+            let t = 10.0_f64.powf(f64::from(exponent) / 4.0);
+            let found = normal::ln_positive_part(inverse_positive_part(t));
+            let error = (found - t.ln()).abs();
+            assert!(error < 1e-13 * (10.0 + t.ln().abs()), "{t}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_known_place_is_worth_its_mean_less_the_price() {
+        let index = GittinsIndex::over(0.0, 0.5).unwrap();
+        let at = |variance| Candidate::new(1.0, variance, 0.1, 4.0).unwrap();
+        assert_eq!(index.score(&at(0.0)), -1.0);
+        assert!((index.score(&at(1e-20)) + 1.0).abs() < 1e-9);
+        assert_eq!(index.score(&at(f64::MIN_POSITIVE)), -1.0);
+    }
+
+    proptest! {
+        /// The definition, and the stopping rule in its other form: g > y* exactly if EI(y*) > λ dose.
+        #[test]
+        fn the_index_solves_its_equation(
+            mean in -3.0..3.0_f64, deviation in 0.01..3.0_f64, dose in 0.1..30.0_f64, multiplier in 1e-6..0.5_f64,
+            incumbent in -3.0..3.0_f64,
+        ) {
+            let candidate = Candidate::new(mean, deviation * deviation, 0.2, dose).unwrap();
+            let index = GittinsIndex::over(incumbent, multiplier).unwrap();
+            let g = index.score(&candidate);
+            let log = LogExpectedImprovement::over(g).unwrap().score(&candidate);
+            prop_assert!((log - (multiplier * dose).ln()).abs() < 1e-9);
+            let pays = ExpectedImprovement::over(incumbent).unwrap().score(&candidate) / (multiplier * dose);
+            if (pays - 1.0).abs() > 1e-9 {
+                prop_assert_eq!(g > incumbent, pays > 1.0);
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_settings_are_refused() {
+        assert!(GittinsIndex::over(f64::NAN, 1.0).is_err());
+        for multiplier in [0.0, -1.0, f64::INFINITY, f64::NAN] {
+            assert!(GittinsIndex::over(0.0, multiplier).is_err());
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! What a measurement tells about the largest value of the function.
+
+use super::field::{Samples, maximum};
+use super::{Acquisition, Candidate, Scale, normal};
+use crate::error::{Error, Result};
+use crate::gp::Surrogate;
+use crate::random::{Purpose, Stream};
+use crate::units::Seed;
+use ndarray::ArrayView2;
+use rand::RngExt;
+
+/// Max-value entropy search: mutual information of the measurement and the maximum `y*`, in nats, averaged over draws of `y*`.
+///
+/// With `γ = (y* − μ)/s`, `ρ = φ(γ)/Φ(γ)` and `r² = s²/(s² + ν)`, knowing `f ≤ y*` lowers the entropy of the measurement by
+///
+/// `½ r² γ ρ − ln Φ(γ) + E[ln Φ((γ − r u)/√(1 − r²))]`, `u` the standardised measurement given `f ≤ y*`.
+///
+/// Without noise the last term vanishes and `½ γ ρ − ln Φ(γ)` of the source is left; with noise it lets doses compare. 0
+/// where `s = 0`.
+///
+/// Source: Wang and Jegelka, *Max-value Entropy Search for Efficient Bayesian Optimization*, ICML 2017 (arXiv 1703.01968),
+/// equation 6; the noisy measurement as in Takeno et al., *Multi-fidelity Bayesian Optimization with Max-value Entropy
+/// Search*, ICML 2020 (arXiv 1901.08275).
+///
+/// ```
+/// use dosewise::acquisition::{Acquisition, Candidate, MaxValueEntropy};
+/// let search = MaxValueEntropy::new(vec![1.0, 1.2])?;
+/// let at = |mean, noise| Candidate::new(mean, 0.25, noise, 10.0);
+/// assert!(search.score(&at(0.8, 0.1)?) > search.score(&at(-0.8, 0.1)?)); // the maximum may be here
+/// assert!(search.score(&at(0.8, 0.1)?) > search.score(&at(0.8, 0.5)?)); // and noise hides it
+/// # Ok::<(), dosewise::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct MaxValueEntropy {
+    maxima: Vec<f64>,
+}
+
+impl MaxValueEntropy {
+    /// From draws of the maximum, in units of the value.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is none or one is not finite.
+    pub fn new(maxima: Vec<f64>) -> Result<Self> {
+        if maxima.is_empty() {
+            return Err(Error::argument("maxima", "no values", "at least one"));
+        }
+        if let Some(wrong) = maxima.iter().find(|value| !value.is_finite()) {
+            return Err(Error::argument("maxima", wrong, "finite numbers"));
+        }
+        Ok(Self { maxima })
+    }
+
+    /// With the maxima of `count` joint posterior draws at the rows of `points` (m × d). Costs m³/3 multiplications once.
+    ///
+    /// # Errors
+    /// As [`Surrogate::joint`]; [`Error::Argument`] if there is no point or `count` is 0;
+    /// [`Error::NotPositiveDefinite`] if the posterior covariance has no factor.
+    pub fn sampled(
+        surrogate: &dyn Surrogate,
+        points: ArrayView2<'_, f64>,
+        count: usize,
+        seed: Seed,
+    ) -> Result<Self> {
+        let samples = Samples::draw(surrogate, points, count, seed)?;
+        Self::new(samples.rows().map(|values| maximum(values).1).collect())
+    }
+
+    /// With `count` draws from the Gumbel distribution that shares the quartiles of `∏ⱼ Φ((y − μⱼ)/sⱼ)`, the distribution of
+    /// the maximum if the m points were independent. Cheap, and too large where points are strongly correlated. If every
+    /// point is known, the maximum is.
+    ///
+    /// Source: Wang and Jegelka (2017), section 3.1.
+    ///
+    /// # Errors
+    /// As [`Surrogate::marginals`]; [`Error::Argument`] if there is no point or `count` is 0.
+    pub fn gumbel(
+        surrogate: &dyn Surrogate,
+        points: ArrayView2<'_, f64>,
+        count: usize,
+        seed: Seed,
+    ) -> Result<Self> {
+        if points.nrows() == 0 {
+            return Err(Error::argument("points", "no points", "at least one"));
+        }
+        let belief = surrogate.marginals(points)?;
+        let quantile = |probability: f64| quantile(&belief.mean, &belief.variance, probability);
+        let (lower, median, upper) = (quantile(0.25), quantile(0.5), quantile(0.75));
+        // a Gumbel quantile is a − b ln(−ln p)
+        let at = |probability: f64| -f64::ln(-f64::ln(probability));
+        let spread = (upper - lower) / (at(0.75) - at(0.25));
+        let mut stream = Stream::new(seed, Purpose::Policy, [0, 1]);
+        let draw = |_| {
+            // within (0, 1), so that both logarithms are finite
+            let uniform = (stream.random::<f64>() + 1e-17).min(1.0 - 1e-16);
+            median + spread * (at(uniform) - at(0.5))
+        };
+        Self::new((0..count).map(draw).collect())
+    }
+
+    /// The draws of the maximum.
+    pub fn maxima(&self) -> &[f64] {
+        &self.maxima
+    }
+}
+
+/// Quantile of the maximum of independent normal variables, by bisection.
+fn quantile(mean: &[f64], variance: &[f64], probability: f64) -> f64 {
+    let ln_below = |y: f64| -> f64 {
+        let term = |(mean, variance): (&f64, &f64)| match variance.sqrt() {
+            0.0 if y < *mean => f64::NEG_INFINITY,
+            0.0 => 0.0,
+            deviation => normal::ln_cdf((y - mean) / deviation),
+        };
+        mean.iter().zip(variance).map(term).sum()
+    };
+    let reach = |sign: f64| {
+        let ends = mean.iter().zip(variance);
+        ends.map(move |(mean, variance)| mean + sign * 10.0 * variance.sqrt())
+            .fold(f64::NEG_INFINITY, f64::max)
+    };
+    // at 10 deviations even a million points leave less than 1e-17 outside
+    let (mut low, mut high) = (reach(-1.0), reach(1.0));
+    for _ in 0..200 {
+        let middle = low + 0.5 * (high - low);
+        if middle <= low || middle >= high {
+            break;
+        }
+        if ln_below(middle) < probability.ln() {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}
+
+impl Acquisition for MaxValueEntropy {
+    fn score(&self, candidate: &Candidate) -> f64 {
+        let (variance, noise) = (candidate.variance(), candidate.noise_variance());
+        if variance == 0.0 {
+            return 0.0;
+        }
+        let signal = 1.0 / (1.0 + noise / variance);
+        let gamma = |maximum: &f64| (maximum - candidate.mean()) / candidate.deviation();
+        let drops = self.maxima.iter().map(gamma);
+        drops.map(|gamma| entropy_drop(gamma, signal)).sum::<f64>() / self.maxima.len() as f64
+    }
+
+    fn scale(&self) -> Scale {
+        Scale::Gain
+    }
+}
+
+/// By how much `f ≤ y*` lowers the entropy of the measurement, with `signal` `= r²` its share of variance.
+fn entropy_drop(gamma: f64, signal: f64) -> f64 {
+    // beyond either limit a maximum tells nothing, or a value this far below the mean has no sensible belief left
+    if gamma > 38.0 {
+        return 0.0;
+    }
+    let gamma = gamma.max(-1e4);
+    let (ratio, remainder) = normal::inverse_mills(gamma);
+    let noise = 1.0 - signal;
+    if noise < 1e-14 {
+        return if gamma < -30.0 {
+            tail_drop(gamma, ratio, remainder)
+        } else {
+            0.5 * gamma * ratio - normal::ln_cdf(gamma)
+        };
+    }
+    let ln_below = normal::ln_cdf(gamma);
+    let (r, c) = (signal.sqrt(), noise.sqrt());
+    // the integral over u, or over t = (γ − r u)/c: whichever the other varies slowly with
+    let integral = if signal <= 0.5 {
+        let centre = -r * ratio;
+        trapezoid(centre - 10.0, centre + 10.0, |u| {
+            let t = (gamma - r * u) / c;
+            term(u, t, ln_below)
+        })
+    } else {
+        let centre = ((gamma + signal * ratio) / c).min(0.0);
+        let (from, to) = (centre - 12.0, (centre + 14.0).min(9.0));
+        c / r * trapezoid(from, to, |t| term((gamma - c * t) / r, t, ln_below))
+    };
+    (0.5 * signal * gamma * ratio - ln_below + integral).max(0.0)
+}
+
+/// `½ γ ρ − ln Φ(γ)` for very negative γ, in which the squares of γ cancel: `ρ = −γ + δ`, `ln Φ = ln φ − ln ρ`.
+fn tail_drop(gamma: f64, ratio: f64, remainder: f64) -> f64 {
+    0.5 * gamma * remainder + ratio.ln() + 0.5 * std::f64::consts::TAU.ln()
+}
+
+/// `φ(u) Φ(t) ln Φ(t) / Φ(γ)`.
+fn term(u: f64, t: f64, ln_below: f64) -> f64 {
+    let ln_cdf = normal::ln_cdf(t);
+    let ln_density = -0.5 * (u * u + std::f64::consts::TAU.ln());
+    (ln_density + ln_cdf - ln_below).exp() * ln_cdf
+}
+
+/// The trapezoidal rule, which converges exponentially for integrands that vanish smoothly at both ends.
+fn trapezoid(from: f64, to: f64, f: impl Fn(f64) -> f64) -> f64 {
+    let intervals = ((to - from) / 0.2).ceil().max(1.0);
+    let step = (to - from) / intervals;
+    (0..=intervals as usize)
+        .map(|node| f(from + node as f64 * step))
+        .sum::<f64>()
+        * step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entropies by brute force: the density of the measurement given `f ≤ y*` on a fine grid.
+    fn by_grid(gamma: f64, signal: f64) -> f64 {
+        let (r, c) = (signal.sqrt(), (1.0 - signal).sqrt());
+        let step = 1e-3;
+        let below = normal::cdf(gamma);
+        let entropy: f64 = (-20_000..20_000)
+            .map(|node| {
+                let u = f64::from(node) * step;
+                let p = normal::density(u) * normal::cdf((gamma - r * u) / c) / below;
+                if p > 0.0 { -p * p.ln() * step } else { 0.0 }
+            })
+            .sum();
+        0.5 * (std::f64::consts::TAU * std::f64::consts::E).ln() - entropy
+    }
+
+    #[test]
+    fn the_drop_equals_entropies_on_a_grid() {
+        for gamma in [-6.0, -2.0, -0.3, 0.0, 0.8, 3.0] {
+            for signal in [0.01, 0.3, 0.5, 0.51, 0.9, 0.999] {
+                let (found, wanted) = (entropy_drop(gamma, signal), by_grid(gamma, signal));
+                assert!(
+                    (found - wanted).abs() < 1e-8,
+                    "{gamma} {signal}: {found} {wanted}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn little_noise_is_no_noise() {
+        for gamma in [-50.0, -4.0, 0.0, 2.0, 6.0] {
+            let (free, nearly) = (entropy_drop(gamma, 1.0), entropy_drop(gamma, 1.0 - 1e-13));
+            assert!((free - nearly).abs() < 1e-4, "{gamma}: {free} {nearly}");
+            assert!(entropy_drop(gamma, 0.7) <= free);
+        }
+        // ½ γ ρ − ln Φ(γ) at 0 is ln 2; in the tail it grows as ln|γ| + ½ ln 2π − ½
+        assert!((entropy_drop(0.0, 1.0) - std::f64::consts::LN_2).abs() < 1e-15);
+        let far = 1e3_f64.ln() + 0.5 * std::f64::consts::TAU.ln() - 0.5;
+        assert!((entropy_drop(-1e3, 1.0) - far).abs() < 1e-5);
+        assert_eq!(entropy_drop(1e300, 0.5), 0.0);
+        assert!(entropy_drop(f64::NEG_INFINITY, 0.5).is_finite());
+    }
+
+    #[test]
+    fn the_quantile_of_one_is_its_own_and_of_many_is_that_of_the_power() {
+        assert!((quantile(&[2.0], &[4.0], 0.5) - 2.0).abs() < 1e-12);
+        let (mean, variance) = (vec![0.0; 50], vec![1.0; 50]);
+        let found = quantile(&mean, &variance, 0.5);
+        assert!((normal::cdf(found).powi(50) - 0.5).abs() < 1e-12);
+        assert_eq!(quantile(&[1.0, 3.0], &[0.0, 0.0], 0.25), 3.0);
+    }
+
+    #[test]
+    fn wrong_maxima_are_refused() {
+        assert!(MaxValueEntropy::new(vec![]).is_err());
+        assert!(MaxValueEntropy::new(vec![1.0, f64::NAN]).is_err());
+    }
+}
