@@ -42,17 +42,25 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod batch;
 mod candidate;
 mod choice;
 mod confidence_bound;
+mod constraint;
 mod dose;
 mod improvement;
+pub mod multi_objective;
 pub(crate) mod normal;
 mod variance;
 
+pub use batch::{
+    BatchAcquisition, BatchExpectedImprovement, BatchLogExpectedImprovement, BatchSearch,
+    BatchUpperConfidenceBound, Draws, LocalPenalty, MonteCarlo, Outcomes,
+};
 pub use candidate::{Candidate, Candidates};
 pub use choice::{Choice, best, scores, top};
 pub use confidence_bound::UpperConfidenceBound;
+pub use constraint::{Limit, constrained_scores, log_probability_of_feasibility, safe_set};
 pub use dose::{Cooled, PerDose, Priced, RemainingBudget};
 pub use improvement::{
     ExpectedImprovement, LogExpectedImprovement, LogProbabilityOfImprovement,
