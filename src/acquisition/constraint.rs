@@ -114,7 +114,10 @@ where
             format!("{count}, one for each candidate"),
         ));
     }
-    if let Some(bad) = log_feasibility.iter().find(|log| !(**log <= 0.0)) {
+    if let Some(bad) = log_feasibility
+        .iter()
+        .find(|log| log.is_nan() || **log > 0.0)
+    {
         return Err(Error::argument(
             "log_feasibility",
             bad,

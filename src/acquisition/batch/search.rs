@@ -71,7 +71,7 @@ impl<'p> BatchSearch<'p> {
             .collect()
     }
 
-    /// Picks until the batch is full or no place is left: `best` says which of the open places is next, `take` is told.
+    /// Picks until the batch is full or no place is left: `next` names one of the open places.
     pub(in crate::acquisition) fn pick(
         &self,
         mut next: impl FnMut(&[usize]) -> Result<Choice>,
