@@ -45,9 +45,11 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod batch;
 mod candidate;
 mod choice;
 mod confidence_bound;
+mod constraint;
 mod damage;
 mod dose;
 mod field;
@@ -56,15 +58,21 @@ mod improvement;
 mod information;
 mod level_set;
 mod max_value;
+pub mod multi_objective;
 pub(crate) mod normal;
 mod price;
 mod schedule;
 mod slopes;
 mod variance;
 
+pub use batch::{
+    BatchAcquisition, BatchExpectedImprovement, BatchLogExpectedImprovement, BatchSearch,
+    BatchUpperConfidenceBound, Draws, LocalPenalty, MonteCarlo, Outcomes,
+};
 pub use candidate::{Candidate, Candidates};
 pub use choice::{Choice, best, scores, top};
 pub use confidence_bound::UpperConfidenceBound;
+pub use constraint::{Limit, constrained_scores, log_probability_of_feasibility, safe_set};
 pub use damage::{Damage, Survival};
 pub use dose::{Cooled, PerDose, Priced, RemainingBudget};
 pub use field::{

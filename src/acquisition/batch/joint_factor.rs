@@ -1,0 +1,212 @@
+//! The factor of a joint posterior, grown place by place.
+
+use crate::error::{Error, Result};
+use crate::gp::Surrogate;
+use ndarray::{Array2, Axis, concatenate};
+
+/// Places whose covariances with the revealed ones are asked for together.
+const BLOCK: usize = 64;
+/// Remaining variance, relative to the marginal one, below which a place counts as determined by those before.
+const DETERMINED: f64 = 1e-12;
+
+/// Posterior of many places with the Cholesky rows of the few that have been revealed.
+///
+/// With places revealed in the order p₁, p₂, … the value at any place i is mean(i) + Σₖ rₖ(i) zₖ + √remaining(i) z, z all
+/// standard normal and independent. A place that those before determine (a duplicate, say) takes a row of zeros, so no jitter
+/// enters and duplicates agree in every draw. Memory is one number per place and revealed place, never the square of the
+/// places.
+#[derive(Debug)]
+pub(super) struct JointFactor<'s> {
+    surrogate: &'s dyn Surrogate,
+    places: Array2<f64>,
+    mean: Vec<f64>,
+    variance: Vec<f64>,
+    remaining: Vec<f64>,
+    rows: Vec<Vec<f64>>,
+}
+
+impl<'s> JointFactor<'s> {
+    /// Nothing revealed yet.
+    pub(super) fn new(surrogate: &'s dyn Surrogate, places: Array2<f64>) -> Result<Self> {
+        let marginals = surrogate.marginals(places.view())?;
+        let finite =
+            |values: &[f64]| values.len() == places.nrows() && values.iter().all(|v| v.is_finite());
+        if !finite(&marginals.mean) || !finite(&marginals.variance) {
+            return Err(Error::argument(
+                "surrogate",
+                "marginals that are missing or not finite",
+                "one finite mean and variance for each place",
+            ));
+        }
+        Ok(Self {
+            surrogate,
+            remaining: marginals.variance.iter().map(|v| v.max(0.0)).collect(),
+            mean: marginals.mean,
+            variance: marginals.variance,
+            places,
+            rows: Vec::new(),
+        })
+    }
+
+    /// Posterior mean at place `index`.
+    pub(super) fn mean(&self, index: usize) -> f64 {
+        self.mean[index]
+    }
+
+    /// Variance left at place `index` once the revealed values are known.
+    pub(super) fn remaining(&self, index: usize) -> f64 {
+        self.remaining[index]
+    }
+
+    /// Reveals the first `count` places, in their order.
+    pub(super) fn reveal_first(&mut self, count: usize) -> Result<()> {
+        let heads: Vec<usize> = (0..count).collect();
+        let columns = self.covariances(&heads)?;
+        for (pivot, column) in columns.into_iter().enumerate() {
+            self.push(pivot, column, 0.0);
+        }
+        Ok(())
+    }
+
+    /// Reveals the value at place `pivot`, or a measurement of it with this `noise` **variance**.
+    pub(super) fn reveal(&mut self, pivot: usize, noise: f64) -> Result<()> {
+        let column = self.covariances(&[pivot])?.remove(0);
+        self.push(pivot, column, noise);
+        Ok(())
+    }
+
+    /// Turns the covariances of `pivot` with all places into its row, and takes what the row explains off what remains.
+    fn push(&mut self, pivot: usize, mut column: Vec<f64>, noise: f64) {
+        let left = self.remaining[pivot] + noise;
+        if left <= DETERMINED * (self.variance[pivot] + noise) {
+            column.fill(0.0);
+            self.remaining[pivot] = 0.0;
+            self.rows.push(column);
+            return;
+        }
+        for row in &self.rows {
+            let weight = row[pivot];
+            for (c, r) in column.iter_mut().zip(row) {
+                *c -= weight * r;
+            }
+        }
+        column[pivot] = self.remaining[pivot];
+        let scale = left.sqrt();
+        for (c, remaining) in column.iter_mut().zip(&mut self.remaining) {
+            // rounding may not explain more variance than there is
+            let most = remaining.sqrt();
+            *c = (*c / scale).clamp(-most, most);
+            *remaining = (*remaining - *c * *c).max(0.0);
+        }
+        self.rows.push(column);
+    }
+
+    /// Posterior covariances of each of `heads` with all places.
+    fn covariances(&self, heads: &[usize]) -> Result<Vec<Vec<f64>>> {
+        let (m, h) = (self.places.nrows(), heads.len());
+        let mut columns = vec![Vec::with_capacity(m); h];
+        if h == 0 {
+            return Ok(columns);
+        }
+        let chosen = self.places.select(Axis(0), heads);
+        for block in self.places.axis_chunks_iter(Axis(0), BLOCK.max(h)) {
+            let together = concatenate(Axis(0), &[chosen.view(), block])
+                .expect("rows of one matrix have one width");
+            let joint = self.surrogate.joint(together.view())?;
+            for (column, covariances) in columns.iter_mut().zip(joint.covariance.rows()) {
+                column.extend(covariances.iter().skip(h));
+            }
+        }
+        let sound = |column: &Vec<f64>| column.len() == m && column.iter().all(|c| c.is_finite());
+        if !columns.iter().all(sound) {
+            return Err(Error::argument(
+                "surrogate",
+                "joint covariances that are missing or not finite",
+                "a finite covariance for each pair of places",
+            ));
+        }
+        Ok(columns)
+    }
+
+    /// Writes the draws of place `index` into `out`, from one column of standard normal numbers for each revealed place and
+    /// one more for what they leave open.
+    pub(super) fn draw(&self, index: usize, normals: &[Vec<f64>], out: &mut Vec<f64>) {
+        out.clear();
+        out.resize(normals[0].len(), self.mean[index]);
+        let weights = self.rows.iter().map(|row| row[index]);
+        let last = self.remaining[index].sqrt();
+        for (weight, z) in weights.chain([last]).zip(normals) {
+            if weight != 0.0 {
+                for (value, z) in out.iter_mut().zip(z) {
+                    *value += weight * z;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gp::{ExactGp, Kernel, Matern52, Noise};
+    use ndarray::array;
+
+    fn model() -> ExactGp {
+        let kernel = Matern52::isotropic(0.4).scaled(2.0);
+        ExactGp::new(kernel, Noise::Homoscedastic(0.01))
+            .condition(&array![[0.0], [0.7], [1.3]], &[0.3, -0.5, 0.9])
+            .unwrap()
+    }
+
+    #[test]
+    fn rows_multiply_to_the_joint_covariance() {
+        let gp = model();
+        let places = Array2::from_shape_fn((150, 1), |(i, _)| i as f64 / 60.0);
+        let joint = gp.joint(places.view()).unwrap();
+        let mut factor = JointFactor::new(&gp, places).unwrap();
+        factor.reveal_first(2).unwrap();
+        for pivot in [40, 99, 149, 75] {
+            factor.reveal(pivot, 0.0).unwrap();
+        }
+        for pivot in [0, 1, 40, 75, 99, 149] {
+            assert!(factor.remaining(pivot) < 1e-12);
+            for i in 0..150 {
+                let product: f64 = factor.rows.iter().map(|row| row[pivot] * row[i]).sum();
+                assert!((product - joint.covariance[[pivot, i]]).abs() < 1e-10);
+            }
+        }
+    }
+
+    #[test]
+    fn what_remains_is_the_conditional_variance() {
+        let gp = model();
+        let places = array![[0.35], [1.0], [2.0]];
+        let mut factor = JointFactor::new(&gp, places.clone()).unwrap();
+        factor.reveal(0, 0.3).unwrap();
+        let known = ExactGp::new(
+            Matern52::isotropic(0.4).scaled(2.0),
+            Noise::Known(vec![0.01, 0.01, 0.01, 0.3]),
+        )
+        .condition(&array![[0.0], [0.7], [1.3], [0.35]], &[0.0; 4])
+        .unwrap();
+        let wanted = known.marginals(places.view()).unwrap().variance;
+        for (i, wanted) in wanted.iter().enumerate() {
+            assert!((factor.remaining(i) - wanted).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn duplicates_agree_in_every_draw() {
+        let gp = model();
+        let mut factor = JointFactor::new(&gp, array![[2.0], [2.0]]).unwrap();
+        let normals = vec![vec![0.3, -1.2], vec![2.0, 5.0], vec![1.0, 1.0]];
+        factor.reveal(0, 0.0).unwrap();
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        factor.draw(0, &normals, &mut first);
+        factor.reveal(1, 0.0).unwrap();
+        factor.draw(1, &normals, &mut second);
+        for (a, b) in first.iter().zip(&second) {
+            assert!((a - b).abs() < 1e-7);
+        }
+    }
+}
