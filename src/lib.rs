@@ -49,6 +49,7 @@
 //! | [`suite`] | configurations × worlds × seeds: run, compare, tune, draw |
 //! | [`gp`] | Gaussian-process surrogates |
 //! | [`acquisition`] | acquisition functions over (place, dose) |
+//! | [`optimize`] | ask and tell over any space, with a journal |
 //! | [`metric`] | DEC-AUC, average precision, intervals and tests |
 //! | [`stem`] | beam, scattering, crystals, probe, response, damage, electron book-keeping |
 //! | [`plot`] | figures |
@@ -67,6 +68,7 @@ pub mod gp;
 pub mod linalg;
 pub mod metric;
 pub mod navigator;
+pub mod optimize;
 pub mod plot;
 pub mod prelude;
 pub mod random;
