@@ -50,6 +50,7 @@
 //! | [`gp`] | Gaussian-process surrogates |
 //! | [`acquisition`] | acquisition functions over (place, dose) |
 //! | [`optimize`] | ask and tell over any space, with a journal |
+//! | [`network`] | small feed-forward networks with gradients |
 //! | [`metric`] | DEC-AUC, average precision, intervals and tests |
 //! | [`stem`] | beam, scattering, crystals, probe, response, damage, electron book-keeping |
 //! | [`plot`] | figures |
@@ -68,6 +69,7 @@ pub mod gp;
 pub mod linalg;
 pub mod metric;
 pub mod navigator;
+pub mod network;
 pub mod optimize;
 pub mod plot;
 pub mod prelude;
@@ -75,6 +77,7 @@ pub mod random;
 pub mod stem;
 pub mod suite;
 pub mod units;
+mod vector;
 pub mod world;
 
 pub use error::{Error, Result};

@@ -1,19 +1,26 @@
 //! Dense linear algebra on `f64`: a Cholesky factor that grows, and what inference needs from it.
 //!
 //! This is the only caller of faer: its generics compile in the crate that uses them, so they stay in this one
-//! file. Everything runs on one thread, which keeps results equal whatever the number of cores.
+//! module. Everything runs on one thread, which keeps results equal whatever the number of cores.
+
+mod complement;
+mod eigen;
+mod in_place;
+mod products;
+mod removal;
+mod update;
+
+pub(crate) use eigen::symmetric_eigen;
+pub(crate) use products::{add_gram, add_outer, subtract_gram};
+pub use removal::Rotations;
 
 use crate::error::{Error, Result};
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::cholesky::llt::factor::{
-    LltError, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
-};
-use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
-use faer::{Accum, MatMut, MatRef, Par, Spec};
+use faer::{MatMut, MatRef, Par};
+use in_place::{GRAM_ROWS, factor_in_place, pivot_is_sound, replace_by_gram};
 
 /// Jitter tried first when a factorisation fails, relative to the mean of the diagonal.
 const FIRST_JITTER: f64 = 1e-10;
@@ -141,10 +148,7 @@ impl Cholesky {
     /// # Errors
     /// [`Error::Argument`] if `b` has not one entry per row.
     pub fn backward(&self, b: &mut [f64]) -> Result<()> {
-        check_length("b", b.len(), self.size)?;
-        let b = MatMut::from_column_major_slice_mut(b, self.size, 1);
-        solve_upper_triangular_in_place(self.view().transpose(), b, Par::Seq);
-        Ok(())
+        self.backward_many(b, 1)
     }
 
     /// Overwrites `b` with `(L Lᵀ)⁻¹ b`.
@@ -162,15 +166,23 @@ impl Cholesky {
     /// [`Error::Argument`] if the length of `b` is not `size * columns`.
     pub fn forward_many(&self, b: &mut [f64], columns: usize) -> Result<()> {
         check_length("b", b.len(), self.size * columns)?;
-        if columns == 0 {
-            return Ok(());
+        if columns > 0 {
+            let b = right_hand_sides(b, self.size, columns);
+            solve_lower_triangular_in_place(self.view(), b, Par::Seq);
         }
-        let b = if columns == 1 {
-            MatMut::from_column_major_slice_mut(b, self.size, 1)
-        } else {
-            MatMut::from_row_major_slice_mut(b, self.size, columns)
-        };
-        solve_lower_triangular_in_place(self.view(), b, Par::Seq);
+        Ok(())
+    }
+
+    /// Overwrites the row-major `size` × `columns` matrix `b` with `L⁻ᵀ b`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the length of `b` is not `size * columns`.
+    pub fn backward_many(&self, b: &mut [f64], columns: usize) -> Result<()> {
+        check_length("b", b.len(), self.size * columns)?;
+        if columns > 0 {
+            let b = right_hand_sides(b, self.size, columns);
+            solve_upper_triangular_in_place(self.view().transpose(), b, Par::Seq);
+        }
         Ok(())
     }
 
@@ -319,24 +331,65 @@ impl Cholesky {
     }
 
     /// Writes the lower triangle of `(L Lᵀ)⁻¹` into `inverse`, column-major with column stride `size`; `work` is
-    /// scratch of the same size. Both are resized, and keep their allocation between calls.
+    /// scratch. Both are resized, and keep their allocation between calls.
     pub fn inverse(&self, inverse: &mut Vec<f64>, work: &mut Vec<f64>) {
         let n = self.size;
-        inverse.resize(n * n, 0.0);
-        work.resize(n * n, 0.0);
-        let mut root = MatMut::from_column_major_slice_mut(work, n, n);
+        resize(inverse, n * n);
+        resize(work, GRAM_ROWS.min(n) * n);
+        let mut root = MatMut::from_column_major_slice_mut(inverse, n, n);
         invert_lower_triangular(root.as_mut(), self.view(), Par::Seq);
-        matmul(
-            MatMut::from_column_major_slice_mut(inverse, n, n),
-            BlockStructure::TriangularLower,
-            Accum::Replace,
-            root.as_ref().transpose(),
-            BlockStructure::TriangularUpper,
-            root.as_ref(),
-            BlockStructure::TriangularLower,
-            1.0,
-            Par::Seq,
-        );
+        replace_by_gram(root, work);
+    }
+
+    /// The diagonal of `(L Lᵀ)⁻¹`: the column sums of squares of L⁻¹, n³/3 multiplications.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if another matrix of this size does not fit into memory.
+    pub fn inverse_diagonal(&self) -> Result<Vec<f64>> {
+        let n = self.size;
+        let mut root = zeros(n, n)?;
+        let inverse = MatMut::from_column_major_slice_mut(&mut root, n, n);
+        invert_lower_triangular(inverse, self.view(), Par::Seq);
+        let columns = root.chunks_exact(n.max(1)).enumerate();
+        Ok(columns
+            .map(|(j, column)| column[j..].iter().map(|r| r * r).sum())
+            .collect())
+    }
+
+    /// An estimate of the condition number of `L Lᵀ`, its largest eigenvalue over its smallest, from below; one for an
+    /// empty matrix.
+    ///
+    /// Rayleigh quotients after at most forty steps of power iteration on the matrix and on its inverse, each step n²
+    /// multiplications (Golub & Van Loan, *Matrix Computations*, 4th ed. 2013, section 8.2.1). Where eigenvalues at an
+    /// end of the spectrum crowd, the iteration need not tell them apart for the quotient to be near.
+    pub fn condition_number(&self) -> f64 {
+        let square = |z: &[f64]| z.iter().map(|z| z * z).sum::<f64>();
+        let largest_eigenvalue = |apply: &dyn Fn(&mut Vec<f64>) -> Result<()>| {
+            // Bits of multiples of the golden ratio are as good as random here.
+            let start = |i| 0.5 + ((i as f64 + 1.0) * 0.618_033_988_749_895).fract();
+            let mut z: Vec<f64> = (0..self.size).map(start).collect();
+            let mut quotient = 0.0;
+            for _ in 0..40 {
+                let length = square(&z).sqrt();
+                z.iter_mut().for_each(|z| *z /= length);
+                let before = z.clone();
+                apply(&mut z).expect("one entry for each row of the factor");
+                let last = quotient;
+                quotient = z.iter().zip(&before).map(|(z, b)| z * b).sum::<f64>();
+                if quotient - last <= 1e-3 * quotient {
+                    break;
+                }
+            }
+            quotient
+        };
+        if self.size == 0 {
+            return 1.0;
+        }
+        let largest = largest_eigenvalue(&|z| {
+            *z = self.multiply(&self.multiply_transposed(z)?)?;
+            Ok(())
+        });
+        largest * largest_eigenvalue(&|z| self.solve(z))
     }
 
     fn view(&self) -> MatRef<'_, f64> {
@@ -364,16 +417,21 @@ impl Cholesky {
     }
 }
 
+/// A row-major matrix; a single column is one in column-major order too, which solves faster.
+fn right_hand_sides(b: &mut [f64], rows: usize, columns: usize) -> MatMut<'_, f64> {
+    match columns {
+        1 => MatMut::from_column_major_slice_mut(b, rows, 1),
+        _ => MatMut::from_row_major_slice_mut(b, rows, columns),
+    }
+}
+
 /// A `rows` × `columns` buffer of zeros, or an error where the machine has no such memory.
 pub(crate) fn zeros(rows: usize, columns: usize) -> Result<Vec<f64>> {
-    let mut buffer = Vec::new();
-    let length = rows.checked_mul(columns);
-    match length.map(|length| (length, buffer.try_reserve_exact(length))) {
-        Some((length, Ok(()))) => {
-            buffer.resize(length, 0.0);
-            Ok(buffer)
-        }
-        _ => Err(Error::argument(
+    let fits = |length: &usize| Vec::<f64>::new().try_reserve_exact(*length).is_ok();
+    match rows.checked_mul(columns).filter(fits) {
+        // Asked for as zeros, the system hands out pages when they are first touched, of a triangle only half.
+        Some(length) => Ok(vec![0.0; length]),
+        None => Err(Error::argument(
             "points",
             format!("a matrix of {rows} × {columns} numbers"),
             "matrices that fit into memory",
@@ -381,66 +439,13 @@ pub(crate) fn zeros(rows: usize, columns: usize) -> Result<Vec<f64>> {
     }
 }
 
-/// Subtracts `Vᵀ V` from the lower triangle of the column-major `columns` × `columns` matrix `out`, `v` being
-/// row-major `rows` × `columns`. Lengths are the caller's promise, checked in debug builds.
-pub(crate) fn subtract_gram(out: &mut [f64], v: &[f64], rows: usize, columns: usize) {
-    debug_assert_eq!(out.len(), columns * columns);
-    debug_assert_eq!(v.len(), rows * columns);
-    if rows == 0 || columns == 0 {
-        return;
+/// Gives the buffer this length; what is in it means nothing.
+fn resize(buffer: &mut Vec<f64>, length: usize) {
+    if buffer.capacity() < length {
+        *buffer = vec![0.0; length];
+    } else {
+        buffer.resize(length, 0.0);
     }
-    let v = MatRef::from_row_major_slice(v, rows, columns);
-    matmul(
-        MatMut::from_column_major_slice_mut(out, columns, columns),
-        BlockStructure::TriangularLower,
-        Accum::Add,
-        v.transpose(),
-        BlockStructure::Rectangular,
-        v,
-        BlockStructure::Rectangular,
-        -1.0,
-        Par::Seq,
-    );
-}
-
-/// Factors the lower triangle in place; the error is the row of the first unsound pivot.
-fn factor_in_place(
-    lower: &mut [f64],
-    size: usize,
-    stride: usize,
-    diagonal: &[f64],
-) -> std::result::Result<(), usize> {
-    if size == 0 {
-        return Ok(());
-    }
-    if let Some(bad) = diagonal.iter().position(|d| !d.is_finite() || *d <= 0.0) {
-        return Err(bad);
-    }
-    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(
-        size,
-        Par::Seq,
-        Spec::default(),
-    ));
-    cholesky_in_place(
-        MatMut::from_column_major_slice_with_stride_mut(lower, size, size, stride),
-        LltRegularization::default(),
-        Par::Seq,
-        MemStack::new(&mut memory),
-        Spec::default(),
-    )
-    .map_err(|LltError::NonPositivePivot { index }| index)?;
-    for (j, &variance) in diagonal.iter().enumerate() {
-        let pivot = lower[j * stride + j];
-        if !pivot_is_sound(pivot * pivot, variance, size) {
-            return Err(j);
-        }
-    }
-    Ok(())
-}
-
-/// A squared pivot below the rounding error of the variance it was subtracted from carries no information.
-fn pivot_is_sound(squared_pivot: f64, variance: f64, size: usize) -> bool {
-    squared_pivot.is_finite() && squared_pivot > 2.0 * f64::EPSILON * variance * size as f64
 }
 
 fn check_length(argument: &str, found: usize, allowed: usize) -> Result<()> {

@@ -68,7 +68,13 @@ fn rows_and_blocks_append_to_the_full_factor() {
 
 #[test]
 fn solves_and_inverse_undo_the_matrix() {
-    let n = 40;
+    // Fewer rows than the inverse takes at a time, as many, and a few blocks with a rest.
+    for n in [40, 64, 150] {
+        undo(n);
+    }
+}
+
+fn undo(n: usize) {
     let factor = factor(n);
     let truth: Vec<f64> = (0..n).map(|i| (i as f64).cos()).collect();
     let mut b: Vec<f64> = (0..n)
@@ -96,6 +102,38 @@ fn solves_and_inverse_undo_the_matrix() {
     factor.forward(&mut one).unwrap();
     for i in 0..n {
         assert!((many[i * 3 + 1] - one[i]).abs() < 1e-13);
+    }
+    factor.backward_many(&mut many, 3).unwrap();
+    factor.backward(&mut one).unwrap();
+    let diagonal = factor.inverse_diagonal().unwrap();
+    for i in 0..n {
+        assert!((many[i * 3 + 1] - one[i]).abs() < 1e-12);
+        assert!((diagonal[i] - inverse[i * n + i]).abs() < 1e-12 * diagonal[i]);
+    }
+    assert!(factor.backward_many(&mut many, 2).is_err());
+    factor.backward_many(&mut [], 0).unwrap();
+}
+
+#[test]
+fn the_condition_number_is_estimated_from_below() {
+    let diagonal = |entries: &[f64]| {
+        let fill = &mut |j: usize, column: &mut [f64]| {
+            column.fill(0.0);
+            column[0] = entries[j];
+        };
+        Cholesky::factor(entries.len(), fill).unwrap()
+    };
+    assert_eq!(Cholesky::default().condition_number(), 1.0);
+    for (entries, truth) in [
+        (vec![3.0], 1.0),
+        (vec![2.0; 50], 1.0),
+        (vec![1e-9, 4.0, 1.0], 4e9),
+        (vec![1e8, 1e-8], 1e16),
+        // Eigenvalues crowded at both ends.
+        ((1..=200).map(f64::from).collect(), 200.0),
+    ] {
+        let ratio = diagonal(&entries).condition_number() / truth;
+        assert!((0.9..1.0 + 1e-12).contains(&ratio), "{entries:?}: {ratio}");
     }
 }
 
@@ -127,4 +165,40 @@ fn singular_matrices_get_a_reported_jitter_and_indefinite_ones_an_error() {
         factor.forward(&mut [1.0; 3]),
         Err(Error::Argument { .. })
     ));
+}
+
+#[test]
+fn a_rank_one_update_is_the_factor_of_the_updated_matrix() {
+    let n = 40;
+    let v: Vec<f64> = (0..n).map(|i| (i as f64 * 0.9).sin() * 3.0).collect();
+    let mut updated = factor(n);
+    updated.update(&mut v.clone()).unwrap();
+    let anew = Cholesky::factor(n, &mut |j, column| {
+        for (i, c) in column.iter_mut().enumerate() {
+            *c = covariance(j + i, j) + v[j + i] * v[j];
+        }
+    })
+    .unwrap();
+    assert!(largest_difference(&updated, &anew) < 1e-13);
+    assert!(updated.update(&mut [1.0]).is_err());
+    assert!(updated.update(&mut vec![f64::NAN; n]).is_err());
+    assert_eq!(largest_difference(&updated, &updated.clone()), 0.0);
+}
+
+#[test]
+fn backward_solves_of_many_columns_are_those_of_each() {
+    let (n, columns) = (30, 7);
+    let factor = factor(n);
+    let mut many: Vec<f64> = (0..n * columns).map(|i| (i as f64 * 0.37).cos()).collect();
+    let before = many.clone();
+    factor.backward_many(&mut many, columns).unwrap();
+    for c in 0..columns {
+        let mut one: Vec<f64> = (0..n).map(|i| before[i * columns + c]).collect();
+        factor.backward(&mut one).unwrap();
+        for i in 0..n {
+            assert!((many[i * columns + c] - one[i]).abs() < 1e-13);
+        }
+    }
+    assert!(factor.backward_many(&mut [0.0], 2).is_err());
+    factor.backward_many(&mut [], 0).unwrap();
 }

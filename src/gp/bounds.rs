@@ -132,16 +132,6 @@ impl LogBounds {
         }
     }
 
-    /// Half the width of what a hard pair of limits allows, at most one.
-    pub fn half_width(&self) -> f64 {
-        let half = 0.5 * (self.upper - self.lower);
-        if self.hard && half > 0.0 && half < 1.0 {
-            half
-        } else {
-            1.0
-        }
-    }
-
     /// Moves a start off hard limits, where the search variable has no slope.
     pub fn inside(&self, log_value: f64) -> f64 {
         if !self.hard {

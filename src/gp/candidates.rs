@@ -3,7 +3,9 @@
 use super::exact::ExactGp;
 use super::points::Points;
 use super::posterior::{prior_variance, reduce, solve_cross_covariance};
+use super::remove::Removed;
 use crate::error::{Error, Result};
+use crate::vector::vectorised;
 
 /// Candidates whose partial sums stay in the fastest cache while rows stream by.
 const TILE: usize = 1024;
@@ -33,6 +35,19 @@ pub struct Tracked {
     solved: Vec<f64>,
     mean: Vec<f64>,
     variance: Vec<f64>,
+}
+
+/// What one more measurement at a candidate would do to all candidates, from [`Tracked::fantasy`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lookahead {
+    /// The expected outcome: the posterior mean at the candidate.
+    pub outcome_mean: f64,
+    /// The **variance** of the outcome, noise of the measurement included.
+    pub outcome_variance: f64,
+    /// Posterior **variance** of the latent function at every candidate afterwards, whatever the outcome.
+    pub variance: Vec<f64>,
+    /// How far the mean at every candidate moves per unit of outcome − `outcome_mean`.
+    pub gain: Vec<f64>,
 }
 
 impl Tracked {
@@ -94,6 +109,83 @@ impl Tracked {
             }
             None => self.rebuild(),
         }
+    }
+
+    /// Forgets measurement `index` of the process, see [`ExactGp::remove`]: the rotations that take it out of the factor
+    /// are applied to V, at most 6 n m multiplications. Everything is computed anew where the process needed jitter.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such measurement.
+    pub fn forget(&mut self, index: usize) -> Result<Removed> {
+        let removed = self.gp.measurement(index)?;
+        match self.gp.remove_rows(&[index])? {
+            Some(all) => {
+                for rotations in all {
+                    rotations.apply(&mut self.solved, self.candidates.len())?;
+                }
+                self.summarise()?;
+            }
+            None => self.rebuild()?,
+        }
+        Ok(removed)
+    }
+
+    /// What a measurement at candidate `index` would do, before it has an outcome; `noise_variance` as in
+    /// [`ExactGp::append`]. O(n m), as [`Tracked::observe_candidate`], which has the same effect once the outcome is
+    /// there.
+    ///
+    /// With c = [`Tracked::covariances`] and s² = `outcome_variance`: gain = c/s², variance −= c²/s² (Rasmussen &
+    /// Williams 2006, eqs. 2.23 and 2.24 for one more point). A place whose outcome is known already up to rounding
+    /// teaches nothing: its gain is zero.
+    ///
+    /// ```
+    /// use dosewise::gp::{ExactGp, Kernel, Matern52, Noise};
+    /// use ndarray::Array2;
+    /// let candidates = Array2::from_shape_fn((21, 1), |(i, _)| i as f64 / 20.0);
+    /// let prior = ExactGp::new(Matern52::isotropic(0.2).scaled(1.0), Noise::Known(vec![]));
+    /// let mut tracked = prior.track(&candidates)?;
+    /// tracked.observe_candidate(3, 0.5, 0.1)?;
+    /// let ahead = tracked.fantasy(10, 0.25)?;
+    /// let expected = tracked.mean()[12] + ahead.gain[12] * (0.8 - ahead.outcome_mean);
+    /// tracked.observe_candidate(10, 0.8, 0.25)?;
+    /// assert!((tracked.mean()[12] - expected).abs() < 1e-12);
+    /// assert!((tracked.variance()[12] - ahead.variance[12]).abs() < 1e-12);
+    /// # Ok::<(), dosewise::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such candidate, or the noise variance is not what the process needs.
+    pub fn fantasy(
+        &self,
+        index: usize,
+        noise_variance: impl Into<Option<f64>>,
+    ) -> Result<Lookahead> {
+        self.check_index("index", index)?;
+        let noise = self.gp.noise.admit(noise_variance.into())? + self.gp.jitter();
+        let outcome_variance = self.variance[index] + noise;
+        let prior = self
+            .gp
+            .kernel()
+            .variance(&self.candidates.view().point(index))
+            + noise;
+        let rounding = 2.0 * f64::EPSILON * prior * (self.gp.len() + 1) as f64;
+        let mut gain = self.covariances(index)?;
+        let mut variance = self.variance.clone();
+        if outcome_variance > rounding {
+            for (gain, variance) in gain.iter_mut().zip(&mut variance) {
+                let covariance = *gain;
+                *gain /= outcome_variance;
+                *variance = (*variance - covariance * *gain).max(0.0);
+            }
+        } else {
+            gain.fill(0.0);
+        }
+        Ok(Lookahead {
+            outcome_mean: self.mean[index],
+            outcome_variance,
+            variance,
+            gain,
+        })
     }
 
     /// Posterior mean at every candidate.
@@ -190,21 +282,30 @@ impl Tracked {
         self.gp.kernel().covariances(x, self.candidates.view(), new);
         subtract_combination(new, row, rows);
         let z = self.gp.whitened.last().copied().unwrap_or(0.0);
-        let known = self.mean.iter_mut().zip(self.variance.iter_mut());
-        for ((mean, variance), v) in known.zip(new) {
-            *v /= pivot;
-            *mean += z * *v;
-            *variance = (*variance - *v * *v).max(0.0);
-        }
+        let (mean, variance) = (&mut self.mean, &mut self.variance);
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((mean, variance), v) in mean.iter_mut().zip(variance.iter_mut()).zip(new) {
+                    *v /= pivot;
+                    *mean += z * *v;
+                    *variance = (*variance - *v * *v).max(0.0);
+                }
+            },
+        );
     }
 
     /// Computes everything from the process.
     fn rebuild(&mut self) -> Result<()> {
-        let m = self.candidates.len();
+        self.solved = vec![0.0; self.gp.len() * self.candidates.len()];
+        solve_cross_covariance(&self.gp, self.candidates.view(), &mut self.solved)?;
+        self.summarise()
+    }
+
+    /// Mean and variance from V: 2 n m multiplications, and no rounding carried over from before.
+    fn summarise(&mut self) -> Result<()> {
         self.mean = self.gp.mean().values(self.candidates.view())?;
         self.variance = prior_variance(&self.gp, self.candidates.view());
-        self.solved = vec![0.0; self.gp.len() * m];
-        solve_cross_covariance(&self.gp, self.candidates.view(), &mut self.solved)?;
         reduce(
             &self.gp.whitened,
             &self.solved,
@@ -219,7 +320,15 @@ impl Tracked {
 ///
 /// Eight rows at a time over tiles of candidates, so that each number of `rows` is read once and `out` stays in
 /// cache: the loop runs at the speed of memory.
-fn subtract_combination(out: &mut [f64], coefficients: &[f64], rows: &[f64]) {
+pub(super) fn subtract_combination(out: &mut [f64], coefficients: &[f64], rows: &[f64]) {
+    vectorised(
+        #[inline(always)]
+        || subtract_in_tiles(out, coefficients, rows),
+    );
+}
+
+#[inline(always)]
+fn subtract_in_tiles(out: &mut [f64], coefficients: &[f64], rows: &[f64]) {
     let m = out.len();
     for (tile, out) in out.chunks_mut(TILE).enumerate() {
         let (first, width) = (tile * TILE, out.len());

@@ -5,9 +5,11 @@ use super::least_squares::least_squares;
 use super::mean::Mean;
 use super::noise::Noise;
 use super::objective::{Evaluate, Evidence};
-use super::points::PointsView;
+use super::points::{Points, PointsView};
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
+use crate::vector::vectorised;
+use ndarray::Array2;
 
 /// Measurements and the model of their noise and mean, borrowed for one evaluation.
 #[derive(Clone, Copy)]
@@ -16,6 +18,37 @@ pub(super) struct Data<'a> {
     pub targets: &'a [f64],
     pub noise: &'a Noise,
     pub mean: &'a Mean,
+}
+
+/// Some of the measurements.
+pub(super) struct Chosen<'a> {
+    points: Points,
+    targets: Vec<f64>,
+    noise: Noise,
+    mean: &'a Mean,
+}
+
+impl<'a> Chosen<'a> {
+    pub fn from(data: &Data<'a>, indices: &[usize]) -> Self {
+        Self {
+            points: Points::select(data.points, indices),
+            targets: indices.iter().map(|&i| data.targets[i]).collect(),
+            noise: match data.noise {
+                Noise::Known(all) => Noise::Known(indices.iter().map(|&i| all[i]).collect()),
+                shared => shared.clone(),
+            },
+            mean: data.mean,
+        }
+    }
+
+    pub fn data(&self) -> Data<'_> {
+        Data {
+            points: self.points.view(),
+            targets: &self.targets,
+            noise: &self.noise,
+            mean: self.mean,
+        }
+    }
 }
 
 impl Data<'_> {
@@ -55,13 +88,14 @@ impl Data<'_> {
     }
 
     /// The mean whose coefficients solve the least-squares problem after `whiten` was applied to both sides.
-    fn estimated_mean(&self, whiten: impl Fn(&mut [f64]) -> Result<()>) -> Result<Mean> {
+    /// Whitening may change the length of what it is given.
+    pub fn estimated_mean(&self, whiten: impl Fn(&mut Vec<f64>) -> Result<()>) -> Result<Mean> {
         if !self.mean.is_profiled() {
             return Ok(self.mean.clone());
         }
         let mut columns = self.mean.regressors(self.points);
         let mut target = self.targets.to_vec();
-        columns.iter_mut().try_for_each(|column| whiten(column))?;
+        columns.iter_mut().try_for_each(&whiten)?;
         whiten(&mut target)?;
         let coefficients = least_squares(&columns, &target);
         let estimate = self.mean.with_coefficients(self.points, &coefficients);
@@ -116,9 +150,14 @@ impl GradientBuffers {
         let mut point = Vec::with_capacity(data.points.dimension());
         for j in 0..n {
             let weights = &mut self.inverse[j * n..][j..n];
-            for (w, a) in weights.iter_mut().zip(&alpha[j..]) {
-                *w = alpha[j] * a - *w;
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (w, a) in weights.iter_mut().zip(&alpha[j..]) {
+                        *w = alpha[j] * a - *w;
+                    }
+                },
+            );
             // Entries below the diagonal stand for two; the one on it for one half of that.
             weights[0] *= 0.5;
             trace += weights[0];
@@ -131,6 +170,33 @@ impl GradientBuffers {
         }
         gradient
     }
+
+    /// After [`GradientBuffers::gradient`] of n measurements: the derivative by the noise **variance** of each,
+    /// ½ (αᵢ² − (K⁻¹)ᵢᵢ).
+    pub fn diagonal(&self, n: usize) -> impl Iterator<Item = f64> + '_ {
+        (0..n).map(move |i| self.inverse[i * n + i])
+    }
+
+    /// The gradient with respect to every coordinate of every point (n × d), from the weights that
+    /// [`GradientBuffers::gradient`] left behind for the same kernel and points.
+    ///
+    /// A point meets every other one twice in Σᵢⱼ, once on each side, which cancels the ½; with itself only once.
+    pub fn by_points(&self, kernel: &dyn Kernel, points: PointsView<'_>) -> Array2<f64> {
+        let n = points.len();
+        let mut gradient = Array2::zeros((n, points.dimension()));
+        let (mut point, mut weights) = (Vec::new(), vec![0.0; n]);
+        for (i, mut slopes) in gradient.rows_mut().into_iter().enumerate() {
+            for (j, weight) in weights.iter_mut().enumerate() {
+                *weight = self.inverse[i.min(j) * n + i.max(j)];
+            }
+            let own = std::mem::take(&mut weights[i]);
+            points.copy_point(i, &mut point);
+            let slopes = slopes.as_slice_mut().expect("rows of a new array");
+            kernel.accumulate_input_gradient(&point, points, &weights, slopes);
+            kernel.accumulate_variance_gradient(&point, own, slopes);
+        }
+        gradient
+    }
 }
 
 /// The evidence of an exact process as a function of the kernel's log-parameters, then the log noise variance if it
@@ -138,11 +204,21 @@ impl GradientBuffers {
 pub(super) struct ExactEvidence<'a> {
     kernel: &'a dyn Kernel,
     data: Data<'a>,
+    part: Option<&'a ExactEvidence<'a>>,
 }
 
 impl<'a> ExactEvidence<'a> {
     pub fn new(kernel: &'a dyn Kernel, data: Data<'a>) -> Self {
-        Self { kernel, data }
+        Self {
+            kernel,
+            data,
+            part: None,
+        }
+    }
+
+    /// Knows the evidence of a part of the same data.
+    pub fn with_part(self, part: Option<&'a ExactEvidence<'a>>) -> Self {
+        Self { part, ..self }
     }
 
     /// Kernel and noise with these log-parameters.
@@ -168,6 +244,14 @@ impl Evidence for ExactEvidence<'_> {
             factor: Cholesky::default(),
             gradients: GradientBuffers::default(),
         })
+    }
+
+    fn measurements(&self) -> Option<usize> {
+        Some(self.data.targets.len())
+    }
+
+    fn part(&self) -> Option<&dyn Evidence> {
+        self.part.map(|part| part as &dyn Evidence)
     }
 }
 

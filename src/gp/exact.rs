@@ -7,9 +7,10 @@ use super::kernel::{Kernel, Parameter, Role, boxed};
 use super::mean::Mean;
 use super::noise::Noise;
 use super::points::Points;
-use super::posterior::Posterior;
+use super::posterior::{Posterior, add_weighted_covariances};
 use super::saved::Parts;
-use super::surrogate::{Joint, Marginals, Surrogate, check_dimension};
+use super::slopes::slopes_at_one;
+use super::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension};
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
 use ndarray::ArrayView2;
@@ -134,19 +135,7 @@ impl ExactGp {
     pub fn posterior_mean<'p>(&self, points: impl Into<ArrayView2<'p, f64>>) -> Result<Vec<f64>> {
         let places = self.places("points", points.into())?;
         let mut mean = self.mean.values(places.view())?;
-        let mut row = vec![0.0; places.len().min(512)];
-        let mut x = Vec::new();
-        for (block, out) in mean.chunks_mut(512).enumerate() {
-            let view = places.view().range(block * 512, block * 512 + out.len());
-            for (i, weight) in self.alpha().iter().enumerate() {
-                self.points.view().copy_point(i, &mut x);
-                let row = &mut row[..out.len()];
-                self.kernel.covariances(&x, view, row);
-                for (m, k) in out.iter_mut().zip(row.iter()) {
-                    *m += weight * k;
-                }
-            }
-        }
+        add_weighted_covariances(self, self.alpha(), places.view(), &mut mean);
         Ok(mean)
     }
 
@@ -225,7 +214,7 @@ impl ExactGp {
         self.report.as_ref()
     }
 
-    fn alpha(&self) -> &[f64] {
+    pub(super) fn alpha(&self) -> &[f64] {
         self.alpha.get_or_init(|| {
             let mut alpha = self.whitened.clone();
             self.factor
@@ -264,7 +253,7 @@ impl ExactGp {
         Ok(())
     }
 
-    fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
+    pub(super) fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
         let places = Points::from_rows(argument, rows)?;
         check_dimension(argument, places.dimension(), self.points.dimension())?;
         self.mean.check(places.dimension())?;
@@ -301,6 +290,10 @@ impl Surrogate for ExactGp {
         let covariance = posterior.covariance()?;
         let mean = posterior.into_marginals().mean;
         Ok(Joint { mean, covariance })
+    }
+
+    fn slopes(&self, point: &[f64]) -> Result<Slopes> {
+        slopes_at_one(self, point)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::assign::assign;
 use super::bounds::{Bounds, LogBounds};
-use super::evidence::{Data, ExactEvidence};
+use super::curvature::Curvature;
+use super::evidence::{Chosen, Data, ExactEvidence};
 use super::exact::parameters;
 use super::kernel::{Kernel, Parameter};
 use super::noise::Noise;
 use super::objective::{Evaluation, Evidence, Objective, Rule};
-use super::points::Points;
 use super::prior::Prior;
 use super::restart::{LogRange, log_ranges, space_filling_starts, subset};
 use crate::error::{Error, Result};
@@ -75,7 +75,8 @@ pub enum Stop {
 /// How a fit ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FitReport {
-    /// Log marginal likelihood at the chosen hyper-parameters, nats (priors not included).
+    /// Log marginal likelihood at the chosen hyper-parameters, nats (priors not included); for models that are fitted by
+    /// a lower bound of it, that bound.
     pub log_marginal_likelihood: f64,
     /// Sum of the log prior densities there (of the log-parameters, normalised), nats; zero without priors.
     pub log_prior: f64,
@@ -108,8 +109,8 @@ pub(super) struct Found {
     pub report: FitReport,
 }
 
-/// What a search climbs: the named log-parameters, then perhaps a coordinate without a name, which takes no prior and
-/// no bounds.
+/// What a search climbs: the named log-parameters, then perhaps coordinates without a name, which take no prior and no
+/// bounds.
 pub(super) struct Problem<'a> {
     pub parameters: Vec<Parameter>,
     /// A start for each coordinate.
@@ -124,25 +125,17 @@ pub(super) struct Problem<'a> {
 impl FitOptions {
     pub(super) fn search(&self, kernel: &dyn Kernel, data: &Data<'_>) -> Result<Found> {
         let parameters = parameters(kernel, data.noise);
-        let few = self.coarse_subset(data.targets.len()).map(|chosen| {
-            let points = Points::select(data.points, &chosen);
-            let targets: Vec<f64> = chosen.iter().map(|&i| data.targets[i]).collect();
-            let noise = match data.noise {
-                Noise::Known(all) => Noise::Known(chosen.iter().map(|&i| all[i]).collect()),
-                shared => shared.clone(),
-            };
-            (points, targets, noise)
-        });
-        let few = few.as_ref().map(|(points, targets, noise)| {
-            let data = Data {
-                points: points.view(),
-                targets,
-                noise,
-                ..*data
-            };
-            ExactEvidence::new(kernel, data)
-        });
-        let whole = ExactEvidence::new(kernel, *data);
+        let few = self.coarse_subset(data.targets.len());
+        let few = few.map(|chosen| Chosen::from(data, &chosen));
+        let few = few
+            .as_ref()
+            .map(|few| ExactEvidence::new(kernel, few.data()));
+        let part = self.part(data.targets.len());
+        let part = part.map(|chosen| Chosen::from(data, &chosen));
+        let part = part
+            .as_ref()
+            .map(|part| ExactEvidence::new(kernel, part.data()));
+        let whole = ExactEvidence::new(kernel, *data).with_part(part.as_ref());
         let problem = Problem {
             given: parameters.iter().map(|p| p.value.ln()).collect(),
             ranges: log_ranges(data, &parameters)?,
@@ -169,6 +162,12 @@ impl FitOptions {
         (total > COARSE && self.restarts > 0).then(|| subset(total, COARSE, self.seed))
     }
 
+    /// The measurements that carry the best start nearly to the end where all of them are many.
+    fn part(&self, total: usize) -> Option<Vec<usize>> {
+        let count = total / 4;
+        (count >= 2 * COARSE && self.restarts > 0).then(|| subset(total, count, self.seed))
+    }
+
     /// Climbs from the given coordinates and from the restarts; `None` if no start has a finite likelihood.
     pub(super) fn maximise(&self, problem: &Problem<'_>) -> Result<Option<(Vec<f64>, FitReport)>> {
         if !(self.gradient_tolerance > 0.0 && self.gradient_tolerance.is_finite()) {
@@ -188,21 +187,38 @@ impl FitOptions {
         starts.extend(space_filling_starts(&ranges, self.restarts, self.seed));
 
         let mut coarse_evaluations = 0;
-        if let Some(few) = problem.subset {
-            // Only to tell the basins apart, so a tenth of a nat a log unit is near enough.
-            let rough = Self {
-                gradient_tolerance: self.gradient_tolerance.max(0.1),
-                max_iterations: self.max_iterations.min(40),
-                ..self.clone()
+        let mut curvature = None;
+        let mut lower = problem.subset;
+        // The maximum on few measurements is nats away from that on all, so half a nat a log unit is near enough.
+        let rough = Self {
+            gradient_tolerance: self.gradient_tolerance.max(0.5),
+            max_iterations: self.max_iterations.min(40),
+            ..self.clone()
+        };
+        let part = problem.whole.part().filter(|_| lower.is_some());
+        for upper in part.into_iter().chain([problem.whole]) {
+            let Some(evidence) = lower.replace(upper) else {
+                continue;
             };
-            let (best, evaluations) = rough.best_of(few, &rules, &starts);
-            coarse_evaluations = evaluations;
-            starts = vec![best.map_or(given.clone(), |b| b.log_parameters)];
+            let (best, evaluations) = rough.best_of(evidence, &rules, &starts, curvature.as_ref());
+            coarse_evaluations += evaluations;
+            curvature = None;
+            starts = vec![given.clone()];
+            let Some(best) = best else { continue };
+            if let (Some(few), Some(many)) = (evidence.measurements(), upper.measurements()) {
+                let growth = many as f64 / few as f64;
+                let (found, evaluations) =
+                    Curvature::around(evidence, &rules, &best.log_parameters, growth);
+                coarse_evaluations += evaluations;
+                curvature = found;
+            }
+            starts = vec![best.log_parameters];
         }
 
-        let (mut best, mut evaluations) = self.best_of(problem.whole, &rules, &starts);
+        let (mut best, mut evaluations) =
+            self.best_of(problem.whole, &rules, &starts, curvature.as_ref());
         if best.is_none() {
-            let (end, more) = self.best_of(problem.whole, &rules, &[given]);
+            let (end, more) = self.best_of(problem.whole, &rules, &[given], None);
             best = end;
             evaluations += more;
         }
@@ -259,10 +275,11 @@ impl FitOptions {
         evidence: &dyn Evidence,
         rules: &[Rule],
         starts: &[Vec<f64>],
+        curvature: Option<&Curvature>,
     ) -> (Option<End>, usize) {
         let searched = |start: &Vec<f64>| {
             let objective = Objective::new(evidence, rules);
-            let end = self.climb(&objective, start);
+            let end = self.climb(&objective, start, curvature);
             (end, objective.search.borrow().evaluations)
         };
         let outcomes: Vec<(Option<End>, usize)> = starts.par_iter().map(searched).collect();
@@ -274,8 +291,13 @@ impl FitOptions {
 
     /// Climbs from one start. A search that ends pushing against a hard limit is put onto the limit, which the search
     /// variable reaches only slowly, and goes on from there with that parameter at rest.
-    fn climb(&self, objective: &Objective<'_>, start: &[f64]) -> Option<End> {
-        let mut end = self.run(objective, &objective.inside(start))?;
+    fn climb(
+        &self,
+        objective: &Objective<'_>,
+        start: &[f64],
+        curvature: Option<&Curvature>,
+    ) -> Option<End> {
+        let mut end = self.run(objective, &objective.inside(start), curvature)?;
         while let Some(held) = objective.held(&end.log_parameters, &end.gradient) {
             let Some(onto) = objective.evaluate(&held) else {
                 break;
@@ -283,7 +305,7 @@ impl FitOptions {
             if onto.value < end.value - 1e-9 * (1.0 + end.value.abs()) {
                 break;
             }
-            let next = self.run(objective, &held)?;
+            let next = self.run(objective, &held, curvature)?;
             // Each round puts at least one parameter more to rest, or leaves what it had.
             let rested = |at: &[f64]| {
                 let both = at.iter().zip(&held);
@@ -298,9 +320,15 @@ impl FitOptions {
         Some(end)
     }
 
-    /// One run of L-BFGS. The objective is divided by the size of its first gradient, because the first step is
-    /// the gradient itself; the best point seen is kept on our side, so that a failing line search loses nothing.
-    fn run(&self, objective: &Objective<'_>, start: &[f64]) -> Option<End> {
+    /// One run of L-BFGS. The first step is the gradient of the objective, in coordinates made by the curvature if there
+    /// is one, so the objective is divided by what makes that step longer than one log unit. The best point seen is kept
+    /// on our side, so that a failing line search loses nothing.
+    fn run(
+        &self,
+        objective: &Objective<'_>,
+        start: &[f64],
+        curvature: Option<&Curvature>,
+    ) -> Option<End> {
         let first = objective.evaluate(start)?;
         let end = |at: &[f64], evaluation: Evaluation, stop: Stop| {
             let largest_derivative = objective.largest_derivative(at, &evaluation.gradient);
@@ -320,28 +348,41 @@ impl FitOptions {
             }
         };
         let slope = objective.largest_derivative(start, &first.gradient);
-        let scale = 1.0 / slope.max(1.0);
         if slope <= self.gradient_tolerance {
             return Some(end(start, first, Stop::Converged));
         }
         let variables = objective.search_variables(start);
+        let (coordinates, longest) = match curvature {
+            None => (variables.clone(), slope),
+            Some(curvature) => {
+                let slopes = objective.slopes(&first, &variables);
+                let step = curvature.step(&curvature.slopes(&slopes));
+                let longest = step
+                    .iter()
+                    .fold(0.0, |longest: f64, s| longest.max(s.abs()));
+                (vec![0.0; variables.len()], longest)
+            }
+        };
+        let scale = 1.0 / longest.max(1.0);
         {
             let mut search = objective.search.borrow_mut();
             search.scale = scale;
+            search.frame = curvature.map(|curvature| (variables, curvature.clone()));
+            search.tolerance = self.gradient_tolerance;
             search.failed = scale * first.value.abs() * 10.0 + 1e3;
             search.best = Some((start.to_vec(), first.clone()));
-            search.last = Some((variables.clone(), first.clone()));
+            search.last = Some((coordinates.clone(), first.clone()));
         }
         let search = MoreThuenteLineSearch::new().with_bounds(1e-10, 1e4).ok()?;
         let solver = LBFGS::new(search, MEMORY)
-            .with_tolerance_grad(0.5 * self.gradient_tolerance * scale * objective.narrowest())
+            .with_tolerance_grad(f64::MIN_POSITIVE)
             .ok()?
             .with_tolerance_cost(1e-11 * (1.0 + scale * first.value.abs()))
             .ok()?;
         // The first cost and gradient are left to the solver, which finds them remembered: a cost handed over here
         // would also become the previous cost and stop the run as "unchanged" before its first step.
         let outcome = Executor::new(objective, solver)
-            .configure(|state| state.param(variables).max_iters(self.max_iterations))
+            .configure(|state| state.param(coordinates).max_iters(self.max_iterations))
             .run();
         let reason = match outcome {
             Err(error) => Stop::GaveUp(error.to_string()),

@@ -1,12 +1,17 @@
 //! The covariance functions' common face.
 
 mod active_dimensions;
+mod autoregressive;
 mod categorical;
 mod constant;
+mod coregionalised;
 mod differences;
 mod distance;
+mod dose_weight;
+mod factors;
 mod linear;
 mod operators;
+mod parts;
 mod per_coordinate;
 mod periodic;
 mod polynomial;
@@ -18,8 +23,11 @@ mod sum;
 mod white;
 
 pub use active_dimensions::ActiveDimensions;
+pub use autoregressive::Autoregressive;
 pub use categorical::Categorical;
 pub use constant::Constant;
+pub use coregionalised::Coregionalised;
+pub use dose_weight::{Decay, DoseWeight};
 pub use linear::Linear;
 pub use periodic::Periodic;
 pub use polynomial::Polynomial;
@@ -29,7 +37,10 @@ pub use scaled::Scaled;
 pub use sum::Sum;
 pub use white::White;
 
-pub(super) use distance::{accumulate_lengthscales, squared_distances};
+pub(super) use crate::vector::dot;
+pub(super) use differences::step;
+pub(super) use distance::{accumulate_input_slopes, accumulate_lengthscales, squared_distances};
+pub(super) use dose_weight::INFINITE_DOSE;
 pub(super) use per_coordinate::PerCoordinate;
 
 use super::points::PointsView;
@@ -145,7 +156,8 @@ pub trait Kernel: Any + Debug + Send + Sync {
     ///
     /// The kernels of this crate answer in closed form. The default takes central differences with a step of ε^⅓ of the
     /// distances at hand, good to about eight digits of a smooth kernel. Where k has a kink (a [`super::Matern12`] at
-    /// coinciding points) the slope is the mean of both sides; along a column of codes it is zero.
+    /// coinciding points) the slope is the mean of both sides; along a column of codes it is zero, and so is that of
+    /// [`White`] noise everywhere.
     fn accumulate_input_gradient(
         &self,
         point: &[f64],
@@ -304,22 +316,14 @@ impl Kernel for Box<dyn Kernel> {
     }
 }
 
-/// Σ aⱼ bⱼ in eight interleaved partial sums, which the compiler turns into vector instructions.
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut lanes = [0.0; 8];
-    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f64 = a8
-        .remainder()
-        .iter()
-        .zip(b8.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    for (x, y) in a8.zip(b8) {
-        for k in 0..8 {
-            lanes[k] += x[k] * y[k];
-        }
-    }
-    lanes.iter().sum::<f64>() + tail
+/// The points and their weights in runs of at most [`CHUNK`]; surplus points or weights are left out.
+fn runs<'a>(
+    others: PointsView<'a>,
+    weights: &'a [f64],
+) -> impl Iterator<Item = (PointsView<'a>, &'a [f64])> {
+    let weights = &weights[..others.len().min(weights.len())];
+    let runs = weights.chunks(CHUNK).enumerate();
+    runs.map(move |(i, run)| (others.range(i * CHUNK, i * CHUNK + run.len()), run))
 }
 
 /// Refuses a hyper-parameter that is not positive, or so extreme that arithmetic would overflow.

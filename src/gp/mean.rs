@@ -1,5 +1,6 @@
 //! What the surrogate expects far from every measurement.
 
+use super::kernel::step;
 use super::points::PointsView;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize, Serializer, ser};
@@ -140,6 +141,47 @@ impl Mean {
         ))
     }
 
+    /// Adds ∂m/∂x_d at one point to `slopes[d]` for every coordinate: closed forms; central differences for a custom
+    /// mean, one-sided where only one side has a value, with steps that suit the distances to the `measured` points.
+    pub(super) fn add_slopes(
+        &self,
+        point: &[f64],
+        measured: PointsView<'_>,
+        slopes: &mut [f64],
+    ) -> Result<()> {
+        match self {
+            Self::Zero | Self::Constant(_) | Self::Fixed(_) => {}
+            Self::Linear { slopes: own, .. } => {
+                slopes.iter_mut().zip(own).for_each(|(s, own)| *s += own);
+            }
+            Self::Custom(_) => {
+                let centre = self.checked_at(point)?;
+                let mut moved = point.to_vec();
+                for (c, slope) in slopes.iter_mut().enumerate().take(point.len()) {
+                    let step = step(point, measured, c);
+                    let mut beside = |coordinate: f64| {
+                        moved[c] = coordinate;
+                        match self.checked_at(&moved) {
+                            Ok(value) => (coordinate, value),
+                            Err(_) => (point[c], centre),
+                        }
+                    };
+                    let (up, down) = (beside(point[c] + step), beside(point[c] - step));
+                    moved[c] = point[c];
+                    if up.0 == down.0 {
+                        return Err(Error::argument(
+                            "mean",
+                            format!("no value on either side of {point:?} from {self:?}"),
+                            "finite numbers on one side at least",
+                        ));
+                    }
+                    *slope += (up.1 - down.1) / (up.0 - down.0);
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn check(&self, dimension: usize) -> Result<()> {
         let numbers = match self {
             Self::Zero | Self::Custom(_) => &[],
@@ -204,6 +246,8 @@ fn check_number(value: f64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gp::points::Points;
+    use ndarray::arr2;
 
     #[test]
     fn unusable_means_are_refused() {
@@ -216,6 +260,37 @@ mod tests {
         let broken = Mean::custom("broken", |x| 1.0 / x[0]);
         assert!(broken.checked_at(&[0.0]).is_err());
         assert_eq!(broken.checked_at(&[2.0]).unwrap(), 0.5);
+    }
+
+    #[test]
+    fn slopes_are_those_of_the_formula() {
+        let measured = Points::from_rows("x", arr2(&[[0.0, 2.0], [1.0, 5.0]]).view()).unwrap();
+        let slopes = |mean: &Mean, point: &[f64]| {
+            let mut slopes = vec![1.0; 2];
+            let outcome = mean.add_slopes(point, measured.view(), &mut slopes);
+            outcome.map(|()| (slopes[0] - 1.0, slopes[1] - 1.0))
+        };
+        let trend = Mean::Linear {
+            intercept: 9.0,
+            slopes: vec![2.0, -3.0],
+        };
+        assert_eq!(slopes(&trend, &[0.3, 0.4]).unwrap(), (2.0, -3.0));
+        for flat in [
+            Mean::Zero,
+            Mean::Constant(2.0),
+            Mean::Fixed(2.0),
+            Mean::linear(),
+        ] {
+            assert_eq!(slopes(&flat, &[0.3, 0.4]).unwrap(), (0.0, 0.0));
+        }
+        let bowl = Mean::custom("bowl", |x| x[0] * x[0] + x[1].powi(3));
+        let (a, b) = slopes(&bowl, &[0.5, 2.0]).unwrap();
+        assert!((a - 1.0).abs() < 1e-9 && (b - 12.0).abs() < 1e-8, "{a} {b}");
+        // Defined on one side only, or at one point only.
+        let edge = Mean::custom("edge", |x| if x[0] < 0.0 { f64::NAN } else { 3.0 * x[0] });
+        assert!((slopes(&edge, &[0.0, 2.0]).unwrap().0 - 3.0).abs() < 1e-9);
+        let lone = Mean::custom("lone", |x| if x[0] == 0.5 { 1.0 } else { f64::NAN });
+        assert!(slopes(&lone, &[0.5, 2.0]).is_err());
     }
 
     #[test]

@@ -4,17 +4,29 @@
 //! | --- | --- |
 //! | a model of correlated measurements | a [`Kernel`]: [`Rbf`], [`Matern12`], [`Matern32`], [`Matern52`], [`RationalQuadratic`], [`Periodic`] |
 //! | trends, levels, nuggets, categories | [`Linear`], [`Polynomial`], [`Constant`], [`White`], [`Categorical`] |
+//! | covariances between outputs, fidelities, doses | [`Coregionalised`], [`Autoregressive`], [`DoseWeight`] |
 //! | compositions | `a + b`, `a * b`, `.scaled(variance)`, `.on_columns([0, 2])` |
 //! | what is expected far from all measurements | [`Mean`] |
 //! | noise you know per measurement, or want fitted | [`Noise`] (**variances**, not standard deviations) |
 //! | counts, labels, outliers, noise that varies | [`LaplaceGp`] with a [`Likelihood`], [`HeteroscedasticGp`] |
+//! | several correlated outputs, or levels of fidelity | [`MultiOutputGp`] |
+//! | looks of different dose at one field | [`DoseGp`] |
 //! | hyper-parameters kept where you believe them to be | [`Prior`], [`Bounds`] in [`FitOptions`] |
 //! | a posterior with given or fitted hyper-parameters | [`ExactGp::condition`], [`ExactGp::fit`] |
 //! | mean and variance anywhere, samples | [`Posterior`] |
+//! | how mean and variance change from place to place | [`ExactGp::slopes_at`], [`Surrogate::slopes`] |
+//! | whether the model fits its own measurements | [`ExactGp::leave_one_out`], [`Diagnostics`] |
 //! | more measurements without refitting | [`ExactGp::append`], [`ExactGp::append_many`] |
+//! | fewer measurements without refitting (sliding windows) | [`ExactGp::remove`], [`ExactGp::remove_many`] |
+//! | pending measurements, look-ahead | [`ExactGp::fantasize`], [`Tracked::fantasy`] |
+//! | inputs and outputs in units of their own, scaled for you | [`ScaledGp`] with a [`Scaling`] |
 //! | a conditioned process in a file | [`Persist`], or serde |
 //! | any of them behind one face | [`Surrogate`] |
+//! | scattered measurements by the thousand to the million | [`VecchiaGp`] with a [`VecchiaOrdering`] |
+//! | features of image patches, learnt along with the process | [`DeepKernelGp`] on [`Patches`] |
 //! | all pixels of a scan in nearly linear time | [`GridGp`] on a [`Grid`] with a [`GridKernel`] |
+//! | thousands of measurements anywhere | [`SparseGp`] with [`InducingPoints`] |
+//! | up to millions, counts and labels too, in minibatches | [`StochasticGp`] |
 //! | a fixed list of candidates, kept up to date at O(n m) a measurement | [`ExactGp::track`] |
 //!
 //! ```
@@ -34,54 +46,85 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod adam;
 mod append;
 mod assign;
 mod bounds;
 mod candidates;
+mod curvature;
+mod deep_kernel;
 mod evidence;
 mod exact;
 mod exponential;
+mod fantasy;
 mod fit;
 mod grid;
 mod kernel;
 mod least_squares;
+mod leave_one_out;
 mod likelihood;
 mod mean;
+mod multi_fidelity;
+mod multi_output;
 mod noise;
 mod objective;
 mod points;
 mod posterior;
 mod prior;
+mod remove;
 mod restart;
 mod saved;
+mod slopes;
+mod sparse;
 mod stationary;
 mod store;
 mod surrogate;
+mod tagged;
+mod transform;
+mod vecchia;
 
 pub use bounds::Bounds;
-pub use candidates::Tracked;
+pub use candidates::{Lookahead, Tracked};
+pub use deep_kernel::{
+    DeepKernelGp, DeepKernelOptions, Edge, HeldOut, Patches, TrainingPoint, TrainingReport,
+    TrainingStop, Validation,
+};
 pub use exact::ExactGp;
+pub use fantasy::{Fantasy, Given, Prospects};
 pub use fit::{FitOptions, FitReport, Stop};
 pub use grid::{
     Embedding, Evidence, Grid, GridFitOptions, GridGp, GridKernel, GridMean, GridOptions,
     GridPosterior, GridSamples, Route, Solve,
 };
 pub use kernel::{
-    ActiveDimensions, Categorical, Constant, Kernel, Linear, Parameter, Periodic, Polynomial,
-    Product, RationalQuadratic, Role, Scaled, Sum, White,
+    ActiveDimensions, Autoregressive, Categorical, Constant, Coregionalised, Decay, DoseWeight,
+    Kernel, Linear, Parameter, Periodic, Polynomial, Product, RationalQuadratic, Role, Scaled, Sum,
+    White,
 };
+pub use leave_one_out::{Diagnostics, LeaveOneOut};
 pub use likelihood::{
     Derivatives, HeteroscedasticGp, HeteroscedasticPosterior, LaplaceGp, LatentPosterior,
     Likelihood, Link, Prediction,
 };
 pub use mean::{CustomMean, Mean};
+pub use multi_fidelity::{Bias, DoseGp, DoseNoise};
+pub use multi_output::{MultiOutputGp, MultiOutputPosterior, Output};
 pub use noise::Noise;
 pub use points::{Points, PointsView};
 pub use posterior::Posterior;
 pub use prior::{LogNormal, Prior};
+pub use remove::Removed;
+pub use sparse::{
+    InducingPoints, InducingSelection, Selected, SparseGp, SparsePosterior, StochasticGp,
+    StochasticOptions, StochasticProgress, StochasticReport,
+};
 pub use stationary::{
     Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,
     RbfProfile, Stationary,
 };
 pub use store::Persist;
 pub use surrogate::{Joint, Marginals, Slopes, Surrogate};
+pub use transform::{
+    Affine, InputScaling, OutputScaling, ScaledGp, ScaledPosterior, Scaling, Transform,
+};
+pub use vecchia::{VecchiaGp, VecchiaOrdering};

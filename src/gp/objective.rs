@@ -1,6 +1,7 @@
 //! What a fit maximises, in the form the optimiser wants it.
 
 use super::bounds::LogBounds;
+use super::curvature::Curvature;
 use super::prior::Prior;
 use super::restart::LogRange;
 use argmin::core::{CostFunction, Gradient};
@@ -11,6 +12,17 @@ pub(super) trait Evidence: Sync {
     /// An evaluator for one search. What it remembers from step to step is its own, so that searches which run side by
     /// side end as they would alone.
     fn evaluator(&self) -> Box<dyn Evaluate + '_>;
+
+    /// How many measurements it is of, where the curvature on a part of them tells that on all.
+    fn measurements(&self) -> Option<usize> {
+        None
+    }
+
+    /// The same on a part of the measurements, large enough that its maximum is near that on all of them and small
+    /// enough to be searched for next to nothing.
+    fn part(&self) -> Option<&dyn Evidence> {
+        None
+    }
 }
 
 /// Evaluates a log marginal likelihood along one search.
@@ -40,11 +52,15 @@ pub(super) struct Rule {
 #[derive(Default)]
 pub(super) struct Search {
     pub scale: f64,
+    /// Where the variables count from and along which directions; from zero and one by one if there is nothing.
+    pub frame: Option<(Vec<f64>, Curvature)>,
+    /// A gradient without a larger derivative is told as zero, which ends the search.
+    pub tolerance: f64,
     /// Scaled cost reported where the likelihood cannot be computed: bad, yet finite, so line searches back off.
     pub failed: f64,
     /// Log-parameters of the best evaluation so far.
     pub best: Option<(Vec<f64>, Evaluation)>,
-    /// Search variables of the last evaluation.
+    /// Coordinates of the optimiser at the last evaluation.
     pub last: Option<(Vec<f64>, Evaluation)>,
     pub evaluations: usize,
 }
@@ -122,22 +138,44 @@ impl<'a> Objective<'a> {
         free.fold(0.0, |largest, ((_, g), _)| largest.max(g.abs()))
     }
 
-    /// Smallest size of a hard passage, which a derivative by the search variables shrinks with.
-    pub fn narrowest(&self) -> f64 {
-        let widths = self.rules.iter().map(|rule| rule.bounds.half_width());
-        widths.fold(1.0, f64::min)
+    /// The evaluation at these search variables, and the derivatives by them.
+    pub fn evaluate_variables(&self, variables: &[f64]) -> Option<(Evaluation, Vec<f64>)> {
+        let evaluation = self.evaluate(&self.log_parameters(variables))?;
+        let slopes = self.slopes(&evaluation, variables);
+        Some((evaluation, slopes))
     }
 
-    /// The evaluation at these search variables, from the last call if they were the same: the optimiser asks for
+    fn log_parameters(&self, variables: &[f64]) -> Vec<f64> {
+        let both = variables.iter().zip(self.rules);
+        both.map(|(&u, rule)| rule.bounds.outer(u).0).collect()
+    }
+
+    pub fn slopes(&self, evaluation: &Evaluation, variables: &[f64]) -> Vec<f64> {
+        let all = evaluation.gradient.iter().zip(variables).zip(self.rules);
+        all.map(|((g, &u), rule)| g * rule.bounds.outer(u).1)
+            .collect()
+    }
+
+    /// The search variables of what the optimiser moves.
+    fn unframed(&self, coordinates: &[f64]) -> Vec<f64> {
+        match &self.search.borrow().frame {
+            None => coordinates.to_vec(),
+            Some((origin, curvature)) => {
+                let steps = curvature.step(coordinates);
+                origin.iter().zip(steps).map(|(o, s)| o + s).collect()
+            }
+        }
+    }
+
+    /// The evaluation at these coordinates of the optimiser, from the last call if they were the same: it asks for
     /// value and gradient separately.
-    fn remembered(&self, variables: &[f64]) -> Option<Evaluation> {
+    fn remembered(&self, coordinates: &[f64]) -> Option<Evaluation> {
         if let Some((at, evaluation)) = &self.search.borrow().last
-            && at == variables
+            && at == coordinates
         {
             return Some(evaluation.clone());
         }
-        let both = variables.iter().zip(self.rules);
-        let log_parameters: Vec<f64> = both.map(|(&u, rule)| rule.bounds.outer(u).0).collect();
+        let log_parameters = self.log_parameters(&self.unframed(coordinates));
         let evaluation = self.evaluate(&log_parameters)?;
         let mut search = self.search.borrow_mut();
         if search
@@ -147,7 +185,7 @@ impl<'a> Objective<'a> {
         {
             search.best = Some((log_parameters, evaluation.clone()));
         }
-        search.last = Some((variables.to_vec(), evaluation.clone()));
+        search.last = Some((coordinates.to_vec(), evaluation.clone()));
         Some(evaluation)
     }
 }
@@ -156,8 +194,8 @@ impl CostFunction for &Objective<'_> {
     type Param = Vec<f64>;
     type Output = f64;
 
-    fn cost(&self, variables: &Vec<f64>) -> std::result::Result<f64, argmin::core::Error> {
-        let evaluation = self.remembered(variables);
+    fn cost(&self, coordinates: &Vec<f64>) -> std::result::Result<f64, argmin::core::Error> {
+        let evaluation = self.remembered(coordinates);
         let search = self.search.borrow();
         Ok(evaluation.map_or(search.failed, |e| -search.scale * e.value))
     }
@@ -167,14 +205,25 @@ impl Gradient for &Objective<'_> {
     type Param = Vec<f64>;
     type Gradient = Vec<f64>;
 
-    fn gradient(&self, variables: &Vec<f64>) -> std::result::Result<Vec<f64>, argmin::core::Error> {
-        let Some(evaluation) = self.remembered(variables) else {
-            return Ok(vec![0.0; variables.len()]);
+    fn gradient(
+        &self,
+        coordinates: &Vec<f64>,
+    ) -> std::result::Result<Vec<f64>, argmin::core::Error> {
+        let Some(evaluation) = self.remembered(coordinates) else {
+            return Ok(vec![0.0; coordinates.len()]);
         };
-        let scale = self.search.borrow().scale;
-        let all = evaluation.gradient.iter().zip(variables).zip(self.rules);
-        Ok(all
-            .map(|((g, &u), rule)| -scale * g * rule.bounds.outer(u).1)
-            .collect())
+        let variables = self.unframed(coordinates);
+        let log_parameters = self.log_parameters(&variables);
+        let search = self.search.borrow();
+        let largest = self.largest_derivative(&log_parameters, &evaluation.gradient);
+        if largest <= search.tolerance {
+            return Ok(vec![0.0; coordinates.len()]);
+        }
+        let slopes = self.slopes(&evaluation, &variables);
+        let slopes = match &search.frame {
+            None => slopes,
+            Some((_, curvature)) => curvature.slopes(&slopes),
+        };
+        Ok(slopes.iter().map(|g| -search.scale * g).collect())
     }
 }

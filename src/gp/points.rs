@@ -103,6 +103,14 @@ impl Points {
         Ok(())
     }
 
+    /// Takes out the point at `index`, which is below the length; those behind it move up.
+    pub(super) fn remove(&mut self, index: usize) {
+        for column in self.data.chunks_exact_mut(self.capacity.max(1)) {
+            column.copy_within(index + 1..self.length, index);
+        }
+        self.length -= 1;
+    }
+
     /// All points, borrowed.
     pub fn view(&self) -> PointsView<'_> {
         PointsView {
@@ -255,6 +263,13 @@ mod tests {
         assert!(points.view().range(40, 41).coordinate(1).is_empty());
         assert!(points.push(&[1.0]).is_err());
         assert!(points.push(&[1.0, f64::NAN]).is_err());
+        points.remove(39);
+        points.remove(0);
+        assert_eq!(
+            (points.len(), points.view().point(37)),
+            (38, vec![38.0, -38.0])
+        );
+        assert_eq!(points.view().range(0, 2).coordinate(1), &[-1.0, -2.0]);
     }
 
     #[test]

@@ -5,16 +5,19 @@ use super::points::{Points, PointsView};
 use super::surrogate::Marginals;
 use crate::error::Result;
 use crate::linalg::{Cholesky, subtract_gram, zeros};
+use crate::vector::vectorised;
 use ndarray::Array2;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
 
 /// Places handled together: long enough for fast solves, short enough for the block to stay in cache.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 
 /// The posterior of the latent function (without measurement noise) at m places, from [`ExactGp::posterior`].
 ///
-/// Mean and variance are computed at once in blocks of places; the m × m covariance only when asked for.
+/// Mean and variance are computed at once in blocks of places, side by side where there are processors for it and
+/// with the same result on any number of them; the m × m covariance only when asked for.
 #[derive(Debug)]
 pub struct Posterior<'gp> {
     gp: &'gp ExactGp,
@@ -28,18 +31,19 @@ impl<'gp> Posterior<'gp> {
         let (n, m) = (gp.len(), places.len());
         let mut mean = gp.mean().values(places.view())?;
         let mut variance = prior_variance(gp, places.view());
-        let mut solved = vec![0.0; n * BLOCK.min(m)];
-        for start in (0..m).step_by(BLOCK) {
-            let end = (start + BLOCK).min(m);
-            let solved = &mut solved[..n * (end - start)];
-            solve_cross_covariance(gp, places.view().range(start, end), solved)?;
-            reduce(
-                &gp.whitened,
-                solved,
-                &mut mean[start..end],
-                &mut variance[start..end],
-            );
-        }
+        let blocks = mean
+            .par_chunks_mut(BLOCK)
+            .zip(variance.par_chunks_mut(BLOCK));
+        let scratch = || vec![0.0; n * BLOCK.min(m)];
+        blocks
+            .enumerate()
+            .try_for_each_init(scratch, |solved, (block, (mean, variance))| {
+                let start = block * BLOCK;
+                let solved = &mut solved[..n * mean.len()];
+                solve_cross_covariance(gp, places.view().range(start, start + mean.len()), solved)?;
+                reduce(&gp.whitened, solved, mean, variance);
+                Ok(())
+            })?;
         Ok(Self {
             gp,
             places,
@@ -83,24 +87,9 @@ impl<'gp> Posterior<'gp> {
     pub fn covariance(&self) -> Result<Array2<f64>> {
         let (n, m) = (self.gp.len(), self.len());
         let places = self.places.view();
-        let mut full = zeros(m, m)?;
         let mut solved = zeros(n, m)?;
         solve_cross_covariance(self.gp, places, &mut solved)?;
-        let mut point = Vec::new();
-        for j in 0..m {
-            places.copy_point(j, &mut point);
-            let column = &mut full[j * m..][j..m];
-            let kernel = self.gp.kernel();
-            kernel.covariances(&point, places.range(j, m), column);
-        }
-        subtract_gram(&mut full, &solved, n, m);
-        for j in 0..m {
-            full[j * m + j] = self.variance[j];
-            for i in j + 1..m {
-                full[i * m + j] = full[j * m + i];
-            }
-        }
-        Ok(Array2::from_shape_vec((m, m), full).expect("m rows of m covariances"))
+        remaining_covariance(self.gp, places, &[&solved], &self.variance)
     }
 
     /// One joint draw of the latent function at all places; O(m³), see [`Posterior::samples`] for many.
@@ -175,15 +164,74 @@ pub(super) fn solve_cross_covariance(
     gp.factor.forward_many(solved, places.len())
 }
 
+/// k(places, places) − Σ VᵀV for row-major blocks V of `explained`, with `variance` on the diagonal.
+pub(super) fn remaining_covariance(
+    gp: &ExactGp,
+    places: PointsView<'_>,
+    explained: &[&[f64]],
+    variance: &[f64],
+) -> Result<Array2<f64>> {
+    let m = places.len();
+    let mut full = zeros(m, m)?;
+    let mut point = Vec::new();
+    for j in 0..m {
+        places.copy_point(j, &mut point);
+        let column = &mut full[j * m..][j..m];
+        gp.kernel().covariances(&point, places.range(j, m), column);
+    }
+    for rows in explained {
+        subtract_gram(&mut full, rows, rows.len() / m.max(1), m);
+    }
+    for j in 0..m {
+        full[j * m + j] = variance[j];
+        for i in j + 1..m {
+            full[i * m + j] = full[j * m + i];
+        }
+    }
+    Ok(Array2::from_shape_vec((m, m), full).expect("m rows of m covariances"))
+}
+
+/// Adds Σᵢ weightsᵢ k(xᵢ, place) to the `sums` of all places, block by block.
+pub(super) fn add_weighted_covariances(
+    gp: &ExactGp,
+    weights: &[f64],
+    places: PointsView<'_>,
+    sums: &mut [f64],
+) {
+    let blocks = sums.par_chunks_mut(BLOCK).enumerate();
+    blocks.for_each_init(Vec::new, |x, (block, sums)| {
+        let mut row = [0.0; BLOCK];
+        let row = &mut row[..sums.len()];
+        let places = places.range(block * BLOCK, block * BLOCK + sums.len());
+        for (i, weight) in weights.iter().enumerate() {
+            gp.points().view().copy_point(i, x);
+            gp.kernel().covariances(x, places, row);
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (sum, k) in sums.iter_mut().zip(row.iter()) {
+                        *sum += weight * k;
+                    }
+                },
+            );
+        }
+    });
+}
+
 /// Adds Vᵀ z to the mean and takes the column sums of V² off the variance.
 pub(super) fn reduce(whitened: &[f64], solved: &[f64], mean: &mut [f64], variance: &mut [f64]) {
     let width = mean.len().max(1);
-    for (z, row) in whitened.iter().zip(solved.chunks_exact(width)) {
-        for ((mean, variance), v) in mean.iter_mut().zip(variance.iter_mut()).zip(row) {
-            *mean += z * v;
-            *variance -= v * v;
-        }
-    }
+    vectorised(
+        #[inline(always)]
+        || {
+            for (z, row) in whitened.iter().zip(solved.chunks_exact(width)) {
+                for ((mean, variance), v) in mean.iter_mut().zip(variance.iter_mut()).zip(row) {
+                    *mean += z * v;
+                    *variance -= v * v;
+                }
+            }
+        },
+    );
     for variance in variance {
         *variance = variance.max(0.0);
     }

@@ -114,9 +114,7 @@ impl TryFrom<Parts> for ExactGp {
 /// passes only if the difference happens to cancel (R. Freivalds, IFIP Congress 1977, 839).
 fn check_factor(gp: &ExactGp) -> Result<()> {
     let n = gp.len();
-    // Bits of multiples of the golden ratio are as good as random here.
-    let sign = |i: usize| (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 63;
-    let signs: Vec<f64> = (0..n).map(|i| 1.0 - 2.0 * sign(i) as f64).collect();
+    let signs = signs(n);
     let product = gp
         .factor
         .multiply(&gp.factor.multiply_transposed(&signs)?)?;
@@ -160,7 +158,13 @@ fn check_whitened(gp: &ExactGp) -> Result<()> {
     Ok(())
 }
 
+/// ±1 in no order: bits of multiples of the golden ratio are as good as random here.
+pub(super) fn signs(count: usize) -> Vec<f64> {
+    let sign = |i: usize| (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 63;
+    (0..count).map(|i| 1.0 - 2.0 * sign(i) as f64).collect()
+}
+
 /// Whether rounding of numbers of this `size` explains the difference; NaN never agrees.
-fn agree(found: f64, expected: f64, size: f64) -> bool {
+pub(super) fn agree(found: f64, expected: f64, size: f64) -> bool {
     (found - expected).abs() <= ROUNDING * size
 }

@@ -11,6 +11,7 @@
 //! | [`ParetoFronts`] | who is best at which dose, a panel per world |
 //! | [`EpisodePanel`] | one episode: truth, dose, counts, posterior |
 //! | [`FieldImage`] | one field with scale bar and colour bar |
+//! | [`GrowthCurves`] | how a cost grows with a size, and the law it follows |
 //!
 //! A figure of one's own draws on a [`Canvas`] in points.
 
@@ -23,6 +24,7 @@ pub mod field_map;
 pub mod figure;
 mod font;
 mod frame;
+pub mod growth;
 pub mod image;
 mod label;
 mod legend;
@@ -36,6 +38,7 @@ pub use episode_panel::{EpisodePanel, Site};
 pub use field_map::FieldMap;
 pub use figure::{Figure, Format};
 pub use font::Weight;
+pub use growth::{GrowthCurve, GrowthCurves, GrowthPanel};
 pub use image::FieldImage;
 pub use pareto::{ParetoFronts, ParetoPanel, ParetoPoint};
 pub use quality_curves::{Band, QualityCurve, QualityCurves, QualityPanel};

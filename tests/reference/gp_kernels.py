@@ -83,9 +83,9 @@ cases.append(case("dot product", dict(kind="linear", variance=1.0, offset=0.49),
                   [0], [0.5], [1]))
 cases.append(case("linear, ARD without offset", dict(kind="linear", variance=[0.3, 2.0], offset=None), x2, p2,
                   central(lambda t, a, b: (a * np.exp(t)) @ b.T, np.log([0.3, 2.0])), [0, 1], [1, 1]))
-cases.append(case("polynomial", dict(kind="polynomial", degree=3, variance=1.0, offset=0.81), x2, p2,
+cases.append(case("polynomial", dict(kind="polynomial", degree=3, base=dict(variance=1.0, offset=0.81)), x2, p2,
                   of(DotProduct(0.9) ** 3), [0], [0.5], [1]))
-cases.append(case("polynomial, ARD", dict(kind="polynomial", degree=4, variance=[0.5, 1.2], offset=0.4), x2, p2,
+cases.append(case("polynomial, ARD", dict(kind="polynomial", degree=4, base=dict(variance=[0.5, 1.2], offset=0.4)), x2, p2,
                   central(lambda t, a, b: ((a * np.exp(t[:2])) @ b.T + np.exp(t[2])) ** 4, np.log([0.5, 1.2, 0.4])),
                   [0, 1, 2], [1] * 3))
 cases.append(case("constant", dict(kind="constant", constant=2.5), x2, p2, of(ConstantKernel(2.5)), [0], [1]))

@@ -1,6 +1,6 @@
 //! The method of conjugate gradients with a preconditioner.
 
-use crate::gp::kernel::dot;
+use crate::vector::{dot, vectorised};
 
 /// How an iterative solution ended. Not having converged is no error: the result is the best one so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,28 +63,41 @@ pub(super) fn conjugate_gradient(
     let relative = |squared: f64| (squared / start).max(0.0).sqrt();
     while relative(squared) > limits.tolerance && iterations < limits.iterations {
         apply(&direction, &mut product);
-        let curvature = dot(&direction, &product);
+        let curvature = vectorised(
+            #[inline(always)]
+            || dot(&direction, &product),
+        );
         // Lost to rounding or overflow: what is there is the best that can be had.
         if !(curvature > 0.0 && curvature.is_finite()) {
             break;
         }
         let step = squared / curvature;
-        for ((x, r), (d, p)) in x
-            .iter_mut()
-            .zip(&mut residual)
-            .zip(direction.iter().zip(&product))
-        {
-            *x += step * d;
-            *r -= step * p;
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                let moved = x.iter_mut().zip(&mut residual);
+                for ((x, r), (d, p)) in moved.zip(direction.iter().zip(&product)) {
+                    *x += step * d;
+                    *r -= step * p;
+                }
+            },
+        );
         precondition(&residual, &mut z);
-        let next = dot(&residual, &z);
+        let next = vectorised(
+            #[inline(always)]
+            || dot(&residual, &z),
+        );
         let ratio = next / squared;
         squared = next;
         iterations += 1;
-        for (d, z) in direction.iter_mut().zip(&z) {
-            *d = z + ratio * *d;
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for (d, z) in direction.iter_mut().zip(&z) {
+                    *d = z + ratio * *d;
+                }
+            },
+        );
     }
     let relative_residual = relative(squared);
     let solve = Solve {

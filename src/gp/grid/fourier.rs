@@ -107,7 +107,7 @@ impl RealFourier {
         scratch: &mut Vec<Complex64>,
         mirrored: bool,
     ) {
-        scratch.clear();
+        // What is in it already is overwritten, row by row here and below them column by column.
         scratch.resize(self.half() * self.torus[0], Complex64::ZERO);
         self.rows_forward(image, shape, scratch);
         let length = self.torus[0];
@@ -125,6 +125,8 @@ impl RealFourier {
                 for (b, t) in bottom.iter_mut().rev().zip(top.iter()) {
                     *b = *t;
                 }
+            } else {
+                column[shape[0]..].fill(Complex64::ZERO);
             }
             self.down.forward.process_with_scratch(column, &mut work);
             for (z, factor) in column.iter_mut().zip(factors) {

@@ -58,6 +58,17 @@ impl ActiveDimensions {
         }
     }
 
+    /// Lets `accumulate` fill a gradient by the active coordinates and adds it to their places in the whole one.
+    fn scatter(&self, gradient: &mut [f64], accumulate: impl FnOnce(&mut [f64])) {
+        let mut inner = vec![0.0; self.columns.len()];
+        accumulate(&mut inner);
+        for (&column, part) in self.columns.iter().zip(&inner) {
+            if let Some(slot) = gradient.get_mut(column) {
+                *slot += part;
+            }
+        }
+    }
+
     fn check_columns(&self, dimension: usize) -> Result<()> {
         let repeated = |(i, column): (usize, &usize)| self.columns[..i].contains(column);
         if self.columns.is_empty()
@@ -139,6 +150,30 @@ impl Kernel for ActiveDimensions {
         let others = others.with_columns(&columns);
         self.kernel
             .accumulate_gradient(&active, others, weights, gradient)
+    }
+
+    fn accumulate_input_gradient(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        gradient: &mut [f64],
+    ) {
+        let columns = self.columns_behind(others);
+        let active = self.active(point);
+        let others = others.with_columns(&columns);
+        self.scatter(gradient, |inner| {
+            self.kernel
+                .accumulate_input_gradient(&active, others, weights, inner);
+        });
+    }
+
+    fn accumulate_variance_gradient(&self, point: &[f64], weight: f64, gradient: &mut [f64]) {
+        let active = self.active(point);
+        self.scatter(gradient, |inner| {
+            self.kernel
+                .accumulate_variance_gradient(&active, weight, inner);
+        });
     }
 
     fn clone_box(&self) -> Box<dyn Kernel> {

@@ -65,6 +65,19 @@ impl Categorical {
     }
 }
 
+/// Refuses what is no code of `count` things: the whole numbers 0..count.
+pub(super) fn check_codes(what: &str, coordinates: &[f64], count: usize) -> Result<()> {
+    let valid = |code: f64| code.fract() == 0.0 && (0.0..count as f64).contains(&code);
+    match coordinates.iter().find(|&&code| !valid(code)) {
+        None => Ok(()),
+        Some(code) => Err(Error::argument(
+            what,
+            code,
+            format!("the whole numbers 0..{count}"),
+        )),
+    }
+}
+
 impl Kernel for Categorical {
     fn check(&self, dimension: usize) -> Result<()> {
         if dimension != 1 {
@@ -96,16 +109,7 @@ impl Kernel for Categorical {
 
     fn check_points(&self, points: PointsView<'_>) -> Result<()> {
         self.check(points.dimension())?;
-        let valid =
-            |code: f64| code.fract() == 0.0 && (0.0..self.categories as f64).contains(&code);
-        match points.coordinate(0).iter().find(|&&code| !valid(code)) {
-            None => Ok(()),
-            Some(code) => Err(Error::argument(
-                "category",
-                code,
-                format!("the whole numbers 0..{}", self.categories),
-            )),
-        }
+        check_codes("category", points.coordinate(0), self.categories)
     }
 
     fn covariances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
@@ -159,6 +163,18 @@ impl Kernel for Categorical {
         }
         same + self.correlation() * different
     }
+
+    // None: codes have no order, hence no slope.
+    fn accumulate_input_gradient(
+        &self,
+        _point: &[f64],
+        _others: PointsView<'_>,
+        _weights: &[f64],
+        _gradient: &mut [f64],
+    ) {
+    }
+
+    fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
 
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())

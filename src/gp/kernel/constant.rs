@@ -77,6 +77,17 @@ impl Kernel for Constant {
         1
     }
 
+    fn accumulate_input_gradient(
+        &self,
+        _point: &[f64],
+        _others: PointsView<'_>,
+        _weights: &[f64],
+        _gradient: &mut [f64],
+    ) {
+    }
+
+    fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
+
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())
     }

@@ -17,8 +17,7 @@ pub(super) fn of_covariances<K: Kernel + ?Sized>(
     let mut row = vec![0.0; others.len().min(weights.len())];
     let mut moved = point.to_vec();
     for (c, slot) in gradient.iter_mut().enumerate().take(point.len()) {
-        let distances = others.coordinate(c).iter().map(|o| (o - point[c]).abs());
-        let step = STEP * usable_or(distances.fold(0.0, f64::max), point[c].abs());
+        let step = step(point, others, c);
         let mut weighted = |coordinate: f64| {
             moved[c] = coordinate;
             kernel.covariances(&moved, others, &mut row);
@@ -48,6 +47,12 @@ pub(super) fn of_variance<K: Kernel + ?Sized>(
         *slot += weight * (variance(up) - variance(down)) / (up - down);
         moved[c] = point[c];
     }
+}
+
+/// The step along coordinate `c` from `point`, for a function that varies over the distances to `others`.
+pub(in crate::gp) fn step(point: &[f64], others: PointsView<'_>, c: usize) -> f64 {
+    let distances = others.coordinate(c).iter().map(|o| (o - point[c]).abs());
+    STEP * usable_or(distances.fold(0.0, f64::max), point[c].abs())
 }
 
 fn usable_or(scale: f64, other: f64) -> f64 {

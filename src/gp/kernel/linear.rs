@@ -1,6 +1,6 @@
 //! Linear functions: the dot product.
 
-use super::{Kernel, Parameter, PerCoordinate, Role, check_log_parameters, check_parameter, dot};
+use super::{Kernel, Parameter, PerCoordinate, Role, check_parameter, dot};
 use crate::error::Result;
 use crate::gp::points::PointsView;
 use serde::{Deserialize, Serialize};
@@ -59,40 +59,6 @@ impl Linear {
     }
 }
 
-/// Adds Σ_d v_d x_d x′_d to each entry of `out`.
-pub(super) fn add_weighted_products(
-    variance: &PerCoordinate,
-    point: &[f64],
-    others: PointsView<'_>,
-    out: &mut [f64],
-) {
-    let shared = variance.shared_dimension(point);
-    for (k, &own) in point[..shared].iter().enumerate() {
-        let scale = variance.get(k) * own;
-        for (sum, other) in out.iter_mut().zip(others.coordinate(k)) {
-            *sum += scale * other;
-        }
-    }
-}
-
-/// Adds v_d x_d Σⱼ factors\[j\] x′ⱼ_d to the entry of each variance v_d and returns the sum of all.
-pub(super) fn accumulate_variances(
-    variance: &PerCoordinate,
-    point: &[f64],
-    others: PointsView<'_>,
-    factors: &[f64],
-    gradient: &mut [f64],
-) -> f64 {
-    let shared = variance.shared_dimension(point);
-    let mut total = 0.0;
-    for (k, &own) in point[..shared].iter().enumerate() {
-        let part = variance.get(k) * own * dot(factors, others.coordinate(k));
-        gradient[variance.slot(k)] += part;
-        total += part;
-    }
-    total
-}
-
 impl Kernel for Linear {
     fn check(&self, dimension: usize) -> Result<()> {
         if let Some(offset) = self.offset {
@@ -103,7 +69,13 @@ impl Kernel for Linear {
 
     fn covariances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
         out.fill(self.offset.unwrap_or(0.0));
-        add_weighted_products(&self.variance, point, others, out);
+        let shared = self.variance.shared_dimension(point);
+        for (k, &own) in point[..shared].iter().enumerate() {
+            let scale = self.variance.get(k) * own;
+            for (sum, other) in out.iter_mut().zip(others.coordinate(k)) {
+                *sum += scale * other;
+            }
+        }
     }
 
     fn variance(&self, point: &[f64]) -> f64 {
@@ -128,11 +100,7 @@ impl Kernel for Linear {
     }
 
     fn set_log_parameters(&mut self, values: &[f64]) -> Result<()> {
-        check_log_parameters(values, self.parameter_count())?;
-        let (variances, offset) = values.split_at(self.variance.count());
-        self.variance.set_logs(variances);
-        self.offset = offset.first().map(|log| log.exp());
-        Ok(())
+        self.variance.set_logs_and(values, self.offset.as_mut())
     }
 
     fn accumulate_gradient(
@@ -143,14 +111,40 @@ impl Kernel for Linear {
         gradient: &mut [f64],
     ) -> f64 {
         let weights = &weights[..others.len().min(weights.len())];
-        let (slopes, offset_slot) = gradient.split_at_mut(self.variance.count());
-        let products = accumulate_variances(&self.variance, point, others, weights, slopes);
-        let Some((offset, slot)) = self.offset.zip(offset_slot.first_mut()) else {
-            return products;
-        };
-        let constant = offset * weights.iter().sum::<f64>();
-        *slot += constant;
-        products + constant
+        let shared = self.variance.shared_dimension(point);
+        let mut sum = 0.0;
+        for (k, &own) in point[..shared].iter().enumerate() {
+            let part = self.variance.get(k) * own * dot(weights, others.coordinate(k));
+            gradient[self.variance.slot(k)] += part;
+            sum += part;
+        }
+        if let Some((offset, slot)) = self.offset.zip(gradient.get_mut(self.variance.count())) {
+            let part = offset * weights.iter().sum::<f64>();
+            *slot += part;
+            sum += part;
+        }
+        sum
+    }
+
+    fn accumulate_input_gradient(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        gradient: &mut [f64],
+    ) {
+        let weights = &weights[..others.len().min(weights.len())];
+        let shared = self.variance.shared_dimension(point);
+        for (k, slot) in gradient.iter_mut().enumerate().take(shared) {
+            *slot += self.variance.get(k) * dot(weights, others.coordinate(k));
+        }
+    }
+
+    fn accumulate_variance_gradient(&self, point: &[f64], weight: f64, gradient: &mut [f64]) {
+        let shared = self.variance.shared_dimension(point);
+        for (k, (x, slot)) in point[..shared].iter().zip(gradient).enumerate() {
+            *slot += weight * 2.0 * self.variance.get(k) * x;
+        }
     }
 
     fn clone_box(&self) -> Box<dyn Kernel> {

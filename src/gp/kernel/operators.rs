@@ -1,8 +1,8 @@
 //! `a + b` and `a * b` for every kernel of the crate, and for boxed ones.
 
 use super::{
-    ActiveDimensions, Categorical, Constant, Kernel, Linear, Periodic, Polynomial, Product,
-    RationalQuadratic, Scaled, Sum, White,
+    ActiveDimensions, Autoregressive, Categorical, Constant, Coregionalised, DoseWeight, Kernel,
+    Linear, Periodic, Polynomial, Product, RationalQuadratic, Scaled, Sum, White,
 };
 use crate::gp::stationary::{Profile, Stationary};
 use std::ops::{Add, Mul};
@@ -27,9 +27,12 @@ macro_rules! operators {
 
 operators! {
     ActiveDimensions;
+    Autoregressive;
     Box<dyn Kernel>;
     Categorical;
     Constant;
+    Coregionalised;
+    DoseWeight;
     Linear;
     Periodic;
     Polynomial;

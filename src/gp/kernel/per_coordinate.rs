@@ -1,6 +1,6 @@
 //! One positive hyper-parameter for all coordinates, or one for each.
 
-use super::{Parameter, Role, check_parameter};
+use super::{Parameter, Role, check_log_parameters, check_parameter};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -93,5 +93,18 @@ impl PerCoordinate {
         for (value, log) in self.values_mut().iter_mut().zip(logs) {
             *value = log.exp();
         }
+    }
+
+    /// As many log-parameters as there are values, then one for `last` if there is such a parameter.
+    ///
+    /// # Errors
+    /// As [`check_log_parameters`]; nothing is changed then.
+    pub fn set_logs_and(&mut self, logs: &[f64], last: Option<&mut f64>) -> Result<()> {
+        check_log_parameters(logs, self.count() + usize::from(last.is_some()))?;
+        self.set_logs(logs);
+        if let Some((value, log)) = last.zip(logs.last()) {
+            *value = log.exp();
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Periodic functions.
 
-use super::{CHUNK, Kernel, Parameter, PerCoordinate, Role, check_log_parameters, dot};
+use super::{CHUNK, Kernel, Parameter, PerCoordinate, Role, check_log_parameters, dot, runs};
 use crate::error::Result;
 use crate::gp::exponential::exp_of_negative;
 use crate::gp::points::PointsView;
@@ -129,19 +129,13 @@ impl Kernel for Periodic {
         gradient: &mut [f64],
     ) -> f64 {
         // With t = (x_d − x′_d)/p_d: dk/dlog ℓ_d = k (4/ℓ_d²) sin²(π t), dk/dlog p_d = k (2/ℓ_d²) π t sin(2 π t).
-        let length = others.len().min(weights.len());
         let (lengthscale_slots, period_slots) = gradient.split_at_mut(self.lengthscale.count());
         let shared = self.shared_dimension(point);
         let mut sum = 0.0;
-        for start in (0..length).step_by(CHUNK) {
-            let end = (start + CHUNK).min(length);
-            let (others, weights) = (others.range(start, end), &weights[start..end]);
+        for (others, weights) in runs(others, weights) {
             let mut scratch = [0.0; CHUNK];
-            let factors = &mut scratch[..end - start];
-            self.exponents(point, others, factors);
-            for factor in factors.iter_mut() {
-                *factor = exp_of_negative(*factor);
-            }
+            let factors = &mut scratch[..weights.len()];
+            self.covariances(point, others, factors);
             sum += dot(weights, factors);
             for (factor, weight) in factors.iter_mut().zip(weights) {
                 *factor *= weight;
@@ -161,6 +155,36 @@ impl Kernel for Periodic {
         }
         sum
     }
+
+    fn accumulate_input_gradient(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        gradient: &mut [f64],
+    ) {
+        // With t = (x_d − x′_d)/p_d: dk/dx_d = −k (4/ℓ_d²) (π/p_d) sin(π t) cos(π t).
+        let shared = self.shared_dimension(point);
+        for (others, weights) in runs(others, weights) {
+            let mut scratch = [0.0; CHUNK];
+            let factors = &mut scratch[..weights.len()];
+            self.covariances(point, others, factors);
+            for (factor, weight) in factors.iter_mut().zip(weights) {
+                *factor *= weight;
+            }
+            for (k, slot) in gradient.iter_mut().enumerate().take(shared) {
+                let (own, period) = (point[k], self.period.get(k));
+                let mut sum = 0.0;
+                for (factor, other) in factors.iter().zip(others.coordinate(k)) {
+                    let (sine, cosine) = turn((own - other) / period).sin_cos();
+                    sum += factor * (sine * cosine);
+                }
+                *slot -= 2.0 * self.strength(k) * PI / period * sum;
+            }
+        }
+    }
+
+    fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
 
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())

@@ -1,9 +1,6 @@
 //! Polynomials of a fixed degree.
 
-use super::linear::{accumulate_variances, add_weighted_products};
-use super::{
-    CHUNK, Kernel, Parameter, PerCoordinate, Role, check_log_parameters, check_parameter, dot,
-};
+use super::{CHUNK, Kernel, Linear, Parameter, Role, dot, runs};
 use crate::error::{Error, Result};
 use crate::gp::points::PointsView;
 use serde::{Deserialize, Serialize};
@@ -13,7 +10,7 @@ const LARGEST_DEGREE: u32 = 16;
 
 /// Polynomial: k = (c + Σ_d v_d x_d x′_d)^p for a fixed whole degree p of 1 to 16.
 ///
-/// All monomials of degree p; of degrees 0 to p with the offset c. Rasmussen & Williams (2006), section 4.2.2.
+/// A [`Linear`] kernel to a power: all monomials of degree p; of degrees 0 to p with the offset c. Rasmussen & Williams (2006), section 4.2.2.
 /// Hyper-parameters: the weights v (one over squared units of the inputs, when the whole is
 /// [scaled](Kernel::scaled)), then `offset` = c if there is one.
 ///
@@ -26,33 +23,26 @@ const LARGEST_DEGREE: u32 = 16;
 #[serde(deny_unknown_fields)]
 pub struct Polynomial {
     degree: u32,
-    variance: PerCoordinate,
-    offset: Option<f64>,
+    base: Linear,
 }
 
 impl Polynomial {
     /// One weight for all coordinates.
     pub fn isotropic(degree: u32, variance: f64) -> Self {
-        Self {
-            degree,
-            variance: PerCoordinate::Shared(variance),
-            offset: None,
-        }
+        let base = Linear::isotropic(variance);
+        Self { degree, base }
     }
 
     /// A weight for each coordinate.
     pub fn ard(degree: u32, variances: impl Into<Vec<f64>>) -> Self {
-        Self {
-            degree,
-            variance: PerCoordinate::Each(variances.into()),
-            offset: None,
-        }
+        let base = Linear::ard(variances);
+        Self { degree, base }
     }
 
     /// Adds the offset c, which brings in the lower degrees; one more hyper-parameter.
     pub fn with_offset(self, offset: f64) -> Self {
         Self {
-            offset: Some(offset),
+            base: self.base.with_offset(offset),
             ..self
         }
     }
@@ -64,12 +54,12 @@ impl Polynomial {
 
     /// The weights: one, or one for each coordinate.
     pub fn variances(&self) -> &[f64] {
-        self.variance.values()
+        self.base.variances()
     }
 
     /// The offset c.
     pub fn offset(&self) -> Option<f64> {
-        self.offset
+        self.base.offset()
     }
 
     /// The power as a signed number; the cast cannot overflow for any degree that is accepted.
@@ -77,9 +67,29 @@ impl Polynomial {
         self.degree.min(LARGEST_DEGREE) as i32
     }
 
-    fn bases(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
-        out.fill(self.offset.unwrap_or(0.0));
-        add_weighted_products(&self.variance, point, others, out);
+    /// Hands over, run by run of the points, the weights times dk/db = p b^(p−1) with b the base, which is what the
+    /// gradients of the base are to be weighted with, and returns Σⱼ weights\[j\] k(point, others\[j\]).
+    fn visit(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        mut visitor: impl FnMut(PointsView<'_>, &[f64]),
+    ) -> f64 {
+        let mut sum = 0.0;
+        for (others, weights) in runs(others, weights) {
+            let mut scratch = [[0.0; CHUNK]; 2];
+            let [values, factors] = scratch.each_mut().map(|row| &mut row[..weights.len()]);
+            self.base.covariances(point, others, values);
+            for ((value, factor), w) in values.iter_mut().zip(factors.iter_mut()).zip(weights) {
+                let below = value.powi(self.power() - 1);
+                *factor = w * f64::from(self.power()) * below;
+                *value *= below;
+            }
+            sum += dot(weights, values);
+            visitor(others, factors);
+        }
+        sum
     }
 }
 
@@ -92,43 +102,35 @@ impl Kernel for Polynomial {
                 format!("1 to {LARGEST_DEGREE}"),
             ));
         }
-        if let Some(offset) = self.offset {
-            check_parameter("offset", offset)?;
-        }
-        self.variance.check("variance", dimension)
+        self.base.check(dimension)
     }
 
     fn covariances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
-        self.bases(point, others, out);
+        self.base.covariances(point, others, out);
         for value in out {
             *value = value.powi(self.power());
         }
     }
 
     fn variance(&self, point: &[f64]) -> f64 {
-        self.covariance(point, point)
+        self.base.variance(point).powi(self.power())
     }
 
     fn parameters(&self) -> Vec<Parameter> {
-        let mut parameters = self.variance.parameters("variance", Role::SlopeVariance);
-        parameters.extend(self.offset.map(|value| Parameter {
-            name: "offset".into(),
-            role: Role::Shape,
-            value,
-        }));
+        let mut parameters = self.base.parameters();
+        // Under a power the offset is no variance any more.
+        if let (Some(_), Some(offset)) = (self.offset(), parameters.last_mut()) {
+            offset.role = Role::Shape;
+        }
         parameters
     }
 
     fn parameter_count(&self) -> usize {
-        self.variance.count() + usize::from(self.offset.is_some())
+        self.base.parameter_count()
     }
 
     fn set_log_parameters(&mut self, values: &[f64]) -> Result<()> {
-        check_log_parameters(values, self.parameter_count())?;
-        let (variances, offset) = values.split_at(self.variance.count());
-        self.variance.set_logs(variances);
-        self.offset = offset.first().map(|log| log.exp());
-        Ok(())
+        self.base.set_log_parameters(values)
     }
 
     fn accumulate_gradient(
@@ -138,29 +140,30 @@ impl Kernel for Polynomial {
         weights: &[f64],
         gradient: &mut [f64],
     ) -> f64 {
-        // dk/dlog v_d = p b^(p−1) v_d x_d x′_d and dk/dlog c = p b^(p−1) c, with b the base.
-        let length = others.len().min(weights.len());
-        let (weight_slots, offset_slot) = gradient.split_at_mut(self.variance.count());
-        let mut sum = 0.0;
-        for start in (0..length).step_by(CHUNK) {
-            let end = (start + CHUNK).min(length);
-            let (others, weights) = (others.range(start, end), &weights[start..end]);
-            let mut scratch = [[0.0; CHUNK]; 2];
-            let [values, factors] = scratch.each_mut().map(|row| &mut row[..end - start]);
-            self.bases(point, others, values);
-            for ((value, factor), weight) in values.iter_mut().zip(factors.iter_mut()).zip(weights)
-            {
-                let below = value.powi(self.power() - 1);
-                *factor = weight * f64::from(self.power()) * below;
-                *value *= below;
-            }
-            sum += dot(weights, values);
-            accumulate_variances(&self.variance, point, others, factors, weight_slots);
-            if let Some((offset, slot)) = self.offset.zip(offset_slot.first_mut()) {
-                *slot += offset * factors.iter().sum::<f64>();
-            }
-        }
-        sum
+        self.visit(point, others, weights, |others, weights| {
+            self.base
+                .accumulate_gradient(point, others, weights, gradient);
+        })
+    }
+
+    fn accumulate_input_gradient(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        gradient: &mut [f64],
+    ) {
+        self.visit(point, others, weights, |others, weights| {
+            self.base
+                .accumulate_input_gradient(point, others, weights, gradient);
+        });
+    }
+
+    fn accumulate_variance_gradient(&self, point: &[f64], weight: f64, gradient: &mut [f64]) {
+        let below = self.base.variance(point).powi(self.power() - 1);
+        let weight = weight * f64::from(self.power()) * below;
+        self.base
+            .accumulate_variance_gradient(point, weight, gradient);
     }
 
     fn clone_box(&self) -> Box<dyn Kernel> {

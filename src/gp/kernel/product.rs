@@ -1,11 +1,10 @@
 //! Products of kernels.
 
-use super::sum::{check_parts, part_parameters, with_log_parameters};
-use super::{CHUNK, Kernel, Parameter, boxed};
+use super::parts::Parts;
+use super::{CHUNK, Kernel, Parameter, runs};
 use crate::error::Result;
 use crate::gp::points::PointsView;
 use serde::{Deserialize, Serialize};
-use std::any::Any;
 
 /// A product of kernels: k = Πᵢ kᵢ, written `a * b` or [`a.times(b)`](Kernel::times).
 ///
@@ -22,58 +21,88 @@ use std::any::Any;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Product {
-    factors: Vec<Box<dyn Kernel>>,
+    factors: Parts,
 }
 
 impl Product {
     /// The product of any number of kernels, at least one.
     pub fn new(factors: impl IntoIterator<Item = Box<dyn Kernel>>) -> Self {
-        let mut flat = Vec::new();
-        for factor in factors {
-            let factor = boxed(factor);
-            let any: &dyn Any = factor.as_ref();
-            match any.downcast_ref::<Self>() {
-                Some(product) => flat.extend(product.factors.iter().cloned()),
-                None => flat.push(factor),
-            }
+        Self {
+            factors: Parts::flat(factors, |product: &Self| &product.factors),
         }
-        Self { factors: flat }
     }
 
     /// The factors.
     pub fn factors(&self) -> &[Box<dyn Kernel>] {
-        &self.factors
+        self.factors.as_slice()
+    }
+
+    /// Hands each factor, run by run of the points, the weights times all other factors, which is what its gradients
+    /// are to be weighted with, and returns Σⱼ weights\[j\] k(point, others\[j\]).
+    ///
+    /// The other factors are multiplied from the left and from the right, never divided out of the whole, so that a
+    /// factor of zero does no harm.
+    fn visit(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        mut visitor: impl FnMut(usize, &dyn Kernel, PointsView<'_>, &[f64]),
+    ) -> f64 {
+        let factors = self.factors();
+        let width = others.len().clamp(1, CHUNK);
+        let mut scratch = vec![0.0; 2 * factors.len() * width];
+        let (values, right) = scratch.split_at_mut(factors.len() * width);
+        let mut total = 0.0;
+        for (others, weights) in runs(others, weights) {
+            let length = weights.len();
+            // Row i: factor i, and the product of all factors behind it.
+            for (factor, row) in factors.iter().zip(values.chunks_exact_mut(width)) {
+                factor.covariances(point, others, &mut row[..length]);
+            }
+            let mut product = [1.0; CHUNK];
+            let rows = right.chunks_exact_mut(width);
+            for (value, right) in values.chunks_exact(width).zip(rows).rev() {
+                right.copy_from_slice(&product[..width]);
+                multiply(&mut product, value);
+            }
+            // The weights times the factors before i.
+            let left = &mut product[..length];
+            left.copy_from_slice(weights);
+            let rows = values
+                .chunks_exact(width)
+                .zip(right.chunks_exact_mut(width));
+            for (i, (value, right)) in rows.enumerate() {
+                let weights = &mut right[..length];
+                multiply(weights, left);
+                visitor(i, factors[i].as_ref(), others, weights);
+                multiply(left, value);
+            }
+            total += left.iter().sum::<f64>();
+        }
+        total
+    }
+}
+
+/// Multiplies each number by its partner.
+fn multiply(numbers: &mut [f64], partners: &[f64]) {
+    for (number, partner) in numbers.iter_mut().zip(partners) {
+        *number *= partner;
     }
 }
 
 impl Kernel for Product {
     fn check(&self, dimension: usize) -> Result<()> {
-        check_parts("a product", &self.factors)?;
-        self.factors.iter().try_for_each(|f| f.check(dimension))
+        self.factors.check(|factor| factor.check(dimension))
     }
 
     fn check_points(&self, points: PointsView<'_>) -> Result<()> {
-        check_parts("a product", &self.factors)?;
-        self.factors.iter().try_for_each(|f| f.check_points(points))
+        self.factors.check(|factor| factor.check_points(points))
     }
 
     fn covariances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
-        let Some((first, rest)) = self.factors.split_first() else {
-            out.fill(0.0);
-            return;
-        };
-        first.covariances(point, others, out);
-        let mut scratch = [0.0; CHUNK];
-        for (block, out) in out.chunks_mut(CHUNK).enumerate() {
-            let row = &mut scratch[..out.len()];
-            let others = others.range(block * CHUNK, block * CHUNK + out.len());
-            for factor in rest {
-                factor.covariances(point, others, row);
-                for (total, value) in out.iter_mut().zip(row.iter()) {
-                    *total *= value;
-                }
-            }
-        }
+        let factors = &self.factors;
+        factors.covariances(point, others, out, |total, value| *total *= value);
     }
 
     fn variance(&self, point: &[f64]) -> f64 {
@@ -81,16 +110,15 @@ impl Kernel for Product {
     }
 
     fn parameters(&self) -> Vec<Parameter> {
-        part_parameters("factor", &self.factors)
+        self.factors.parameters("factor")
     }
 
     fn parameter_count(&self) -> usize {
-        self.factors.iter().map(|f| f.parameter_count()).sum()
+        self.factors.parameter_count()
     }
 
     fn set_log_parameters(&mut self, values: &[f64]) -> Result<()> {
-        self.factors = with_log_parameters(&self.factors, values)?;
-        Ok(())
+        self.factors.set_log_parameters(values)
     }
 
     fn accumulate_gradient(
@@ -100,54 +128,32 @@ impl Kernel for Product {
         weights: &[f64],
         gradient: &mut [f64],
     ) -> f64 {
-        // The gradient by factor i has the weights times all other factors. These are products of what stands left
-        // and right of i, never quotients, so that a factor of zero does no harm.
-        let count = self.factors.len();
-        let length = others.len().min(weights.len());
-        let mut rows = vec![0.0; count * CHUNK];
-        let mut total = 0.0;
-        for start in (0..length).step_by(CHUNK) {
-            let end = (start + CHUNK).min(length);
-            let (others, weights) = (others.range(start, end), &weights[start..end]);
-            // Row i first holds factor i, then the product of all factors right of it.
-            for (factor, row) in self.factors.iter().zip(rows.chunks_exact_mut(CHUNK)) {
-                factor.covariances(point, others, &mut row[..end - start]);
-            }
-            let mut right = [1.0; CHUNK];
-            for row in rows.chunks_exact_mut(CHUNK).rev() {
-                for (value, product) in row.iter_mut().zip(&mut right) {
-                    let own = std::mem::replace(value, *product);
-                    *product *= own;
-                }
-            }
-            total += super::dot(weights, &right[..end - start]);
-            let mut left = [0.0; CHUNK];
-            let left = &mut left[..end - start];
-            left.copy_from_slice(weights);
-            let mut slots = &mut *gradient;
-            let mut scratch = [0.0; CHUNK];
-            for (i, (factor, row)) in self
-                .factors
-                .iter()
-                .zip(rows.chunks_exact(CHUNK))
-                .enumerate()
-            {
-                let others_weights = &mut scratch[..end - start];
-                for ((w, l), r) in others_weights.iter_mut().zip(left.iter()).zip(row) {
-                    *w = l * r;
-                }
-                let (own, rest) = slots.split_at_mut(factor.parameter_count());
-                factor.accumulate_gradient(point, others, others_weights, own);
-                slots = rest;
-                if i + 1 < count {
-                    factor.covariances(point, others, others_weights);
-                    for (l, value) in left.iter_mut().zip(others_weights.iter()) {
-                        *l *= value;
-                    }
-                }
-            }
+        let slots: Vec<_> = self.factors.slots().collect();
+        self.visit(point, others, weights, |i, factor, others, weights| {
+            let own = &mut gradient[slots[i].clone()];
+            factor.accumulate_gradient(point, others, weights, own);
+        })
+    }
+
+    fn accumulate_input_gradient(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        gradient: &mut [f64],
+    ) {
+        self.visit(point, others, weights, |_, factor, others, weights| {
+            factor.accumulate_input_gradient(point, others, weights, gradient);
+        });
+    }
+
+    fn accumulate_variance_gradient(&self, point: &[f64], weight: f64, gradient: &mut [f64]) {
+        // The product rule at one pair of points.
+        for (i, factor) in self.factors.iter().enumerate() {
+            let others = self.factors.iter().enumerate().filter(|(j, _)| *j != i);
+            let others: f64 = others.map(|(_, other)| other.variance(point)).product();
+            factor.accumulate_variance_gradient(point, weight * others, gradient);
         }
-        total
     }
 
     fn clone_box(&self) -> Box<dyn Kernel> {

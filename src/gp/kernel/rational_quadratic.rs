@@ -1,8 +1,8 @@
 //! Rational quadratic: a mixture of squared exponentials of many lengthscales.
 
 use super::{
-    CHUNK, Kernel, Parameter, PerCoordinate, Role, accumulate_lengthscales, check_log_parameters,
-    check_parameter, dot, squared_distances,
+    CHUNK, Kernel, Parameter, PerCoordinate, Role, accumulate_input_slopes,
+    accumulate_lengthscales, check_parameter, dot, runs, squared_distances,
 };
 use crate::error::Result;
 use crate::gp::exponential::exp_of_negative;
@@ -98,11 +98,7 @@ impl Kernel for RationalQuadratic {
     }
 
     fn set_log_parameters(&mut self, values: &[f64]) -> Result<()> {
-        check_log_parameters(values, self.parameter_count())?;
-        let (lengthscales, alpha) = values.split_at(self.lengthscale.count());
-        self.lengthscale.set_logs(lengthscales);
-        self.alpha = alpha[0].exp();
-        Ok(())
+        self.lengthscale.set_logs_and(values, Some(&mut self.alpha))
     }
 
     fn accumulate_gradient(
@@ -113,17 +109,14 @@ impl Kernel for RationalQuadratic {
         gradient: &mut [f64],
     ) -> f64 {
         // dk/d(r²) = −½ k/(1 + s) and dk/dlog α = k α (s/(1 + s) − log(1 + s)).
-        let length = others.len().min(weights.len());
         let (lengthscale_slots, alpha_slot) = gradient.split_at_mut(self.lengthscale.count());
         let mut sum = 0.0;
-        for start in (0..length).step_by(CHUNK) {
-            let end = (start + CHUNK).min(length);
-            let (others, weights) = (others.range(start, end), &weights[start..end]);
+        for (others, weights) in runs(others, weights) {
             let mut scratch = [[0.0; CHUNK]; 4];
             let [distances, values, factors, shapes] =
-                scratch.each_mut().map(|row| &mut row[..end - start]);
+                scratch.each_mut().map(|row| &mut row[..weights.len()]);
             squared_distances(&self.lengthscale, point, others, distances);
-            for j in 0..end - start {
+            for j in 0..weights.len() {
                 let (value, s, log) = self.terms(distances[j]);
                 values[j] = value;
                 factors[j] = weights[j] * value / (1.0 + s);
@@ -142,6 +135,23 @@ impl Kernel for RationalQuadratic {
         }
         sum
     }
+
+    fn accumulate_input_gradient(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        gradient: &mut [f64],
+    ) {
+        let slope = |squared_distance| {
+            let (value, s, _) = self.terms(squared_distance);
+            -0.5 * value / (1.0 + s)
+        };
+        let lengthscale = &self.lengthscale;
+        accumulate_input_slopes(lengthscale, point, others, weights, slope, gradient);
+    }
+
+    fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
 
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())

@@ -3,6 +3,7 @@
 use super::{Kernel, Parameter, Role, boxed, check_log_parameters, check_parameter};
 use crate::error::Result;
 use crate::gp::points::PointsView;
+use crate::vector::vectorised;
 use serde::{Deserialize, Serialize};
 
 /// A kernel times a variance, see [`Kernel::scaled`]; its last hyper-parameter is `outputscale`.
@@ -51,9 +52,10 @@ impl Kernel for Scaled {
 
     fn covariances(&self, point: &[f64], others: PointsView<'_>, out: &mut [f64]) {
         self.kernel.covariances(point, others, out);
-        for value in out {
-            *value *= self.outputscale;
-        }
+        vectorised(
+            #[inline(always)]
+            || out.iter_mut().for_each(|value| *value *= self.outputscale),
+        );
     }
 
     fn variance(&self, point: &[f64]) -> f64 {
@@ -102,6 +104,26 @@ impl Kernel for Scaled {
             *own += sum;
         }
         sum
+    }
+
+    fn accumulate_input_gradient(
+        &self,
+        point: &[f64],
+        others: PointsView<'_>,
+        weights: &[f64],
+        gradient: &mut [f64],
+    ) {
+        let mut inner = vec![0.0; gradient.len()];
+        self.kernel
+            .accumulate_input_gradient(point, others, weights, &mut inner);
+        for (total, part) in gradient.iter_mut().zip(&inner) {
+            *total += self.outputscale * part;
+        }
+    }
+
+    fn accumulate_variance_gradient(&self, point: &[f64], weight: f64, gradient: &mut [f64]) {
+        self.kernel
+            .accumulate_variance_gradient(point, self.outputscale * weight, gradient);
     }
 
     fn clone_box(&self) -> Box<dyn Kernel> {

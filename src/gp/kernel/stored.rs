@@ -1,8 +1,8 @@
 //! Kernels in files: which kinds there are, and under which names.
 
 use super::{
-    ActiveDimensions, Categorical, Constant, Kernel, Linear, Periodic, Polynomial, Product,
-    RationalQuadratic, Scaled, Sum, White, check_parameter,
+    ActiveDimensions, Autoregressive, Categorical, Constant, Coregionalised, DoseWeight, Kernel,
+    Linear, Periodic, Polynomial, Product, RationalQuadratic, Scaled, Sum, White, check_parameter,
 };
 use crate::gp::stationary::{Matern12, Matern32, Matern52, Rbf};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -46,7 +46,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    ActiveDimensions Categorical Constant Linear Matern12 Matern32 Matern52 Periodic Polynomial
+    ActiveDimensions Autoregressive Categorical Constant Coregionalised DoseWeight Linear Matern12 Matern32 Matern52 Periodic Polynomial
     Product RationalQuadratic Rbf Scaled Sum White
 }
 

@@ -1,6 +1,6 @@
 //! White noise that belongs to places.
 
-use super::{CHUNK, Kernel, Parameter, Role, check_log_parameters, check_parameter};
+use super::{CHUNK, Kernel, Parameter, Role, check_log_parameters, check_parameter, dot, runs};
 use crate::error::Result;
 use crate::gp::points::PointsView;
 use serde::{Deserialize, Serialize};
@@ -82,12 +82,10 @@ impl Kernel for White {
     ) -> f64 {
         let mut row = [0.0; CHUNK];
         let mut sum = 0.0;
-        let length = others.len().min(weights.len());
-        for start in (0..length).step_by(CHUNK) {
-            let end = (start + CHUNK).min(length);
-            let row = &mut row[..end - start];
-            self.covariances(point, others.range(start, end), row);
-            sum += super::dot(row, &weights[start..end]);
+        for (others, weights) in runs(others, weights) {
+            let row = &mut row[..weights.len()];
+            self.covariances(point, others, row);
+            sum += dot(row, weights);
         }
         if let Some(slot) = gradient.first_mut() {
             *slot += sum;
@@ -98,6 +96,18 @@ impl Kernel for White {
     fn parameter_count(&self) -> usize {
         1
     }
+
+    // None: the covariance is zero all around every place but the point itself.
+    fn accumulate_input_gradient(
+        &self,
+        _point: &[f64],
+        _others: PointsView<'_>,
+        _weights: &[f64],
+        _gradient: &mut [f64],
+    ) {
+    }
+
+    fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
 
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())

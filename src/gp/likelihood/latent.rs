@@ -4,8 +4,7 @@ use super::super::kernel::Kernel;
 use super::super::mean::Mean;
 use super::super::points::{Points, PointsView};
 use super::super::posterior::draw;
-use super::poisson::check_exposure;
-use super::prediction::{Observable, Prediction};
+use super::prediction::{Observable, Prediction, check_exposures};
 use super::site_precision::SitePrecision;
 use super::{Likelihood, wrong_question};
 use crate::error::{Error, Result};
@@ -236,10 +235,7 @@ impl<'gp> LatentPosterior<'gp> {
     /// places, finite and not negative.
     pub fn counts(&self, exposure: &[f64]) -> Result<Prediction> {
         self.check_exposure(exposure)?;
-        let observables = exposure
-            .iter()
-            .map(|&exposure| Observable::Count { exposure });
-        Ok(self.prediction(observables.collect()))
+        Prediction::of_counts(&self.mean, &self.variance, exposure)
     }
 
     /// Nats that a further measurement of this exposure at each place is expected to tell about f there,
@@ -298,13 +294,6 @@ impl<'gp> LatentPosterior<'gp> {
         if !matches!(self.likelihood, Likelihood::Poisson { .. }) {
             return Err(wrong_question(self.likelihood, "Likelihood::Poisson"));
         }
-        if exposure.len() != self.len() {
-            return Err(Error::argument(
-                "exposure",
-                format!("{} exposures", exposure.len()),
-                format!("{} exposures, one for each place", self.len()),
-            ));
-        }
-        exposure.iter().try_for_each(|&e| check_exposure(e))
+        check_exposures(exposure, self.len())
     }
 }

@@ -28,6 +28,8 @@ pub use laplace::LaplaceGp;
 pub use latent::LatentPosterior;
 pub use prediction::Prediction;
 
+pub(super) use prediction::normal_average;
+
 use super::kernel::{Parameter, Role, check_parameter};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};

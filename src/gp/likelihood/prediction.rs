@@ -1,5 +1,6 @@
 //! Measurements to come: the noise averaged over what is not known of the latent function.
 
+use super::poisson::check_exposure;
 use crate::acquisition::normal;
 use crate::error::{Error, Result};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
@@ -39,6 +40,18 @@ impl Prediction {
             mean,
             variance,
         }
+    }
+
+    /// Further counts at places where the logarithm of the rate has these means and variances.
+    pub(in crate::gp) fn of_counts(
+        mean: &[f64],
+        variance: &[f64],
+        exposure: &[f64],
+    ) -> Result<Self> {
+        check_exposures(exposure, mean.len())?;
+        let each = exposure.iter();
+        let observables = each.map(|&exposure| Observable::Count { exposure });
+        Ok(Self::new(mean, variance, observables.collect()))
     }
 
     /// Expected measurement at each place.
@@ -174,7 +187,7 @@ impl Observable {
 
 /// E[g(z)] for a standard normal z by the trapezoidal rule with this step, which for smooth functions is exact to
 /// rounding once the step is below their width (Trefethen & Weideman 2014, *SIAM Review* 56, 385).
-pub(super) fn normal_average(step: f64, g: &mut dyn FnMut(f64) -> f64) -> f64 {
+pub(in crate::gp) fn normal_average(step: f64, g: &mut dyn FnMut(f64) -> f64) -> f64 {
     let count = (TAIL / step).ceil() as i64;
     let nodes = (-count..=count).map(|k| step * k as f64);
     let sum: f64 = nodes.map(|z| normal::density(z) * g(z)).sum();
@@ -208,6 +221,18 @@ fn student_cumulative(degrees_of_freedom: f64, t: f64) -> f64 {
         Ok(distribution) => distribution.cdf(t),
         Err(_) => f64::NAN,
     }
+}
+
+/// One usable exposure for each of `places`.
+pub(super) fn check_exposures(exposure: &[f64], places: usize) -> Result<()> {
+    if exposure.len() != places {
+        return Err(Error::argument(
+            "exposure",
+            format!("{} exposures", exposure.len()),
+            format!("{places} exposures, one for each place"),
+        ));
+    }
+    exposure.iter().try_for_each(|&e| check_exposure(e))
 }
 
 fn check_level(level: f64) -> Result<()> {

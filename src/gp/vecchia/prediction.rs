@@ -1,0 +1,132 @@
+//! The latent function at places, each given the nearest measurements.
+
+use super::blocks::in_blocks;
+use super::conditioning::Block;
+use super::model::VecchiaGp;
+use super::nearest::Nearest;
+use crate::error::Result;
+use crate::gp::kernel::Kernel;
+use crate::gp::mean::Mean;
+use crate::gp::points::Points;
+use crate::gp::surrogate::{Marginals, Slopes, check_dimension};
+use ndarray::{ArrayView2, Axis, aview1};
+
+/// Step of the central differences of a user's mean, relative to the coordinate: ε^⅓.
+const STEP: f64 = 6e-6;
+
+impl VecchiaGp {
+    /// Mean and variance at the rows of `points`.
+    pub(super) fn predict(&self, points: ArrayView2<'_, f64>) -> Result<Marginals> {
+        let places = self.places("points", points)?;
+        let pairs = in_blocks(places.len(), |range| {
+            let mut around = Around::new(self);
+            let mut point = Vec::new();
+            let mut predicted = |j| {
+                places.view().copy_point(j, &mut point);
+                let conditional = around.block(&point)?.condition(self.kernel(), &point)?;
+                let mean = self.mean().checked_at(&point)? + conditional.shift;
+                Ok((mean, conditional.variance))
+            };
+            range.map(&mut predicted).collect::<Result<Vec<_>>>()
+        })?;
+        let (mean, variance) = pairs.into_iter().flatten().unzip();
+        Ok(Marginals { mean, variance })
+    }
+
+    /// Mean and variance at a point with their derivatives.
+    pub(super) fn slopes_at(&self, point: &[f64]) -> Result<Slopes> {
+        self.places("point", aview1(point).insert_axis(Axis(0)))?;
+        let mut around = Around::new(self);
+        let block = around.block(point)?;
+        let conditional = block.condition(self.kernel(), point)?;
+        let mean = self.mean().checked_at(point)? + conditional.shift;
+        let variance = conditional.variance;
+        let (kernel, members) = (self.kernel(), block.points());
+        let mut of_mean = slopes_of_mean(self.mean(), point);
+        kernel.accumulate_input_gradient(point, members, &block.alpha()?, &mut of_mean);
+        let mut of_variance = vec![0.0; point.len()];
+        kernel.accumulate_variance_gradient(point, 1.0, &mut of_variance);
+        let weights = block.weights(conditional)?;
+        let twice: Vec<f64> = weights.iter().map(|w| -2.0 * w).collect();
+        kernel.accumulate_input_gradient(point, members, &twice, &mut of_variance);
+        Ok(Slopes {
+            mean,
+            variance,
+            of_mean,
+            of_variance,
+        })
+    }
+
+    /// Checked places.
+    pub(super) fn places(&self, argument: &str, rows: ArrayView2<'_, f64>) -> Result<Points> {
+        self.check_counts()?;
+        let places = Points::from_rows(argument, rows)?;
+        check_dimension(argument, places.dimension(), self.points.dimension())?;
+        self.mean.check(places.dimension())?;
+        self.kernel.check_points(places.view())?;
+        Ok(places)
+    }
+}
+
+/// The block of the measurements nearest to a place, kept from one place to the next as long as it is the same.
+pub(super) struct Around<'gp> {
+    gp: &'gp VecchiaGp,
+    found: Nearest,
+    indices: Vec<usize>,
+    block: Block,
+    factored: bool,
+}
+
+impl<'gp> Around<'gp> {
+    pub fn new(gp: &'gp VecchiaGp) -> Self {
+        Self {
+            gp,
+            found: Nearest::new(gp.prediction_neighbours),
+            indices: Vec::new(),
+            block: Block::default(),
+            factored: false,
+        }
+    }
+
+    /// Indices of the measurements nearest to a place, in the order of conditioning.
+    pub fn indices(&mut self, place: &[f64]) -> &[usize] {
+        let arrangement = &self.gp.arrangement;
+        arrangement.nearest(place, &mut self.found, &mut self.indices);
+        &self.indices
+    }
+
+    /// The factored block around a place.
+    fn block(&mut self, place: &[f64]) -> Result<&Block> {
+        self.indices(place);
+        if !self.factored || self.indices != self.block.indices() {
+            self.factored = false;
+            let all = self.gp.observations();
+            self.block.load(&all, self.indices.iter().copied());
+            self.block.factor(all.kernel)?;
+            self.factored = true;
+        }
+        Ok(&self.block)
+    }
+}
+
+/// ∂m/∂x, by central differences where the mean is the user's own.
+fn slopes_of_mean(mean: &Mean, point: &[f64]) -> Vec<f64> {
+    match mean {
+        Mean::Zero | Mean::Constant(_) | Mean::Fixed(_) => vec![0.0; point.len()],
+        Mean::Linear { slopes, .. } if slopes.is_empty() => vec![0.0; point.len()],
+        Mean::Linear { slopes, .. } => slopes.clone(),
+        Mean::Custom(_) => {
+            let slope = |c: usize| {
+                let step = STEP * point[c].abs().max(1.0);
+                let at = |coordinate: f64| {
+                    let mut moved = point.to_vec();
+                    moved[c] = coordinate;
+                    mean.at(&moved)
+                };
+                let (up, down) = (point[c] + step, point[c] - step);
+                (at(up) - at(down)) / (up - down)
+            };
+            (0..point.len()).map(slope).collect()
+        }
+    }
+}

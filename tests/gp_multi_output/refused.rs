@@ -1,0 +1,146 @@
+//! Files, and what is refused.
+
+use crate::case::{reference, rows};
+use dosewise::Error;
+use dosewise::gp::{FitOptions, Mean, MultiOutputGp, Persist, Rbf};
+use ndarray::{Array2, array};
+
+#[test]
+fn files_hold_every_bit_and_refuse_what_does_not_belong_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.json");
+    for case in reference() {
+        let x = rows(&case.x);
+        let options = FitOptions {
+            restarts: 0,
+            max_iterations: 3,
+            ..FitOptions::default()
+        };
+        let means: Vec<Mean> = (0..case.outputs).map(|_| Mean::Constant(0.0)).collect();
+        let gp = case
+            .model()
+            .with_means(means)
+            .fit(&x, &case.codes, &case.y, &options)
+            .unwrap();
+        gp.save(&file).unwrap();
+        let mut again = MultiOutputGp::load(&file).unwrap();
+        let places = rows(&case.places);
+        assert_eq!(
+            again.posterior(&places).unwrap().mean(),
+            gp.posterior(&places).unwrap().mean()
+        );
+        assert_eq!(
+            again.posterior(&places).unwrap().variance(),
+            gp.posterior(&places).unwrap().variance()
+        );
+        assert_eq!(again.parameters(), gp.parameters());
+        assert_eq!(
+            (again.means(), again.fit_report()),
+            (gp.means(), gp.fit_report())
+        );
+        again.append(&case.x[0], 0, 0.3).unwrap();
+
+        let text = std::fs::read_to_string(&file).unwrap();
+        let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let broken = |change: &dyn Fn(&mut serde_json::Value)| {
+            let mut value = whole.clone();
+            change(&mut value);
+            std::fs::write(&file, value.to_string()).unwrap();
+            let error = MultiOutputGp::load(&file).unwrap_err();
+            assert!(matches!(error, Error::Config { .. }), "{error}");
+        };
+        broken(&|v| v["design"]["noise"][0] = 9.0.into());
+        broken(&|v| v["design"]["noise"] = serde_json::json!([0.1]));
+        broken(&|v| v["y"][0] = 9.0.into());
+        broken(&|v| v["format"] = "exact-gp 1".into());
+        broken(&|v| v["design"]["means"] = serde_json::json!(["Zero"]));
+        broken(&|v| v["y"] = serde_json::json!([]));
+    }
+    let fresh = MultiOutputGp::new(Rbf::isotropic(0.3), 2, 1, [0.1, 0.1]);
+    fresh.save(&file).unwrap();
+    assert!(MultiOutputGp::load(&file).unwrap().is_empty());
+}
+
+#[test]
+fn unusable_input_is_refused_by_name() {
+    let model = || MultiOutputGp::new(Rbf::isotropic(0.3), 2, 1, [0.1, 0.1]);
+    let x = array![[0.0], [1.0]];
+    let named = |outcome: dosewise::Result<MultiOutputGp>, expected: &str| match outcome {
+        Err(Error::Argument { argument, .. }) => assert_eq!(argument, expected),
+        other => panic!("{other:?} instead of a refusal of {expected}"),
+    };
+    named(model().condition(&x, &[0, 1], &[0.0]), "y");
+    named(model().condition(&x, &[0], &[0.0, 1.0]), "outputs");
+    named(model().condition(&x, &[0, 2], &[0.0, 1.0]), "output");
+    named(model().condition(&x, &[0, 1], &[0.0, f64::NAN]), "y");
+    named(
+        model().condition(&array![[0.0], [f64::INFINITY]], &[0, 1], &[0.0, 1.0]),
+        "x",
+    );
+    named(model().condition(&Array2::zeros((0, 1)), &[], &[]), "y");
+    named(
+        model().condition(&Array2::zeros((2, 0)), &[0, 1], &[0.0, 1.0]),
+        "x",
+    );
+    named(
+        model().condition_all(&x, &array![[0.0, f64::NAN], [1.0, 2.0]]),
+        "y",
+    );
+    named(model().condition_all(&x, &array![[0.0], [1.0]]), "y");
+    named(
+        model().condition_all(&x, &array![[None::<f64>, None], [None, None]]),
+        "y",
+    );
+    named(
+        model()
+            .with_means([Mean::Zero])
+            .condition(&x, &[0, 1], &[0.0, 1.0]),
+        "means",
+    );
+    named(
+        MultiOutputGp::new(Rbf::isotropic(0.3), 2, 1, [0.1]).condition(&x, &[0, 1], &[0.0, 1.0]),
+        "noise",
+    );
+    named(
+        MultiOutputGp::new(Rbf::isotropic(0.3), 2, 3, [0.1, 0.1]).condition(
+            &x,
+            &[0, 1],
+            &[0.0, 1.0],
+        ),
+        "rank",
+    );
+    named(
+        MultiOutputGp::new(Rbf::isotropic(0.3), 0, 0, []).condition(&x, &[0, 1], &[0.0, 1.0]),
+        "outputs",
+    );
+    named(
+        MultiOutputGp::autoregressive([], []).condition(&x, &[0, 1], &[0.0, 1.0]),
+        "levels",
+    );
+    named(model().with_ratios([1.0]), "model");
+    named(
+        model().with_coregionalisation(&array![[1.0]], &[0.1]),
+        "weights",
+    );
+    let negative = MultiOutputGp::new(Rbf::isotropic(0.3), 2, 1, [0.1, -0.1]);
+    named(
+        negative.condition(&x, &[0, 1], &[0.0, 1.0]),
+        "noise variance",
+    );
+    assert!(
+        model().posterior(&x).is_err()
+            && model().correlation().is_err()
+            && model().output(2).is_err()
+    );
+    let gp = model().condition(&x, &[0, 1], &[0.0, 1.0]).unwrap();
+    assert!(
+        gp.posterior(&array![[0.0, 1.0]]).is_err() && gp.posterior(&array![[f64::NAN]]).is_err()
+    );
+    assert!(gp.covariance_at(&[]).is_err());
+    assert!(
+        gp.posterior(&Array2::zeros((0, 1)))
+            .unwrap()
+            .mean()
+            .is_empty()
+    );
+}
