@@ -1,7 +1,7 @@
 //! A study on disk: one line an event, so that a kill at any instant loses at most the event being written.
 
+use super::problem::Direction;
 use super::space::Space;
-use super::study::Direction;
 use super::trial::Observation;
 use super::value::Setting;
 use crate::error::{Error, Result};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// What the first line of a journal says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,18 @@ pub(super) enum Event {
     },
 }
 
+/// How a journal is opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Opening {
+    /// How long to wait for another process that has it.
+    pub wait: Duration,
+    /// Whether a journal that holds something already is refused.
+    pub only_new: bool,
+}
+
+/// Time between two looks at a lock that another process holds.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// An open journal, locked against every other process as long as it lives.
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -55,7 +68,7 @@ impl Journal {
     ///
     /// A last line without its end is an event whose writing was cut off: it never happened, and is removed. Anything
     /// else that is no event is an error, and the file stays as it is.
-    pub fn open(path: &Path, header: &Header) -> Result<(Self, Vec<Event>)> {
+    pub fn open(path: &Path, header: &Header, opening: Opening) -> Result<(Self, Vec<Event>)> {
         let failed = |source| Error::io(path, source);
         let options = || {
             let mut options = OpenOptions::new();
@@ -63,17 +76,22 @@ impl Journal {
             options
         };
         let file = options().create(true).open(path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let found = "a journal that another process has open";
-                return Err(Error::argument(
-                    "journal",
-                    format!("{}: {found}", path.display()),
-                    "a journal of one's own",
-                ));
+        let begun = Instant::now();
+        while let Err(refusal) = file.try_lock() {
+            match refusal {
+                TryLockError::Error(source) => return Err(failed(source)),
+                TryLockError::WouldBlock if begun.elapsed() < opening.wait => {
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                TryLockError::WouldBlock => {
+                    let found = "a journal that another process has open";
+                    return Err(Error::argument(
+                        "journal",
+                        format!("{}: {found}", path.display()),
+                        "a journal of one's own",
+                    ));
+                }
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let mut journal = Self {
             path: path.to_path_buf(),
@@ -81,6 +99,13 @@ impl Journal {
         };
         let mut text = String::new();
         journal.file.read_to_string(&mut text).map_err(failed)?;
+        if opening.only_new && !text.is_empty() {
+            return Err(Error::argument(
+                "journal",
+                format!("{}, which exists already", path.display()),
+                "a new file",
+            ));
+        }
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         if whole < text.len() {
             journal.file.set_len(whole as u64).map_err(failed)?;

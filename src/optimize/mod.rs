@@ -6,6 +6,9 @@
 //! | to ask what to try and tell what it showed | [`Study`] |
 //! | a study that survives a kill | [`Study::open`], [`Study::resume`] |
 //! | noise, costs, failures | [`Observation`], [`Study::fail`] |
+//! | the best so far, by the numbers or by the model | [`Study::best`], [`Study::incumbent`] |
+//! | everything in a table | [`Study::history`] |
+//! | a space from a file | [`Space::load`] |
 //!
 //! ```
 //! use dosewise::optimize::{Observation, Problem, Space, Study};
@@ -23,18 +26,25 @@
 //! ```
 
 mod dimension;
+mod history;
+mod incumbent;
 mod journal;
 mod model;
+mod problem;
 mod quasi_random;
 mod search;
 mod space;
+mod space_file;
 mod study;
 mod suggest;
 mod trial;
 mod value;
 
 pub use dimension::Dimension;
+pub use history::{History, HistoryRow};
+pub use incumbent::Incumbent;
+pub use problem::{Direction, Problem};
 pub use space::Space;
-pub use study::{Direction, Problem, Study};
+pub use study::Study;
 pub use trial::{Observation, Outcome, Trial};
 pub use value::{Setting, Value};

@@ -19,8 +19,14 @@ pub(super) struct Model {
     objective: ExactGp,
     /// Of the logarithm of the cost; `None` if all costs are alike.
     cost: Option<ExactGp>,
-    /// Posterior mean at the best told trial, standardised: what has to be improved on.
+    /// Number among the told trials of the one with the best posterior mean.
+    pub best: usize,
+    /// Posterior mean there, standardised: what has to be improved on.
     pub incumbent: f64,
+    /// Posterior variance there, standardised, before pending trials are considered.
+    pub variance: f64,
+    /// Turns worths into standardised ones.
+    pub scale: Scale,
 }
 
 impl Model {
@@ -46,8 +52,10 @@ impl Model {
             None => Noise::Homoscedastic(1e-3),
         };
         let mut objective = fitted(space, noise, &x, &y)?;
-        let means = objective.posterior_mean(&x)?;
-        let incumbent = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let here = objective.marginals(x.view())?;
+        let means = &here.mean;
+        let best = (0..means.len()).fold(0, |b, i| if means[i] > means[b] { i } else { b });
+        let (incumbent, variance) = (means[best], here.variance[best]);
 
         let costs: Vec<f64> = observations()
             .map(|o| o.cost.unwrap_or(1.0).max(1e-300).ln())
@@ -78,7 +86,10 @@ impl Model {
         Ok(Self {
             objective,
             cost,
+            best,
             incumbent,
+            variance,
+            scale,
         })
     }
 
@@ -107,9 +118,9 @@ impl Model {
 
 /// Shift and spread that make values of order one.
 #[derive(Debug, Clone, Copy)]
-struct Scale {
-    shift: f64,
-    spread: f64,
+pub(super) struct Scale {
+    pub shift: f64,
+    pub spread: f64,
 }
 
 impl Scale {

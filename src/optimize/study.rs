@@ -1,66 +1,13 @@
 //! Ask and tell: sequential optimisation of anything that costs.
 
-use super::journal::{Event, FORMAT, Header, Journal};
-use super::space::Space;
+use super::journal::{Event, FORMAT, Header, Journal, Opening};
+use super::problem::{Direction, Problem};
 use super::suggest::{Suggestion, suggest};
 use super::trial::{Observation, Outcome, Trial};
 use crate::error::{Error, Result};
-use crate::units::Seed;
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
-
-/// Whether large or small values are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Large values are wanted.
-    #[default]
-    Maximise,
-    /// Small values are wanted.
-    Minimise,
-}
-
-/// What is to be optimised.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Problem {
-    /// What may be tried.
-    pub space: Space,
-    /// Whether large or small values are wanted.
-    pub direction: Direction,
-    /// Decides the initial design and every search.
-    pub seed: Seed,
-}
-
-impl Problem {
-    /// Looks for the setting with the largest value.
-    pub fn maximise(space: Space) -> Self {
-        Self {
-            space,
-            direction: Direction::Maximise,
-            seed: Seed(0),
-        }
-    }
-
-    /// Looks for the setting with the smallest value.
-    pub fn minimise(space: Space) -> Self {
-        Self {
-            direction: Direction::Minimise,
-            ..Self::maximise(space)
-        }
-    }
-
-    /// Sets the seed, 0 by default.
-    pub fn seed(self, seed: Seed) -> Self {
-        Self { seed, ..self }
-    }
-}
-
-impl From<Space> for Problem {
-    /// Maximises.
-    fn from(space: Space) -> Self {
-        Self::maximise(space)
-    }
-}
+use std::time::Duration;
 
 /// A study: trials asked for, told, pending and failed, and the rule that suggests the next.
 ///
@@ -96,9 +43,10 @@ impl Study {
     /// A study that is forgotten with the program.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the space has no parameter.
+    /// [`Error::Argument`] if the space has no parameter, or was read from somewhere and contradicts itself.
     pub fn in_memory(problem: impl Into<Problem>) -> Result<Self> {
-        let problem = problem.into();
+        let mut problem = problem.into();
+        problem.space = problem.space.checked()?;
         if problem.space.dimensions().is_empty() {
             return Err(Error::argument("space", "no parameter", "at least one"));
         }
@@ -120,27 +68,19 @@ impl Study {
     /// [`Error::Argument`] if another process has it open; [`Error::Io`], [`Error::Parse`] or [`Error::Config`] if it
     /// cannot be read, is no journal, or belongs to another problem.
     pub fn open(path: impl AsRef<Path>, problem: impl Into<Problem>) -> Result<Self> {
-        let path = path.as_ref();
-        let mut study = Self::in_memory(problem)?;
-        let header = Header {
-            format: FORMAT.into(),
-            space: study.problem.space.clone(),
-            direction: study.problem.direction,
-            seed: study.problem.seed,
+        Self::open_as(path.as_ref(), problem.into(), Opening::default())
+    }
+
+    /// Begins the journal of a new study.
+    ///
+    /// # Errors
+    /// As [`Study::open`]; [`Error::Argument`] also if the file holds anything already.
+    pub fn create(path: impl AsRef<Path>, problem: impl Into<Problem>) -> Result<Self> {
+        let opening = Opening {
+            only_new: true,
+            ..Opening::default()
         };
-        let (journal, events) = Journal::open(path, &header)?;
-        for (line, event) in events.into_iter().enumerate() {
-            study.apply(event).map_err(|error| {
-                Error::parse(
-                    path,
-                    line + 2,
-                    error,
-                    "events that follow from those before",
-                )
-            })?;
-        }
-        study.journal = Some(journal);
-        Ok(study)
+        Self::open_as(path.as_ref(), problem.into(), opening)
     }
 
     /// Opens the journal of a study that exists, whatever its problem.
@@ -148,6 +88,14 @@ impl Study {
     /// # Errors
     /// As [`Study::open`].
     pub fn resume(path: impl AsRef<Path>) -> Result<Self> {
+        Self::resume_within(path, Duration::ZERO)
+    }
+
+    /// As [`Study::resume`], but waits so long for another process to let go of the journal.
+    ///
+    /// # Errors
+    /// As [`Study::open`].
+    pub fn resume_within(path: impl AsRef<Path>, wait: Duration) -> Result<Self> {
         let path = path.as_ref();
         let header = Journal::header(path)?;
         let space = header
@@ -159,7 +107,30 @@ impl Study {
             direction: header.direction,
             seed: header.seed,
         };
-        Self::open(path, problem)
+        let opening = Opening {
+            wait,
+            ..Opening::default()
+        };
+        Self::open_as(path, problem, opening)
+    }
+
+    fn open_as(path: &Path, problem: Problem, opening: Opening) -> Result<Self> {
+        let mut study = Self::in_memory(problem)?;
+        let header = Header {
+            format: FORMAT.into(),
+            space: study.problem.space.clone(),
+            direction: study.problem.direction,
+            seed: study.problem.seed,
+        };
+        let (journal, events) = Journal::open(path, &header, opening)?;
+        for (line, event) in events.into_iter().enumerate() {
+            study.apply(event).map_err(|error| {
+                let allowed = "events that follow from those before";
+                Error::parse(path, line + 2, error, allowed)
+            })?;
+        }
+        study.journal = Some(journal);
+        Ok(study)
     }
 
     /// Stops asking once this much cost has been told; one trial costs 1 unless told otherwise.
@@ -231,6 +202,38 @@ impl Study {
         self.record(Event::Told { trial, observation })
     }
 
+    /// Tells what several trials showed, and returns how many of them were pending. A trial that was told exactly this
+    /// before is passed over, so a growing table of results may be told again and again.
+    ///
+    /// # Errors
+    /// As [`Study::tell`], also for a trial with two different results; then none of them is told.
+    pub fn tell_all(
+        &mut self,
+        results: impl IntoIterator<Item = (u64, Observation)>,
+    ) -> Result<usize> {
+        let mut fresh = BTreeMap::new();
+        for (trial, observation) in results {
+            let found = usize::try_from(trial).ok().and_then(|i| self.trials.get(i));
+            if found.and_then(Trial::observation) == Some(&observation) {
+                continue;
+            }
+            self.check(&Event::Told { trial, observation })?;
+            let earlier = *fresh.entry(trial).or_insert(observation);
+            if earlier != observation {
+                return Err(Error::argument(
+                    "trial",
+                    format!("{trial} with two different results"),
+                    "one result a trial",
+                ));
+            }
+        }
+        let count = fresh.len();
+        fresh
+            .into_iter()
+            .try_for_each(|(trial, observation)| self.tell(trial, observation))?;
+        Ok(count)
+    }
+
     /// Tells that a pending trial gave no value, and what it cost all the same. Its setting is not tried again.
     ///
     /// # Errors
@@ -277,7 +280,7 @@ impl Study {
         self.trials.iter().map(Trial::cost).sum()
     }
 
-    /// The told trial with the best value as measured; with noise, prefer the model's opinion.
+    /// The told trial with the best value as measured; with noise, prefer [`Study::incumbent`].
     pub fn best(&self) -> Option<&Trial> {
         let told = self
             .trials
