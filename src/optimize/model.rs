@@ -12,6 +12,8 @@ use ndarray::Array2;
 
 /// Costs that differ by less than this factor are one cost.
 const SAME_COST: f64 = 1.05;
+/// Standard deviation of ln ℓ in the prior of lengthscales, √3.
+const LENGTH_LOG_SD: f64 = 1.732_050_807_568_877_2;
 
 /// What the told trials teach, in standardised units.
 #[derive(Debug)]
@@ -152,7 +154,8 @@ fn coordinates(space: &Space, trials: &[&Trial]) -> Result<Array2<f64>> {
 }
 
 /// Matérn 5/2 over the ordered coordinates times one kernel for each choice, fitted with priors that keep few trials from
-/// fixing lengthscales: log-normal around √2 + ½ ln d (Hvarfner, Hellsten & Nardi 2024, arXiv 2402.02229).
+/// fixing lengthscales: log-normal with ln ℓ around √2 + ½ ln d (Hvarfner, Hellsten & Nardi 2024, arXiv 2402.02229). Its
+/// mode over ℓ counts, as in that paper, which over ln ℓ is the mode of a log-normal lower by its log-variance.
 fn fitted(space: &Space, noise: Noise, x: &Array2<f64>, y: &[f64]) -> Result<ExactGp> {
     let (mut ordered, mut kernel): (Vec<usize>, Option<Box<dyn Kernel>>) = (Vec::new(), None);
     let mut column = 0;
@@ -180,20 +183,20 @@ fn fitted(space: &Space, noise: Noise, x: &Array2<f64>, y: &[f64]) -> Result<Exa
     // A space has at least one parameter, so there is a kernel.
     let kernel = kernel.unwrap_or_else(|| Box::new(Matern52::isotropic(0.5)));
     let shared = matches!(noise, Noise::Homoscedastic(_));
-    let centre = std::f64::consts::SQRT_2 + 0.5 * (ordered.len().max(1) as f64).ln();
+    let centre =
+        std::f64::consts::SQRT_2 - LENGTH_LOG_SD.powi(2) + 0.5 * (ordered.len().max(1) as f64).ln();
     let log_normal = |median, log_sd| Prior::LogNormal(LogNormal { median, log_sd });
     let mut priors = vec![("outputscale".to_owned(), log_normal(1.0, 1.0))];
     if !ordered.is_empty() {
         priors.push((
             "lengthscale".to_owned(),
-            log_normal(centre.exp(), 3.0_f64.sqrt()),
+            log_normal(centre.exp(), LENGTH_LOG_SD),
         ));
     }
     if shared {
-        priors.push((
-            "noise variance".to_owned(),
-            log_normal((-4.0_f64).exp(), 1.0),
-        ));
+        // Wide: from computed objectives without noise to instruments where noise is most of the variance.
+        let prior = log_normal((-7.0_f64).exp(), 2.0);
+        priors.push(("noise variance".to_owned(), prior));
     }
     let options = FitOptions {
         priors,

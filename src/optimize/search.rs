@@ -20,8 +20,8 @@ use std::cell::Cell;
 /// Points at which the acquisition is looked at before any climb, a coordinate, and at most.
 const RAW_PER_COORDINATE: usize = 128;
 const MOST_RAW: usize = 1024;
-/// Climbs: from the best of those points, and from others chosen with weights e^score.
-const CLIMBS: usize = 4;
+/// Climbs: from the best of those points and from others.
+const CLIMBS: usize = 8;
 /// Steps of one climb.
 const STEPS: u64 = 40;
 /// Spreads of the points around the best setting so far.
@@ -119,27 +119,25 @@ impl Search<'_> {
         Ok(improvement.score(&candidate) - self.cooling * log_cost)
     }
 
-    /// The best point and some others, drawn with weights e^(score − best) so that all hills get their share.
+    /// The best point, and others drawn by rank (weight one over the rank), so that all hills get their share however
+    /// steep the best is.
     fn starts(&self, scores: &[f64]) -> Vec<usize> {
-        let best = (0..scores.len()).fold(0, |b, i| if scores[i] > scores[b] { i } else { b });
-        let mut starts = vec![best];
-        let weight = |i: usize| {
-            let score = scores[i] - scores[best];
-            if score.is_finite() { score.exp() } else { 0.0 }
-        };
-        let total: f64 = (0..scores.len()).map(weight).sum();
+        let mut ranked: Vec<usize> = (0..scores.len()).collect();
+        ranked.sort_by(|&i, &j| scores[j].total_cmp(&scores[i]));
+        let weight = |rank: usize| 1.0 / (rank + 1) as f64;
+        let total: f64 = (0..ranked.len()).map(weight).sum();
         let mut stream = Stream::new(self.seed, Purpose::Policy, [2, 0]);
+        let mut starts = vec![0];
         for _ in 1..CLIMBS {
             let mut left = stream.random::<f64>() * total;
-            let chosen = (0..scores.len()).find(|&i| {
-                left -= weight(i);
+            starts.extend((0..ranked.len()).find(|&rank| {
+                left -= weight(rank);
                 left < 0.0
-            });
-            starts.extend(chosen);
+            }));
         }
         starts.sort_unstable();
         starts.dedup();
-        starts
+        starts.into_iter().map(|rank| ranked[rank]).collect()
     }
 
     /// Uphill from a setting along its continuous coordinates, by L-BFGS in u with coordinate ½ (1 + sin u), which keeps
@@ -203,22 +201,24 @@ impl Search<'_> {
     /// Steps to the best neighbour along one discrete parameter after the other until none is better.
     fn step_by_step(&self, start: (f64, Setting)) -> Result<(f64, Setting)> {
         let small = self.space.count().is_some_and(|count| count <= ENUMERABLE);
-        let mut best = start;
         // A small space was looked at whole.
-        while !small {
+        if small {
+            return Ok(start);
+        }
+        let mut best = start;
+        loop {
             let mut neighbours = self.neighbours(&best.1);
             neighbours.retain(|setting| self.open(setting));
             if neighbours.is_empty() {
-                break;
+                return Ok(best);
             }
             let scores = self.scores(&neighbours)?;
             let top = (0..scores.len()).fold(0, |b, i| if scores[i] > scores[b] { i } else { b });
             if scores[top] <= best.0 {
-                break;
+                return Ok(best);
             }
             best = (scores[top], neighbours.swap_remove(top));
         }
-        Ok(best)
     }
 
     /// Settings that differ in one discrete parameter: by one step, or by any other choice.

@@ -154,8 +154,8 @@ impl Space {
 
     /// Number of different settings, inequalities not considered; `None` for a continuum or more than 2⁶⁴.
     pub fn count(&self) -> Option<u64> {
-        let counts = self.dimensions.iter().map(|(_, d)| d.count());
-        counts.fold(Some(1_u64), |total, count| total?.checked_mul(count?))
+        let mut counts = self.dimensions.iter().map(|(_, d)| d.count());
+        counts.try_fold(1_u64, |total, count| total.checked_mul(count?))
     }
 
     /// Accepts or refuses a setting.

@@ -28,11 +28,11 @@ pub(super) enum Suggestion {
 pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
     let problem = study.problem();
     let asked = study.trials().len();
-    let told = study
+    let told: Vec<&Trial> = study
         .trials()
         .iter()
         .filter(|t| t.observation().is_some())
-        .count();
+        .collect();
     let initial = FEWEST.max(problem.space.width() + MORE_THAN_COORDINATES);
     let tried = Tried::new(study);
     if let Some(count) = problem.space.count()
@@ -52,7 +52,7 @@ pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
             Err(infeasible())
         };
     }
-    if asked < initial || told < 2 {
+    if asked < initial || told.len() < 2 {
         return initial_setting(&problem.space, asked, problem.seed, &tried).map(Suggestion::Try);
     }
     let model = Model::fit(study)?;
@@ -74,7 +74,7 @@ pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
         cooling,
         tried: &tried,
         seed: Seed(problem.seed.0 ^ (asked as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
-        best: study.best().map(Trial::setting),
+        best: told.get(model.best).map(|t| t.setting()),
     };
     match search.run()? {
         Some(setting) => Ok(Suggestion::Try(setting)),

@@ -51,7 +51,7 @@ impl Observation {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        if !(self.value.abs() <= 1e150) {
+        if !(-1e150..=1e150).contains(&self.value) {
             return Err(Error::argument(
                 "value",
                 self.value,
