@@ -225,7 +225,7 @@ fn show(study: &Study) {
         "trial", "outcome", "value", "cost", "spent", "best"
     );
     for row in study.history().rows() {
-        let number = |value: Option<f64>| value.map(|v| short(v)).unwrap_or_default();
+        let number = |value: Option<f64>| value.map(short).unwrap_or_default();
         let (outcome, cost) = match row.trial.outcome() {
             Outcome::Pending => ("pending", None),
             Outcome::Told(_) => ("told", Some(row.trial.cost())),
