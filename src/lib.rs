@@ -49,6 +49,7 @@
 //! | [`suite`] | configurations × worlds × seeds: run, compare, tune, draw |
 //! | [`gp`] | Gaussian-process surrogates |
 //! | [`acquisition`] | acquisition functions over (place, dose) |
+//! | [`optimize`] | ask and tell over any space, with a journal |
 //! | [`network`] | small feed-forward networks with gradients |
 //! | [`sequential`] | how long to look: sequential tests, index tables and policies on banks of sites |
 //! | [`metric`] | DEC-AUC, average precision, intervals and tests |
@@ -70,6 +71,7 @@ pub mod linalg;
 pub mod metric;
 pub mod navigator;
 pub mod network;
+pub mod optimize;
 pub mod plot;
 pub mod prelude;
 pub mod random;

@@ -1,12 +1,13 @@
 //! The command line of dosewise.
 
 mod run;
+mod study;
 mod world;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Adaptive scanning under a dose budget: worlds and single runs. The comparison of all policies is
+/// Adaptive scanning under a dose budget: worlds, single runs, and studies that tune anything that costs. The comparison of all policies is
 /// `cargo run --example bo_vs_raster`.
 #[derive(Parser)]
 #[command(version)]
@@ -22,12 +23,16 @@ enum Command {
     World(world::WorldCommand),
     /// Run one policy through one episode and draw it.
     Run(run::RunOptions),
+    /// Ask what to try next and tell what it showed: Bayesian optimisation from any language.
+    #[command(subcommand)]
+    Study(study::StudyCommand),
 }
 
 fn main() -> ExitCode {
     let result = match Options::parse().command {
         Command::World(command) => world::run(&command),
         Command::Run(options) => run::run(&options),
+        Command::Study(command) => study::run(&command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,408 @@
+//! Ask and tell: sequential optimisation of anything that costs.
+
+use super::journal::{Event, FORMAT, Header, Journal, Opening};
+use super::problem::{Direction, Problem};
+use super::suggest::{Suggestion, suggest};
+use super::trial::{Observation, Outcome, Trial};
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// A study: trials asked for, told, pending and failed, and the rule that suggests the next.
+///
+/// The first trials fill the space evenly; then a Gaussian process (Matérn 5/2, one lengthscale a parameter, learned
+/// noise or the noise told) ranks settings by log expected improvement. Where costs differ, a second process models
+/// their logarithm and improvement counts per cost, the more so the more of the budget is left
+/// ([`RemainingBudget`](crate::acquisition::RemainingBudget)). Pending trials are taken at the model's mean, so that
+/// several may be out at once. Every suggestion follows from the problem and the events so far, so a study that was
+/// stopped and resumed goes on as one that never was.
+///
+/// ```
+/// use dosewise::optimize::{Observation, Problem, Space, Study};
+/// let space = Space::new().float("x", -2.0..=3.0)?;
+/// let mut study = Study::in_memory(Problem::minimise(space))?.budget(18.0)?;
+/// while let Some(trial) = study.ask()? {
+///     let x = trial.float("x")?;
+///     study.tell(trial.id(), Observation::new((x - 1.0).powi(2)))?;
+/// }
+/// let best = study.best().expect("18 trials were told");
+/// assert!((best.float("x")? - 1.0).abs() < 0.1);
+/// # Ok::<(), dosewise::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Study {
+    problem: Problem,
+    trials: Vec<Trial>,
+    budget: Option<f64>,
+    patience: Option<usize>,
+    journal: Option<Journal>,
+}
+
+impl Study {
+    /// A study that is forgotten with the program.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the space has no parameter, or was read from somewhere and contradicts itself.
+    pub fn in_memory(problem: impl Into<Problem>) -> Result<Self> {
+        let mut problem = problem.into();
+        problem.space = problem.space.checked()?;
+        if problem.space.dimensions().is_empty() {
+            return Err(Error::argument("space", "no parameter", "at least one"));
+        }
+        Ok(Self {
+            problem,
+            trials: Vec::new(),
+            budget: None,
+            patience: None,
+            journal: None,
+        })
+    }
+
+    /// Opens the journal of a study, or begins one. As long as the study lives, no other process can open it.
+    ///
+    /// A kill at any instant loses nothing that was told: an event is on the disk before the call returns, and one that
+    /// was being written when the process died never happened.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if another process has it open; [`Error::Io`], [`Error::Parse`] or [`Error::Config`] if it
+    /// cannot be read, is no journal, or belongs to another problem.
+    pub fn open(path: impl AsRef<Path>, problem: impl Into<Problem>) -> Result<Self> {
+        Self::open_as(path.as_ref(), problem.into(), Opening::default())
+    }
+
+    /// Begins the journal of a new study.
+    ///
+    /// # Errors
+    /// As [`Study::open`]; [`Error::Argument`] also if the file holds anything already.
+    pub fn create(path: impl AsRef<Path>, problem: impl Into<Problem>) -> Result<Self> {
+        let opening = Opening {
+            only_new: true,
+            ..Opening::default()
+        };
+        Self::open_as(path.as_ref(), problem.into(), opening)
+    }
+
+    /// Opens the journal of a study that exists, whatever its problem.
+    ///
+    /// # Errors
+    /// As [`Study::open`].
+    pub fn resume(path: impl AsRef<Path>) -> Result<Self> {
+        Self::resume_within(path, Duration::ZERO)
+    }
+
+    /// As [`Study::resume`], but waits so long for another process to let go of the journal.
+    ///
+    /// # Errors
+    /// As [`Study::open`].
+    pub fn resume_within(path: impl AsRef<Path>, wait: Duration) -> Result<Self> {
+        let path = path.as_ref();
+        let header = Journal::header(path)?;
+        let space = header
+            .space
+            .checked()
+            .map_err(|error| Error::parse(path, 1, error, "a space"))?;
+        let problem = Problem {
+            space,
+            direction: header.direction,
+            seed: header.seed,
+        };
+        let opening = Opening {
+            wait,
+            ..Opening::default()
+        };
+        Self::open_as(path, problem, opening)
+    }
+
+    fn open_as(path: &Path, problem: Problem, opening: Opening) -> Result<Self> {
+        let mut study = Self::in_memory(problem)?;
+        let header = Header {
+            format: FORMAT.into(),
+            space: study.problem.space.clone(),
+            direction: study.problem.direction,
+            seed: study.problem.seed,
+        };
+        let (journal, events) = Journal::open(path, &header, opening)?;
+        for (line, event) in events.into_iter().enumerate() {
+            study.apply(event).map_err(|error| {
+                let allowed = "events that follow from those before";
+                Error::parse(path, line + 2, error, allowed)
+            })?;
+        }
+        study.journal = Some(journal);
+        Ok(study)
+    }
+
+    /// Stops asking once this much cost has been told; one trial costs 1 unless told otherwise.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless positive and finite.
+    pub fn budget(self, cost: f64) -> Result<Self> {
+        if !(cost > 0.0 && cost.is_finite()) {
+            return Err(Error::argument("cost", cost, "a positive finite number"));
+        }
+        Ok(Self {
+            budget: Some(cost),
+            ..self
+        })
+    }
+
+    /// Stops asking after this many told trials in a row without a new best.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for zero.
+    pub fn patience(self, trials: usize) -> Result<Self> {
+        if trials == 0 {
+            return Err(Error::argument("trials", trials, "at least 1"));
+        }
+        Ok(Self {
+            patience: Some(trials),
+            ..self
+        })
+    }
+
+    /// The next trial; `None` if the budget is spent, patience is at its end, or every setting of a finite space has
+    /// been tried.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the inequalities leave no setting; [`Error::Io`] if the journal cannot be written.
+    pub fn ask(&mut self) -> Result<Option<Trial>> {
+        if self.exhausted() {
+            return Ok(None);
+        }
+        let setting = match suggest(self)? {
+            Suggestion::Try(setting) => setting,
+            Suggestion::NothingLeft => return Ok(None),
+        };
+        let trial = self.trials.len() as u64;
+        self.record(Event::Asked { trial, setting })?;
+        Ok(self.trials.last().cloned())
+    }
+
+    /// Several trials to run side by side; fewer, perhaps none, where [`Study::ask`] gives none.
+    ///
+    /// # Errors
+    /// As [`Study::ask`].
+    pub fn ask_many(&mut self, count: usize) -> Result<Vec<Trial>> {
+        let mut trials = Vec::new();
+        while trials.len() < count
+            && let Some(trial) = self.ask()?
+        {
+            trials.push(trial);
+        }
+        Ok(trials)
+    }
+
+    /// Tells what a pending trial showed.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such pending trial or a number is unusable (NaN, infinite, a negative noise or
+    /// cost); the study and its journal are then as before. [`Error::Io`] if the journal cannot be written.
+    pub fn tell(&mut self, trial: u64, observation: Observation) -> Result<()> {
+        self.record(Event::Told { trial, observation })
+    }
+
+    /// Tells what several trials showed, and returns how many of them were pending. A trial that was told exactly this
+    /// before is passed over, so a growing table of results may be told again and again.
+    ///
+    /// # Errors
+    /// As [`Study::tell`], also for a trial with two different results; then none of them is told.
+    pub fn tell_all(
+        &mut self,
+        results: impl IntoIterator<Item = (u64, Observation)>,
+    ) -> Result<usize> {
+        let mut fresh = BTreeMap::new();
+        for (trial, observation) in results {
+            let found = usize::try_from(trial).ok().and_then(|i| self.trials.get(i));
+            if found.and_then(Trial::observation) == Some(&observation) {
+                continue;
+            }
+            self.check(&Event::Told { trial, observation })?;
+            let earlier = *fresh.entry(trial).or_insert(observation);
+            if earlier != observation {
+                return Err(Error::argument(
+                    "trial",
+                    format!("{trial} with two different results"),
+                    "one result a trial",
+                ));
+            }
+        }
+        let count = fresh.len();
+        fresh
+            .into_iter()
+            .try_for_each(|(trial, observation)| self.tell(trial, observation))?;
+        Ok(count)
+    }
+
+    /// Tells that a pending trial gave no value, and what it cost all the same. Its setting is not tried again.
+    ///
+    /// # Errors
+    /// As [`Study::tell`].
+    pub fn fail(&mut self, trial: u64, reason: &str, cost: f64) -> Result<()> {
+        let reason = reason.to_owned();
+        self.record(Event::Failed {
+            trial,
+            reason,
+            cost,
+        })
+    }
+
+    /// Adds a trial that was run elsewhere, at a setting of one's own.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the setting is not of the space, or as [`Study::tell`].
+    pub fn add(&mut self, setting: super::Setting, observation: Observation) -> Result<u64> {
+        observation.check()?;
+        let trial = self.trials.len() as u64;
+        self.record(Event::Asked { trial, setting })?;
+        self.tell(trial, observation)?;
+        Ok(trial)
+    }
+
+    /// The problem.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// All trials, in the order they were asked.
+    pub fn trials(&self) -> &[Trial] {
+        &self.trials
+    }
+
+    /// Trials that were asked for and neither told nor failed, also those of an earlier process.
+    pub fn pending(&self) -> impl Iterator<Item = &Trial> {
+        let trials = self.trials.iter();
+        trials.filter(|trial| trial.outcome == Outcome::Pending)
+    }
+
+    /// Cost of all trials so far.
+    pub fn spent(&self) -> f64 {
+        self.trials.iter().map(Trial::cost).sum()
+    }
+
+    /// The told trial with the best value as measured; with noise, prefer [`Study::incumbent`].
+    pub fn best(&self) -> Option<&Trial> {
+        let told = self
+            .trials
+            .iter()
+            .filter_map(|t| Some((t, self.worth(t.observation()?.value))));
+        let better = |a: (&'_ Trial, f64), b: (&'_ Trial, f64)| a.1 >= b.1;
+        told.reduce(|best, next| if better(best, next) { best } else { next })
+            .map(|(trial, _)| trial)
+    }
+
+    /// Larger is better, whatever the direction.
+    pub(super) fn worth(&self, value: f64) -> f64 {
+        match self.problem.direction {
+            Direction::Maximise => value,
+            Direction::Minimise => -value,
+        }
+    }
+
+    pub(super) fn budget_left(&self) -> Option<(f64, f64)> {
+        self.budget.map(|budget| (budget, self.spent()))
+    }
+
+    fn exhausted(&self) -> bool {
+        if self.budget.is_some_and(|budget| self.spent() >= budget) {
+            return true;
+        }
+        let Some(patience) = self.patience else {
+            return false;
+        };
+        let told: Vec<f64> = self
+            .trials
+            .iter()
+            .filter_map(|t| Some(self.worth(t.observation()?.value)))
+            .collect();
+        let best = told
+            .iter()
+            .copied()
+            .enumerate()
+            .fold((0, f64::NEG_INFINITY), |best, next| {
+                if next.1 > best.1 { next } else { best }
+            });
+        told.len() > best.0 + patience
+    }
+
+    /// Checks an event, writes it down, and lets it happen; in this order, so that nothing is believed that is not on
+    /// the disk and nothing is on the disk that cannot be believed.
+    fn record(&mut self, event: Event) -> Result<()> {
+        self.check(&event)?;
+        if let Some(journal) = &mut self.journal {
+            journal.append(&event)?;
+        }
+        self.happen(event);
+        Ok(())
+    }
+
+    fn apply(&mut self, event: Event) -> Result<()> {
+        self.check(&event)?;
+        self.happen(event);
+        Ok(())
+    }
+
+    fn check(&self, event: &Event) -> Result<()> {
+        match event {
+            Event::Asked { trial, setting } => {
+                let next = self.trials.len() as u64;
+                if *trial != next {
+                    return Err(Error::argument(
+                        "trial",
+                        trial,
+                        format!("{next}, the next number"),
+                    ));
+                }
+                self.problem.space.check(setting)
+            }
+            Event::Told { trial, observation } => {
+                self.check_pending(*trial)?;
+                observation.check()
+            }
+            Event::Failed { trial, cost, .. } => {
+                self.check_pending(*trial)?;
+                Observation::new(0.0).cost(*cost).check()
+            }
+        }
+    }
+
+    fn check_pending(&self, trial: u64) -> Result<()> {
+        let found = usize::try_from(trial).ok().and_then(|i| self.trials.get(i));
+        match found.map(Trial::outcome) {
+            Some(Outcome::Pending) => Ok(()),
+            Some(_) => Err(Error::argument(
+                "trial",
+                format!("{trial}, told already"),
+                "a pending trial",
+            )),
+            None => Err(Error::argument(
+                "trial",
+                format!("{trial}, never asked"),
+                "a pending trial",
+            )),
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        let (trial, outcome) = match event {
+            Event::Asked { trial, setting } => {
+                let outcome = Outcome::Pending;
+                self.trials.push(Trial {
+                    id: trial,
+                    setting,
+                    outcome,
+                });
+                return;
+            }
+            Event::Told { trial, observation } => (trial, Outcome::Told(observation)),
+            Event::Failed {
+                trial,
+                reason,
+                cost,
+            } => (trial, Outcome::Failed { reason, cost }),
+        };
+        if let Some(slot) = self.trials.get_mut(trial as usize) {
+            slot.outcome = outcome;
+        }
+    }
+}

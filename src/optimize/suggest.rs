@@ -1,0 +1,143 @@
+//! What to try next.
+
+use super::model::Model;
+use super::quasi_random::sobol;
+use super::search::Search;
+use super::space::Space;
+use super::study::Study;
+use super::trial::{Outcome, Trial};
+use super::value::Setting;
+use crate::acquisition::RemainingBudget;
+use crate::error::{Error, Result};
+use crate::units::Seed;
+
+/// Initial trials beyond the number of coordinates, and at least so many in all.
+const MORE_THAN_COORDINATES: usize = 2;
+const FEWEST: usize = 5;
+/// Points of the sequence that are tried before a space counts as empty.
+const PATIENCE: usize = 20_000;
+/// Finite spaces up to this size are searched one setting after the other.
+pub(super) const ENUMERABLE: u64 = 20_000;
+
+/// The outcome of a search for the next trial.
+pub(super) enum Suggestion {
+    Try(Setting),
+    NothingLeft,
+}
+
+pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
+    let problem = study.problem();
+    let asked = study.trials().len();
+    let told: Vec<&Trial> = study
+        .trials()
+        .iter()
+        .filter(|t| t.observation().is_some())
+        .collect();
+    let initial = FEWEST.max(problem.space.width() + MORE_THAN_COORDINATES);
+    let tried = Tried::new(study);
+    if let Some(count) = problem.space.count()
+        && count <= ENUMERABLE
+        && !(0..count).any(|i| tried.open(&problem.space, i))
+    {
+        // Each setting of a finite space is tried once, since nothing says that it is worth repeating.
+        let obeyed = |i| {
+            problem
+                .space
+                .nth(i)
+                .is_some_and(|s| problem.space.obeyed(&s))
+        };
+        return if (0..count).any(obeyed) {
+            Ok(Suggestion::NothingLeft)
+        } else {
+            Err(infeasible())
+        };
+    }
+    if asked < initial || told.len() < 2 {
+        return initial_setting(&problem.space, asked, problem.seed, &tried).map(Suggestion::Try);
+    }
+    let model = Model::fit(study)?;
+    let cooling = match study.budget_left() {
+        Some((total, spent)) => {
+            let first: f64 = study.trials().iter().take(initial).map(Trial::cost).sum();
+            RemainingBudget {
+                total,
+                spent: spent.min(total),
+                spent_initially: first.min(0.999 * total),
+            }
+            .exponent()?
+        }
+        None => 1.0,
+    };
+    let search = Search {
+        space: &problem.space,
+        model: &model,
+        cooling,
+        tried: &tried,
+        seed: Seed(problem.seed.0 ^ (asked as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+        best: told.get(model.best).map(|t| t.setting()),
+    };
+    match search.run()? {
+        Some(setting) => Ok(Suggestion::Try(setting)),
+        None => initial_setting(&problem.space, asked, problem.seed, &tried).map(Suggestion::Try),
+    }
+}
+
+/// Settings that are not to be tried again.
+pub(super) struct Tried<'a> {
+    settings: Vec<&'a Setting>,
+    failed: Vec<&'a Setting>,
+}
+
+impl<'a> Tried<'a> {
+    fn new(study: &'a Study) -> Self {
+        let failed = |t: &&Trial| matches!(t.outcome(), Outcome::Failed { .. });
+        Self {
+            settings: study.trials().iter().map(Trial::setting).collect(),
+            failed: study
+                .trials()
+                .iter()
+                .filter(failed)
+                .map(Trial::setting)
+                .collect(),
+        }
+    }
+
+    /// Whether this very setting was asked before.
+    pub fn contains(&self, setting: &Setting) -> bool {
+        self.settings.contains(&setting)
+    }
+
+    /// Settings that gave no value.
+    pub fn failed(&self) -> &[&'a Setting] {
+        &self.failed
+    }
+
+    fn open(&self, space: &Space, index: u64) -> bool {
+        space
+            .nth(index)
+            .is_some_and(|s| space.obeyed(&s) && !self.contains(&s))
+    }
+}
+
+/// The next setting of the evenly filling sequence that obeys the inequalities and is new.
+fn initial_setting(space: &Space, asked: usize, seed: Seed, tried: &Tried<'_>) -> Result<Setting> {
+    let mut obeying = None;
+    for first in (0..PATIENCE).step_by(256) {
+        for deviates in sobol(space.width(), asked + first, 256, seed) {
+            let setting = space.sample(&deviates);
+            if !space.obeyed(&setting) {
+                continue;
+            }
+            if !tried.contains(&setting) {
+                return Ok(setting);
+            }
+            obeying.get_or_insert(setting);
+        }
+    }
+    obeying.ok_or_else(infeasible)
+}
+
+fn infeasible() -> Error {
+    let found = "inequalities that no setting found obeys all at once";
+    Error::argument("space", found, "inequalities that leave part of the space")
+}
