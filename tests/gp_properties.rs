@@ -14,12 +14,14 @@ use proptest::test_runner::RngSeed;
 /// The **variance** of the noise of every measurement.
 const NOISE: f64 = 0.05;
 
+type Build = fn(ArrayView2<'_, f64>, &[f64]) -> Result<Box<dyn Surrogate>>;
+
 /// A surrogate and how it is made from measurements.
 struct Model {
     name: &'static str,
     /// Gaussian noise of known variance and no iteration: what more data do to the variance is known.
     exact: bool,
-    build: fn(ArrayView2<'_, f64>, &[f64]) -> Result<Box<dyn Surrogate>>,
+    build: Build,
 }
 
 /// The second of two outputs, with the model it belongs to.
@@ -155,7 +157,7 @@ fn measurements() -> impl Strategy<Value = (Array2<f64>, Vec<f64>)> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 12,
+        cases: 150,
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(31),
         ..ProptestConfig::default()
