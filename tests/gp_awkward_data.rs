@@ -266,6 +266,37 @@ fn a_reading_that_says_nothing_does_not_drown_the_others() {
 }
 
 #[test]
+fn more_than_memory_holds_is_refused() {
+    let gp = ExactGp::new(Rbf::isotropic(1.0), Noise::Known(vec![0.1]))
+        .condition(&array![[0.0]], &[1.0])
+        .unwrap();
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    for (places, fits) in [(2, 3), (0, 3)] {
+        let places = Array2::zeros((places, 1));
+        let posterior = gp.posterior(&places).unwrap();
+        assert_eq!(
+            posterior.samples(fits, &mut rng).unwrap().dim(),
+            (fits, places.nrows())
+        );
+        assert!(matches!(
+            posterior.samples(usize::MAX, &mut rng),
+            Err(Error::Argument { .. })
+        ));
+    }
+    let mut gp = gp;
+    for restarts in [10_001, usize::MAX] {
+        let options = FitOptions {
+            restarts,
+            ..options()
+        };
+        assert!(matches!(
+            gp.refit(&options),
+            Err(Error::Argument { argument, .. }) if argument == "restarts"
+        ));
+    }
+}
+
+#[test]
 fn constant_outputs() {
     let x = spread(12);
     for level in [0.0, 0.1, -7e8, 1e-9] {

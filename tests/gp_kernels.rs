@@ -4,8 +4,9 @@ mod compositions;
 
 use compositions::{Cosine, composition, places, points};
 use dosewise::gp::{
-    ActiveDimensions, Categorical, Constant, ExactGp, FitOptions, Kernel, Linear, Matern52, Noise,
-    Periodic, Points, PointsView, Polynomial, Product, RationalQuadratic, Rbf, Role, Sum, White,
+    ActiveDimensions, Autoregressive, Categorical, Constant, ExactGp, FitOptions, Kernel, Linear,
+    Matern52, Noise, Periodic, Points, PointsView, Polynomial, Product, RationalQuadratic, Rbf,
+    Role, Sum, White,
 };
 use dosewise::linalg::Cholesky;
 use dosewise::{Error, Result};
@@ -376,5 +377,45 @@ fn kernels_at_the_edge_of_their_range_stay_numbers() {
                 "{kernel:?} {a:?} {gradient:?}"
             );
         }
+    }
+}
+
+#[test]
+fn a_matrix_is_only_of_points_that_the_kernel_knows() {
+    let (known, unknown) = (points(&[vec![1.0]]), points(&[vec![7.0]]));
+    let kernel = Categorical::new(3, 0.4);
+    let mut out = [0.0];
+    for (a, b) in [(&known, &unknown), (&unknown, &known)] {
+        let refused = kernel.matrix(a.view(), b.view(), &mut out);
+        assert!(matches!(refused, Err(Error::Argument { .. })));
+    }
+    assert!(kernel.matrix(known.view(), known.view(), &mut out).is_ok());
+}
+
+#[test]
+fn surplus_entries_of_a_gradient_stay_as_they_are() {
+    let levels = || [0.4, 0.9].map(|l| Box::new(Rbf::isotropic(l).scaled(1.2)) as Box<dyn Kernel>);
+    let kernels: [Box<dyn Kernel>; 4] = [
+        Box::new(Matern52::ard([0.5, 0.8]).scaled(2.0)),
+        Box::new(Autoregressive::new(levels(), [0.7])),
+        Box::new(Autoregressive::new(levels(), [0.7]).scaled(2.0) + Rbf::isotropic(1.0)),
+        Box::new(Periodic::isotropic(1.0, 0.5).scaled(2.0) * Rbf::isotropic(1.0)),
+    ];
+    let others = points(&[vec![0.1, 0.0], vec![0.6, 1.0], vec![0.8, 1.0]]);
+    for kernel in kernels {
+        let count = kernel.parameter_count();
+        let gradient = |length: usize| {
+            let mut gradient = vec![7.0; length];
+            let sum = kernel.accumulate_gradient(
+                &[0.3, 1.0],
+                others.view(),
+                &[0.3, -1.1, 0.7],
+                &mut gradient,
+            );
+            (sum, gradient)
+        };
+        let ((sum, exact), (same, longer)) = (gradient(count), gradient(count + 3));
+        assert_eq!((sum, &exact[..]), (same, &longer[..count]), "{kernel:?}");
+        assert_eq!(longer[count..], [7.0; 3], "{kernel:?}");
     }
 }
