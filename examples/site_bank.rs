@@ -70,20 +70,21 @@ fn tasks() -> Result<Vec<Task>> {
     ])
 }
 
+/// Makes a policy with one of its settings, for the bank of a seed.
+type Setting<'t> = Box<dyn Fn(u64) -> Box<dyn Allocation + 't> + Sync + 't>;
+
 /// A policy with its settings to choose from.
 struct Entry<'t> {
     name: &'static str,
     strategy: Strategy,
-    settings: Vec<Box<dyn Fn(u64) -> Box<dyn Allocation + 't> + Sync + 't>>,
+    settings: Vec<Setting<'t>>,
 }
 
 fn entries<'t>(
     information: &'t InformationTable,
     gittins: &'t GittinsTable,
 ) -> Result<Vec<Entry<'t>>> {
-    fn setting<'t, A: Allocation + 't>(
-        make: impl Fn(u64) -> A + Sync + 't,
-    ) -> Box<dyn Fn(u64) -> Box<dyn Allocation + 't> + Sync + 't> {
+    fn setting<'t, A: Allocation + 't>(make: impl Fn(u64) -> A + Sync + 't) -> Setting<'t> {
         Box::new(move |seed| Box::new(make(seed)))
     }
     let single = |order: fn(u64) -> Order, dwells: &[f64]| {

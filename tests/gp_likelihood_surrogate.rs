@@ -267,8 +267,8 @@ fn varying_noise_grows_too() {
 
     let anew = prior().condition(&x, &y).unwrap();
     let mut grown = prior();
-    for i in 0..30 {
-        grown.append(&x.row(i).to_vec(), y[i]).unwrap();
+    for (row, y) in x.rows().into_iter().zip(&y) {
+        grown.append(&row.to_vec(), *y).unwrap();
     }
     assert_eq!((grown.len(), grown.targets()), (30, y.as_slice()));
     assert_eq!(grown.points().view().point(7), x.row(7).to_vec());

@@ -88,7 +88,7 @@ fn as_many_neighbours_as_there_can_be_are_all_of_them() {
     let mut gp = VecchiaGp::new(kernel(), Noise::Homoscedastic(0.05))
         .with_neighbours(usize::MAX)
         .with_prediction_neighbours(usize::MAX)
-        .condition(&x.slice(ndarray::s![..30, ..]), &y[..30])
+        .condition(x.slice(ndarray::s![..30, ..]), &y[..30])
         .unwrap();
     gp.append_many(x.slice(ndarray::s![30.., ..]), &y[30..], None)
         .unwrap();
