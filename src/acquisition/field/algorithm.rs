@@ -63,7 +63,7 @@ impl AlgorithmOutput for AboveThreshold {
 /// output.
 ///
 /// Source: Neiswanger, Wang and Ermon, *Bayesian Algorithm Execution: Estimating Computable Properties of Black-box Functions
-/// Using Mutual Information*, ICML 2021 (arXiv 2104.09460), equation 9 (the estimator with the output's own values).
+/// Using Mutual Information*, ICML 2021 (arXiv 2104.09460), the estimator with the output's own values.
 ///
 /// ```
 /// use dosewise::acquisition::{AboveThreshold, AlgorithmInformation, FieldCriterion, Offers};

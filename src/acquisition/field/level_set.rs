@@ -18,7 +18,7 @@ use std::f64::consts::PI;
 /// `Σⱼ (1/π) ∫₀^{asin ρ} exp(−z²/(2 sin² φ)) dφ`.
 ///
 /// Source: Letham, Guan, Tymms, Bakshy and Shvartsman, *Look-Ahead Acquisition Functions for Bernoulli Level Set Estimation*,
-/// AISTATS 2022 (arXiv 2203.09751), section 4 ("global SUR"), here for Gaussian measurements; Owen, *Ann. Math. Stat.* 27,
+/// AISTATS 2022 (arXiv 2203.09751), there for Bernoulli outcomes, here for Gaussian measurements; Owen, *Ann. Math. Stat.* 27,
 /// 1075 (1956).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LevelSetLookahead {

@@ -19,7 +19,7 @@ use ndarray::ArrayView2;
 /// measurement; where the dose is to be chosen too, use [`KnowledgeGradient`](super::KnowledgeGradient).
 ///
 /// Source: Letham, Karrer, Ottoni and Bakshy, *Constrained Bayesian Optimization with Noisy Experiments*, *Bayesian Anal.*
-/// 14, 495 (2019) (arXiv 1706.07094), equation 6, with pseudo-random draws in place of their quasi-random ones.
+/// 14, 495 (2019) (arXiv 1706.07094), with pseudo-random draws in place of their quasi-random ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NoisyExpectedImprovement {
     pairs: usize,
