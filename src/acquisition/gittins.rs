@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// A level with the incumbent as reference: the dose is in it already, so it is not to be divided by the dose again.
 ///
 /// Source: Xie, Astudillo, Frazier, Scully and Terenin, *Cost-aware Bayesian Optimization via the Pandora's Box Gittins
-/// Index*, NeurIPS 2024 (arXiv 2406.20062), equation 6; the stopping rule: Xie, Cai, Terenin, Frazier and Scully (arXiv
+/// Index*, NeurIPS 2024 (arXiv 2406.20062); the stopping rule: Xie et al. (arXiv
 /// 2507.12453); Weitzman, *Econometrica* 47, 641 (1979).
 ///
 /// ```

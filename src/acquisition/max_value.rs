@@ -18,8 +18,8 @@ use rand::RngExt;
 /// Without noise the last term vanishes and `½ γ ρ − ln Φ(γ)` of the source is left; with noise it lets doses compare. 0
 /// where `s = 0`.
 ///
-/// Source: Wang and Jegelka, *Max-value Entropy Search for Efficient Bayesian Optimization*, ICML 2017 (arXiv 1703.01968),
-/// equation 6; the noisy measurement as in Takeno et al., *Multi-fidelity Bayesian Optimization with Max-value Entropy
+/// Source: Wang and Jegelka, *Max-value Entropy Search for Efficient Bayesian Optimization*, ICML 2017 (arXiv 1703.01968);
+/// the noisy measurement as in Takeno et al., *Multi-fidelity Bayesian Optimization with Max-value Entropy
 /// Search*, ICML 2020 (arXiv 1901.08275).
 ///
 /// ```

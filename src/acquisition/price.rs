@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// only a first guess; `η` is about `1/√choices`.
 ///
 /// Source: Balseiro, Lu and Mirrokni, *The Best of Many Worlds: Dual Mirror Descent for Online Allocation Problems*, *Oper.
-/// Res.* 71, 101 (2023) (arXiv 2011.10124), algorithm 1.
+/// Res.* 71, 101 (2023) (arXiv 2011.10124).
 ///
 /// ```
 /// use dosewise::acquisition::{Acquisition, BudgetPrice, VarianceReduction};
@@ -127,7 +127,7 @@ pub struct ClearingPrice {
 /// By bisection, the dose bought being a falling staircase of the price; 0 if all that is wanted fits. Worth of a level counts
 /// from its reference.
 ///
-/// Source: Everett, *Oper. Res.* 11, 399 (1963); as a policy for measurements Xie et al. (arXiv 2406.20062), theorem 2.
+/// Source: Everett, *Oper. Res.* 11, 399 (1963); as a policy for measurements Xie et al. (arXiv 2406.20062).
 ///
 /// # Errors
 /// [`Error::Argument`] unless the budget is finite and not negative, or if a score is NaN or +∞.

@@ -31,7 +31,7 @@ pub enum ConfidenceSchedule {
     },
     /// `β_t = d ln(2 t)/5`, of the same growth with a smaller constant.
     ///
-    /// Source: Kandasamy, Schneider and Póczos, ICML 2015 (arXiv 1503.01673), section 5.
+    /// Source: Kandasamy, Schneider and Póczos, ICML 2015 (arXiv 1503.01673).
     SquareRootLog {
         /// Number of coordinates, d.
         dimension: usize,

@@ -63,7 +63,7 @@ impl AlgorithmOutput for AboveThreshold {
 /// output.
 ///
 /// Source: Neiswanger, Wang and Ermon, *Bayesian Algorithm Execution: Estimating Computable Properties of Black-box Functions
-/// Using Mutual Information*, ICML 2021 (arXiv 2104.09460), equation 9 (the estimator with the output's own values).
+/// Using Mutual Information*, ICML 2021 (arXiv 2104.09460), the estimator with the output's own values.
 ///
 /// ```
 /// use dosewise::acquisition::{AboveThreshold, AlgorithmInformation, FieldCriterion, Offers};
@@ -76,7 +76,7 @@ impl AlgorithmOutput for AboveThreshold {
 /// let offers = Offers::with_shot_noise(targets.view(), &[10.0], 1.0)?;
 /// let search = AlgorithmInformation::new(AboveThreshold(2.0), 16, Seed(1))?;
 /// let scores = search.scores(&gp, targets.view(), &offers)?;
-/// assert!(scores[1] > 1.0 && scores[0] < 1e-6); // only the second can be one of the sites
+/// assert!(scores[1] > 0.7 && scores[0] < 1e-6); // only the second can be one of the sites
 /// # Ok::<(), dosewise::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]

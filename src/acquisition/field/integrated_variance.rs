@@ -13,8 +13,7 @@ use ndarray::ArrayView2;
 /// It does not depend on what has been measured, only on where, so a whole design can be planned beforehand. To weigh targets
 /// repeat them.
 ///
-/// Source: Cohn, *Neural Netw.* 9, 1071 (1996); for Gaussian processes Seo, Wallat, Graepel and Obermayer, IJCNN 2000,
-/// equation 8.
+/// Source: Cohn, *Neural Netw.* 9, 1071 (1996); for Gaussian processes Seo, Wallat, Graepel and Obermayer, IJCNN 2000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct IntegratedVarianceReduction;
 

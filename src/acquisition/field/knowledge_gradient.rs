@@ -15,7 +15,7 @@ use ndarray::ArrayView2;
 /// `Σₖ (bₖ₊₁ − bₖ) h(−|cₖ|)`, `h(z) = φ(z) + z Φ(z)`. Costs t ln t for t targets. Unlike expected improvement it counts what
 /// the measurement tells about other places.
 ///
-/// Source: Frazier, Powell and Dayanik, *INFORMS J. Comput.* 21, 599 (2009), algorithm 1 and equation 14.
+/// Source: Frazier, Powell and Dayanik, *INFORMS J. Comput.* 21, 599 (2009), algorithm 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KnowledgeGradient;
 

@@ -18,7 +18,7 @@ use std::f64::consts::PI;
 /// `Σⱼ (1/π) ∫₀^{asin ρ} exp(−z²/(2 sin² φ)) dφ`.
 ///
 /// Source: Letham, Guan, Tymms, Bakshy and Shvartsman, *Look-Ahead Acquisition Functions for Bernoulli Level Set Estimation*,
-/// AISTATS 2022 (arXiv 2203.09751), section 4 ("global SUR"), here for Gaussian measurements; Owen, *Ann. Math. Stat.* 27,
+/// AISTATS 2022 (arXiv 2203.09751), there for Bernoulli outcomes, here for Gaussian measurements; Owen, *Ann. Math. Stat.* 27,
 /// 1075 (1956).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LevelSetLookahead {
@@ -78,7 +78,8 @@ impl FieldCriterion for LevelSetLookahead {
 }
 
 /// Nodes for `∫₀^a f dφ = a ∫₀^∞ e^{−w} f(a e^{−w}) dw`, in which `w = exp(v − e^{−v})` makes the trapezoidal rule converge
-/// exponentially (Takahasi and Mori, *Publ. RIMS* 9, 721 (1974)) although f rises from 0 within any small angle.
+/// exponentially (Takahasi and Mori, *Publ. RIMS* 9, 721 (1974)) although f rises from 0 within any small angle. Good to 1e-8
+/// of the value.
 struct Rule(Vec<(f64, f64)>);
 
 impl Rule {
@@ -119,10 +120,10 @@ mod tests {
     #[test]
     fn a_measurement_without_noise_settles_its_own_place() {
         let rule = Rule::new();
-        for z in [0.0, 1e-6, 0.01, 0.3, 1.0, 4.0, 20.0_f64] {
+        for z in [0.0, 1e-6, 1e-3, 0.01, 0.3, 1.0, 4.0, 20.0_f64] {
             let wrong = normal::cdf(-z);
             let found = rule.settled(z * z, 1.0);
-            assert!((found - wrong).abs() < 1e-9 * wrong, "{z}: {found} {wrong}");
+            assert!((found - wrong).abs() < 1e-8 * wrong, "{z}: {found} {wrong}");
         }
     }
 

@@ -15,15 +15,15 @@ use ndarray::ArrayView2;
 ///
 /// For each joint draw of the latent values at the targets, the process is told that draw without noise and the ordinary
 /// [`ExpectedImprovement`] over its maximum is taken in closed form; the score is their mean. Draws come in antithetic pairs;
-/// the same seed gives the same score.
+/// the same seed gives the same score. It asks for the latent value at a place, so it does not depend on dose or noise of the
+/// measurement; where the dose is to be chosen too, use [`KnowledgeGradient`](super::KnowledgeGradient).
 ///
 /// Source: Letham, Karrer, Ottoni and Bakshy, *Constrained Bayesian Optimization with Noisy Experiments*, *Bayesian Anal.*
-/// 14, 495 (2019) (arXiv 1706.07094), equation 6, with pseudo-random draws in place of their quasi-random ones.
+/// 14, 495 (2019) (arXiv 1706.07094), with pseudo-random draws in place of their quasi-random ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NoisyExpectedImprovement {
     pairs: usize,
     seed: Seed,
-    after_measurement: bool,
 }
 
 impl NoisyExpectedImprovement {
@@ -35,21 +35,7 @@ impl NoisyExpectedImprovement {
         if pairs == 0 {
             return Err(Error::argument("pairs", 0, "1 or more"));
         }
-        Ok(Self {
-            pairs,
-            seed,
-            after_measurement: false,
-        })
-    }
-
-    /// Judge by the posterior mean after the noisy measurement, so that doses compare; see
-    /// [`ExpectedImprovement::after_measurement`].
-    #[must_use]
-    pub fn after_measurement(self) -> Self {
-        Self {
-            after_measurement: true,
-            ..self
-        }
+        Ok(Self { pairs, seed })
     }
 }
 
@@ -85,10 +71,7 @@ impl FieldCriterion for NoisyExpectedImprovement {
             for sign in [1.0, -1.0] {
                 let values = belief.target_means().iter().zip(&steps);
                 let values: Vec<f64> = values.map(|(mean, step)| mean + sign * step).collect();
-                let mut improvement = ExpectedImprovement::over(maximum(&values).1)?;
-                if self.after_measurement {
-                    improvement = improvement.after_measurement();
-                }
+                let improvement = ExpectedImprovement::over(maximum(&values).1)?;
                 let gains = offers.score_each(|place, noise| {
                     let mean = belief.mean(place) + sign * shift[place];
                     // the dose plays no part in the improvement itself
