@@ -339,14 +339,14 @@ fn by_evaluations(
                 .collect(),
         );
         let end = median(runs.iter().map(last).collect());
-        let seconds = median(
-            runs.iter()
-                .flat_map(|run| run.seconds.iter().rev().take(5).copied())
-                .collect(),
-        );
+        let last_asks = runs.iter().flat_map(|run| run.seconds.iter().rev().take(5));
+        let seconds = match median(last_asks.copied().collect()) {
+            none if none.is_nan() => "no model".to_owned(),
+            seconds => format!("{seconds:.3} s an ask"),
+        };
         let (won, of) = wins(&ours, runs, last);
         println!(
-            "{title:16} {name:8} median regret {half:9.2e} at half, {end:9.2e} at {}; study better {won} of {of}; {seconds:.3} s an ask",
+            "{title:16} {name:8} median regret {half:9.2e} at half, {end:9.2e} at {}; study better {won} of {of}; {seconds}",
             standard.evaluations
         );
     }
