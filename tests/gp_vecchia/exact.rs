@@ -78,6 +78,38 @@ fn with_all_predecessors_it_is_the_exact_process() {
 }
 
 #[test]
+fn as_many_neighbours_as_there_can_be_are_all_of_them() {
+    let (x, places) = (uniform(40, 2, 3), uniform(7, 2, 4));
+    let y = signal(&x);
+    let kernel = || Matern32::isotropic(0.4).scaled(1.1);
+    let exact = ExactGp::new(kernel(), Noise::Homoscedastic(0.05))
+        .condition(&x, &y)
+        .unwrap();
+    let mut gp = VecchiaGp::new(kernel(), Noise::Homoscedastic(0.05))
+        .with_neighbours(usize::MAX)
+        .with_prediction_neighbours(usize::MAX)
+        .condition(x.slice(ndarray::s![..30, ..]), &y[..30])
+        .unwrap();
+    gp.append_many(x.slice(ndarray::s![30.., ..]), &y[30..], None)
+        .unwrap();
+    let likelihood = exact.log_marginal_likelihood();
+    close(gp.log_marginal_likelihood(), likelihood, 1e-10);
+    let text = serde_json::to_string(&gp).unwrap();
+    let again: VecchiaGp = serde_json::from_str(&text).unwrap();
+    for gp in [gp, again] {
+        let found = gp.joint(places.view()).unwrap();
+        let marginals = gp.marginals(places.view()).unwrap();
+        let expected = exact.joint(places.view()).unwrap();
+        for i in 0..7 {
+            close(marginals.mean[i], expected.mean[i], 1e-9);
+            for j in 0..7 {
+                close(found.covariance[[i, j]], expected.covariance[[i, j]], 1e-9);
+            }
+        }
+    }
+}
+
+#[test]
 fn one_neighbour_is_enough_for_a_markov_process() {
     // Matérn 1/2 on a line without noise is the Ornstein–Uhlenbeck process: given the last value, earlier ones tell
     // nothing more.

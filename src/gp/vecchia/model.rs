@@ -135,8 +135,8 @@ impl VecchiaGp {
         }
     }
 
-    /// Sets k, how many predecessors each response is conditioned on in the likelihood, at least one. Call it before
-    /// conditioning, it forgets measurements.
+    /// Sets k, how many predecessors each response is conditioned on in the likelihood, at least one; any number above
+    /// n − 1, such as [`usize::MAX`], stands for all of them. Call it before conditioning, it forgets measurements.
     pub fn with_neighbours(self, neighbours: usize) -> Self {
         Self {
             neighbours,
@@ -152,7 +152,8 @@ impl VecchiaGp {
         }
     }
 
-    /// Sets how many measurements a prediction is conditioned on, at least one; takes effect at once.
+    /// Sets how many measurements a prediction is conditioned on, at least one; any number above n stands for all of
+    /// them. Takes effect at once.
     pub fn with_prediction_neighbours(self, prediction_neighbours: usize) -> Self {
         Self {
             prediction_neighbours,

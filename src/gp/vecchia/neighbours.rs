@@ -20,7 +20,8 @@ impl Neighbours {
         let dimension = rows.len() / order.len().max(1);
         let sets = in_blocks(order.len(), |positions| {
             let mut found = Nearest::new(limit);
-            let mut sets = Vec::with_capacity(limit * positions.len());
+            let counts = positions.clone().map(|position| position.min(limit));
+            let mut sets = Vec::with_capacity(counts.sum());
             for position in positions {
                 let row = &rows[position * dimension..][..dimension];
                 search.nearest(row, position, &mut found);
