@@ -38,6 +38,28 @@ fn slopes_are_those_between_changes_of_neighbours() {
 }
 
 #[test]
+fn a_mean_of_ones_own_has_slopes_in_any_unit_and_at_its_edge() {
+    // Places in metres, a few ångströms apart: an absolute step would jump over all of them.
+    let x = uniform(50, 1, 63) * 1e-9;
+    let y: Vec<f64> = x.iter().map(|x| (1e9 * x).powi(2)).collect();
+    let edge = Mean::custom("edge", |x| {
+        if x[0] < 0.0 {
+            f64::NAN
+        } else {
+            (1e9 * x[0]).powi(2)
+        }
+    });
+    let gp = VecchiaGp::new(Matern52::isotropic(0.3e-9), Noise::Homoscedastic(0.01))
+        .with_mean(edge)
+        .condition(&x, &y)
+        .unwrap();
+    let slope = gp.slopes(&[0.5e-9]).unwrap().of_mean[0];
+    assert!((slope / 1e9 - 1.0).abs() < 1e-6, "{slope}");
+    let slope = gp.slopes(&[0.0]).unwrap().of_mean[0];
+    assert!(slope.abs() < 1e-3 * 1e9, "{slope}");
+}
+
+#[test]
 fn copies_and_places_on_measurements_do_no_harm() {
     // Three measurements at each of ten places, without noise but for rounding, and predictions right on them.
     let x = Array2::from_shape_fn((30, 1), |(i, _)| (i % 10) as f64);

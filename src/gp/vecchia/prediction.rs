@@ -6,13 +6,9 @@ use super::model::VecchiaGp;
 use super::nearest::Nearest;
 use crate::error::Result;
 use crate::gp::kernel::Kernel;
-use crate::gp::mean::Mean;
 use crate::gp::points::Points;
 use crate::gp::surrogate::{Marginals, Slopes, check_dimension};
 use ndarray::{ArrayView2, Axis, aview1};
-
-/// Step of the central differences of a user's mean, relative to the coordinate: ε^⅓.
-const STEP: f64 = 6e-6;
 
 impl VecchiaGp {
     /// Mean and variance at the rows of `points`.
@@ -42,7 +38,9 @@ impl VecchiaGp {
         let mean = self.mean().checked_at(point)? + conditional.shift;
         let variance = conditional.variance;
         let (kernel, members) = (self.kernel(), block.points());
-        let mut of_mean = slopes_of_mean(self.mean(), point);
+        let mut of_mean = vec![0.0; point.len()];
+        self.mean()
+            .add_slopes(point, self.points.view(), &mut of_mean)?;
         kernel.accumulate_input_gradient(point, members, &block.alpha()?, &mut of_mean);
         let mut of_variance = vec![0.0; point.len()];
         kernel.accumulate_variance_gradient(point, 1.0, &mut of_variance);
@@ -106,27 +104,5 @@ impl<'gp> Around<'gp> {
             self.factored = true;
         }
         Ok(&self.block)
-    }
-}
-
-/// ∂m/∂x, by central differences where the mean is the user's own.
-fn slopes_of_mean(mean: &Mean, point: &[f64]) -> Vec<f64> {
-    match mean {
-        Mean::Zero | Mean::Constant(_) | Mean::Fixed(_) => vec![0.0; point.len()],
-        Mean::Linear { slopes, .. } if slopes.is_empty() => vec![0.0; point.len()],
-        Mean::Linear { slopes, .. } => slopes.clone(),
-        Mean::Custom(_) => {
-            let slope = |c: usize| {
-                let step = STEP * point[c].abs().max(1.0);
-                let at = |coordinate: f64| {
-                    let mut moved = point.to_vec();
-                    moved[c] = coordinate;
-                    mean.at(&moved)
-                };
-                let (up, down) = (point[c] + step, point[c] - step);
-                (at(up) - at(down)) / (up - down)
-            };
-            (0..point.len()).map(slope).collect()
-        }
     }
 }
