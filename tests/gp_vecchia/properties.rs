@@ -68,6 +68,15 @@ fn copies_and_places_on_measurements_do_no_harm() {
         .condition(&x, &y)
         .unwrap();
     assert!(gp.log_marginal_likelihood().is_finite());
+    assert!(gp.jitter() > 0.0 && gp.jitter() < 1e-6, "{}", gp.jitter());
+    let text = serde_json::to_string(&gp).unwrap();
+    let again: VecchiaGp = serde_json::from_str(&text).unwrap();
+    assert_eq!(again.jitter(), gp.jitter());
+    let noisy = VecchiaGp::new(Rbf::isotropic(1.5), Noise::Homoscedastic(0.1));
+    let mut noisy = noisy.condition(&x, &y).unwrap();
+    assert_eq!(noisy.jitter(), 0.0);
+    noisy.append(&[0.5], 0.4, None).unwrap();
+    assert_eq!(noisy.jitter(), 0.0);
     let predicted = gp.marginals(x.slice(s![..10, ..])).unwrap();
     for (i, &value) in y.iter().enumerate().take(10) {
         close(predicted.mean[i], value, 1e-3);

@@ -23,6 +23,8 @@ pub(super) struct Term {
     pub standardised: f64,
     /// The conditional standard deviation.
     pub deviation: f64,
+    /// What was added to the variances of the response and the others to factor their covariance.
+    pub jitter: f64,
 }
 
 impl Term {
@@ -108,6 +110,7 @@ impl Block {
         Term {
             standardised: self.whitened[last],
             deviation: self.factor.entry(last, last).unwrap_or(f64::NAN),
+            jitter: self.factor.jitter(),
         }
     }
 

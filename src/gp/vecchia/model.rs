@@ -243,6 +243,14 @@ impl VecchiaGp {
         known.then(|| set().iter().map(|&index| index as usize).collect())
     }
 
+    /// The largest number that was added to the diagonal of the covariance of any response and its neighbours to factor
+    /// it; zero in ordinary cases. Where it is not, near copies among the measurements, or too little noise for so
+    /// smooth a kernel, make the densities, and predictions there, those of measurements with this much more noise.
+    pub fn jitter(&self) -> f64 {
+        let each = self.densities.iter().map(|term| term.jitter);
+        each.fold(0.0, f64::max)
+    }
+
     /// How the last fit ended; `None` if the hyper-parameters are as given.
     pub fn fit_report(&self) -> Option<&FitReport> {
         self.report.as_ref()
