@@ -60,6 +60,41 @@ fn a_mean_of_ones_own_has_slopes_in_any_unit_and_at_its_edge() {
 }
 
 #[test]
+fn loud_measurements_do_not_drown_precise_ones() {
+    let (x, places) = (uniform(200, 2, 64), uniform(8, 2, 65));
+    let y = signal(&x);
+    let conditioned = |n: usize, loudness: f64| {
+        let loud = |i: usize| if i < 60 { 1e-4 } else { loudness };
+        let noise = Noise::Known((0..n).map(loud).collect());
+        VecchiaGp::new(Matern52::isotropic(0.4).scaled(2.0), noise)
+            .condition(x.slice(s![..n, ..]), &y[..n])
+            .unwrap()
+    };
+    let precise = conditioned(60, 1.0).marginals(places.view()).unwrap();
+    // Of 200 measurements the nearest 60 are mostly loud ones, which tell nothing.
+    let mixed = conditioned(200, 1e7);
+    let found = mixed.marginals(places.view()).unwrap();
+    let joint = mixed.joint(places.view()).unwrap();
+    for i in 0..8 {
+        close(found.mean[i], precise.mean[i], 1e-9);
+        close(found.variance[i], precise.variance[i], 1e-9);
+        close(joint.covariance[[i, i]], precise.variance[i], 1e-6);
+    }
+    // With 60 precise ones and room for 100 the loud fill up, and do no harm.
+    let wider = conditioned(200, 1e7).with_prediction_neighbours(100);
+    let found = wider.marginals(places.view()).unwrap();
+    for i in 0..8 {
+        assert!(found.variance[i] <= precise.variance[i] + 1e-12);
+        close(found.variance[i], precise.variance[i], 1e-5);
+    }
+    // Where all are loud, the nearest are as good as any.
+    let shouted = VecchiaGp::new(Matern52::isotropic(0.4), Noise::Known(vec![1e7; 200]));
+    let shouted = shouted.condition(&x, &y).unwrap();
+    let found = shouted.marginals(places.view()).unwrap();
+    assert!(found.variance.iter().all(|v| *v < 1.0 && *v > 0.999));
+}
+
+#[test]
 fn copies_and_places_on_measurements_do_no_harm() {
     // Three measurements at each of ten places, without noise but for rounding, and predictions right on them.
     let x = Array2::from_shape_fn((30, 1), |(i, _)| (i % 10) as f64);

@@ -47,18 +47,21 @@ impl Arrangement {
         })
     }
 
-    /// Indices of the measurements nearest to a place, as many as `found` has room for, in their order.
-    pub fn nearest(&self, place: &[f64], found: &mut Nearest, indices: &mut Vec<usize>) {
+    /// Adds the indices of the measurements nearest to a place among those that are `wanted`, as many as `found` has
+    /// room for, in their order.
+    pub fn add_nearest(
+        &self,
+        place: &[f64],
+        wanted: impl Fn(usize) -> bool,
+        found: &mut Nearest,
+        indices: &mut Vec<usize>,
+    ) {
         let row = self.scales.row(place);
-        self.search.nearest(&row, self.neighbours.len(), found);
         let order = self.neighbours.order();
-        indices.clear();
-        indices.extend(
-            found
-                .ranks()
-                .iter()
-                .map(|&rank| order[rank as usize] as usize),
-        );
+        let index = |rank: u32| order[rank as usize] as usize;
+        let wanted = |rank| wanted(index(rank));
+        self.search.nearest_where(&wanted, &row, order.len(), found);
+        indices.extend(found.ranks().iter().map(|&rank| index(rank)));
     }
 
     /// The positions of the predecessors that a measurement appended at `point` has.

@@ -74,6 +74,15 @@ const PREDICTION_NEIGHBOURS: usize = 60;
 /// ([`VecchiaGp::with_prediction_neighbours`]). Intervals stay honest with any number: each is the exact answer to what
 /// the nearest measurements alone say.
 ///
+/// # More measurements, more doubt
+///
+/// A prediction listens to the nearest measurements, however noisy they are, and to no others. One more measurement
+/// therefore takes the place of one farther away, and where it is much the noisier of the two the **variance goes up**,
+/// which that of [`ExactGp`](crate::gp::ExactGp) never does. To keep this from misleading, measurements of a known
+/// noise variance above 10⁴ times the prior variance of the place, which 60 of them could lower by 0.6 % at most, are
+/// passed over as long as there are others; with quieter ones among precise ones raise
+/// [`VecchiaGp::with_prediction_neighbours`] until the precise ones are reached.
+///
 /// ```
 /// use dosewise::gp::{ExactGp, Matern52, Noise, Surrogate, VecchiaGp};
 /// use ndarray::Array2;

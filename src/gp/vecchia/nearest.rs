@@ -47,14 +47,34 @@ impl Search {
     /// Leaves in `found` the points nearest to `at` among those ranked before `before`; of two at the same distance
     /// the one ranked first is nearer.
     pub fn nearest(&self, at: &[f64], before: usize, found: &mut Nearest) {
+        self.nearest_where(&|_| true, at, before, found);
+    }
+
+    /// As [`Search::nearest`] among the ranks that are `wanted`.
+    pub fn nearest_where(
+        &self,
+        wanted: &impl Fn(u32) -> bool,
+        at: &[f64],
+        before: usize,
+        found: &mut Nearest,
+    ) {
         found.heap.clear();
         let before = before.min(u32::MAX as usize) as u32;
         if self.tree.node_count() > 0 {
-            self.visit(0, self.tree.box_distance(0, at), at, before, found);
+            let wanted = |rank: u32| rank < before && wanted(rank);
+            self.visit(
+                0,
+                self.tree.box_distance(0, at),
+                at,
+                (before, &wanted),
+                found,
+            );
         }
         let first = self.tree.len() as u32;
         for (rank, row) in (first..before).zip(self.recent.chunks_exact(self.dimension.max(1))) {
-            found.offer(squared_distance(row, at), rank);
+            if wanted(rank) {
+                found.offer(squared_distance(row, at), rank);
+            }
         }
         found.ranks.clear();
         found
@@ -63,7 +83,15 @@ impl Search {
         found.ranks.sort_unstable();
     }
 
-    fn visit(&self, node: usize, distance: f64, at: &[f64], before: u32, found: &mut Nearest) {
+    /// Looks through a node for points ranked `before` a number, those alone that are `wanted`.
+    fn visit(
+        &self,
+        node: usize,
+        distance: f64,
+        at: &[f64],
+        (before, wanted): (u32, &impl Fn(u32) -> bool),
+        found: &mut Nearest,
+    ) {
         if self.tree.earliest(node) >= before || distance > found.reach() {
             return;
         }
@@ -75,13 +103,13 @@ impl Search {
                 } else {
                     (first, second)
                 };
-                self.visit(near.1, near.0, at, before, found);
-                self.visit(far.1, far.0, at, before, found);
+                self.visit(near.1, near.0, at, (before, wanted), found);
+                self.visit(far.1, far.0, at, (before, wanted), found);
             }
             None => {
                 for slot in self.tree.slots(node) {
                     let rank = self.tree.label(slot);
-                    if rank < before {
+                    if wanted(rank) {
                         found.offer(squared_distance(self.tree.point(slot), at), rank);
                     }
                 }

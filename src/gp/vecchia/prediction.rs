@@ -6,9 +6,14 @@ use super::model::VecchiaGp;
 use super::nearest::Nearest;
 use crate::error::Result;
 use crate::gp::kernel::Kernel;
+use crate::gp::noise::Noise;
 use crate::gp::points::Points;
 use crate::gp::surrogate::{Marginals, Slopes, check_dimension};
 use ndarray::{ArrayView2, Axis, aview1};
+
+/// Measurements whose noise variance is this many times the prior variance of a place tell nothing there, as long as
+/// there are others.
+const LOUD: f64 = 1e4;
 
 impl VecchiaGp {
     /// Mean and variance at the rows of `points`.
@@ -69,6 +74,8 @@ impl VecchiaGp {
 /// The block of the measurements nearest to a place, kept from one place to the next as long as it is the same.
 pub(super) struct Around<'gp> {
     gp: &'gp VecchiaGp,
+    /// The smallest noise variance of all measurements.
+    quietest: f64,
     found: Nearest,
     indices: Vec<usize>,
     block: Block,
@@ -77,8 +84,13 @@ pub(super) struct Around<'gp> {
 
 impl<'gp> Around<'gp> {
     pub fn new(gp: &'gp VecchiaGp) -> Self {
+        let quietest = match &gp.noise {
+            Noise::Known(variances) => variances.iter().copied().fold(f64::INFINITY, f64::min),
+            Noise::Homoscedastic(variance) => *variance,
+        };
         Self {
             gp,
+            quietest,
             found: Nearest::new(gp.prediction_neighbours),
             indices: Vec::new(),
             block: Block::default(),
@@ -86,10 +98,27 @@ impl<'gp> Around<'gp> {
         }
     }
 
-    /// Indices of the measurements nearest to a place, in the order of conditioning.
+    /// Indices of the measurements nearest to a place, in the order of conditioning; loud ones (see [`LOUD`]) only
+    /// where there are not enough others, and behind these.
     pub fn indices(&mut self, place: &[f64]) -> &[usize] {
-        let arrangement = &self.gp.arrangement;
-        arrangement.nearest(place, &mut self.found, &mut self.indices);
+        let gp = self.gp;
+        let (found, indices) = (&mut self.found, &mut self.indices);
+        indices.clear();
+        gp.arrangement.add_nearest(place, |_| true, found, indices);
+        let Noise::Known(variances) = &gp.noise else {
+            return &self.indices;
+        };
+        let loud = LOUD * gp.kernel().variance(place);
+        let is_quiet = |index: usize| variances[index] <= loud;
+        let room = indices.len();
+        if room < gp.len() && self.quietest <= loud && !indices.iter().all(|&i| is_quiet(i)) {
+            indices.clear();
+            gp.arrangement.add_nearest(place, is_quiet, found, indices);
+            let mut rest = Nearest::new(room - indices.len());
+            let is_loud = |index| !is_quiet(index);
+            gp.arrangement
+                .add_nearest(place, is_loud, &mut rest, indices);
+        }
         &self.indices
     }
 
