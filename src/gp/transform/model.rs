@@ -252,14 +252,21 @@ impl ScaledGp {
         }
     }
 
-    /// The hyper-parameters in original units, see [`Transform::original_parameters`]; those in scaled units are
-    /// [`ScaledGp::gp`]'s.
+    /// The hyper-parameters in original units: the kernel's, see [`Transform::original_parameters`], then the noise
+    /// variance if it is shared. Those in scaled units are [`ScaledGp::gp`]'s.
     pub fn parameters(&self) -> Vec<Parameter> {
-        let scaled = self.gp.parameters();
-        match &self.transform {
-            Some(transform) => transform.original_parameters(&scaled),
-            None => scaled,
+        let Some(transform) = &self.transform else {
+            return self.gp.parameters();
+        };
+        let mut parameters = transform.original_parameters(self.gp.kernel());
+        if let Noise::Homoscedastic(variance) = self.noise {
+            let shared = self.gp.parameters().pop();
+            parameters.extend(shared.map(|p| Parameter {
+                value: variance,
+                ..p
+            }));
         }
+        parameters
     }
 
     /// The process in scaled units: kernel, mean and hyper-parameters as fitted.
