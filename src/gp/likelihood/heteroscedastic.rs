@@ -3,7 +3,7 @@
 use super::super::evidence::Data;
 use super::super::exact::{ExactGp, check_target};
 use super::super::fit::{FitOptions, FitReport, Problem, no_finite_likelihood};
-use super::super::kernel::{Kernel, Parameter, Role, check_parameter};
+use super::super::kernel::{Kernel, Parameter, Role, boxed, check_parameter};
 use super::super::mean::Mean;
 use super::super::measured::measured_places;
 use super::super::noise::Noise;
@@ -62,14 +62,10 @@ pub struct HeteroscedasticGp {
 impl HeteroscedasticGp {
     /// The prior: a kernel of f, a kernel of the **logarithm of the noise variance** (its variance 1 says that the
     /// noise variance varies by a factor of e), and the median noise **variance**, in squared units of the outputs.
-    pub fn new(
-        kernel: impl Kernel + 'static,
-        noise_kernel: impl Kernel + 'static,
-        noise_level: f64,
-    ) -> Self {
+    pub fn new(kernel: impl Kernel, noise_kernel: impl Kernel, noise_level: f64) -> Self {
         Self {
-            kernel: Box::new(kernel),
-            noise_kernel: Box::new(noise_kernel),
+            kernel: boxed(kernel),
+            noise_kernel: boxed(noise_kernel),
             noise_level,
             mean: Mean::Zero,
             points: Points::default(),

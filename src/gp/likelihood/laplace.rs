@@ -1,7 +1,7 @@
 //! Gaussian processes behind a non-Gaussian likelihood, by Laplace's approximation.
 
 use super::super::fit::{FitOptions, FitReport, Problem, no_finite_likelihood};
-use super::super::kernel::{Kernel, Parameter};
+use super::super::kernel::{Kernel, Parameter, boxed};
 use super::super::mean::Mean;
 use super::super::measured::measured_places;
 use super::super::noise::Noise;
@@ -59,9 +59,9 @@ pub struct LaplaceGp {
 
 impl LaplaceGp {
     /// The prior: a kernel of the latent function, a likelihood and mean zero.
-    pub fn new(kernel: impl Kernel + 'static, likelihood: Likelihood) -> Self {
+    pub fn new(kernel: impl Kernel, likelihood: Likelihood) -> Self {
         Self {
-            kernel: Box::new(kernel),
+            kernel: boxed(kernel),
             likelihood,
             mean: Mean::Zero,
             points: Points::default(),
