@@ -1,8 +1,8 @@
 //! Processes behind likelihoods as surrogates: what they say of the latent function, and its slopes.
 
 use dosewise::gp::{
-    ExactGp, HeteroscedasticGp, Joint, Kernel, LaplaceGp, Likelihood, Linear, Link, Marginals,
-    Matern52, Mean, Noise, RationalQuadratic, Rbf, Surrogate,
+    ExactGp, FitOptions, HeteroscedasticGp, Joint, Kernel, LaplaceGp, Likelihood, Linear, Link,
+    Marginals, Matern52, Mean, Noise, RationalQuadratic, Rbf, Surrogate,
 };
 use dosewise::{Error, Result};
 use ndarray::{Array2, ArrayView2, array};
@@ -182,4 +182,118 @@ fn unusable_places_are_refused() {
                 .is_empty()
         );
     }
+}
+
+#[test]
+fn growing_and_shrinking_equal_conditioning_anew() {
+    let (x, at) = (places(14), places(6) * 1.1);
+    let counts: Vec<f64> = (0..14).map(|i| f64::from(i * i % 23)).collect();
+    let exposure: Vec<f64> = (0..14).map(|i| 20.0 + f64::from(i)).collect();
+    let labels: Vec<f64> = counts.iter().map(|c| c % 2.0).collect();
+    let poisson = |n: usize| Likelihood::Poisson {
+        exposure: exposure[..n].to_vec(),
+    };
+    let student = || Likelihood::StudentT {
+        degrees_of_freedom: 4.0,
+        scale: 2.0,
+    };
+    let same = |a: &LaplaceGp, b: &LaplaceGp| {
+        let (a_at, b_at) = (
+            a.marginals(at.view()).unwrap(),
+            b.marginals(at.view()).unwrap(),
+        );
+        for i in 0..6 {
+            assert!((a_at.mean[i] - b_at.mean[i]).abs() < 1e-8);
+            assert!((a_at.variance[i] - b_at.variance[i]).abs() < 1e-8);
+        }
+        let (a, b) = (a.log_marginal_likelihood(), b.log_marginal_likelihood());
+        assert!((a - b).abs() < 1e-8, "{a} {b}");
+    };
+    let logit = || Likelihood::Bernoulli(Link::Logit);
+    for (none, all, y) in [
+        (poisson(0), poisson(14), &counts),
+        (logit(), logit(), &labels),
+        (student(), student(), &counts),
+    ] {
+        let prior = |likelihood| LaplaceGp::new(kernel(), likelihood).with_mean(Mean::Fixed(-0.5));
+        let anew = prior(all.clone()).condition(&x, y).unwrap();
+        let mut grown = prior(none.clone());
+        for i in 0..14 {
+            let one = matches!(none, Likelihood::Poisson { .. }).then_some(exposure[i]);
+            grown.append(&x.row(i).to_vec(), y[i], one).unwrap();
+        }
+        assert!(grown.mode_converged() && grown.likelihood() == anew.likelihood());
+        same(&grown, &anew);
+
+        // Refused, and unchanged.
+        let before = serde_json::to_string(&grown).unwrap();
+        let wrong = if let Likelihood::Poisson { .. } = none {
+            None
+        } else {
+            Some(1.0)
+        };
+        let right = if wrong.is_none() { Some(1.0) } else { None };
+        assert!(grown.append(&[0.1, 0.2], 1.0, wrong).is_err());
+        assert!(grown.append(&[0.1], 1.0, right).is_err());
+        assert!(grown.append(&[0.1, 0.2], f64::NAN, right).is_err());
+        assert!(grown.append(&[0.1, f64::NAN], 1.0, right).is_err());
+        assert!(grown.remove(14).is_err());
+        assert_eq!(serde_json::to_string(&grown).unwrap(), before);
+
+        grown.append(&[0.5, 0.6], 1.0, right).unwrap();
+        grown.remove(14).unwrap();
+        same(&grown, &anew);
+        (0..14).for_each(|_| grown.remove(0).unwrap());
+        same(&grown, &prior(none));
+    }
+}
+
+#[test]
+fn varying_noise_grows_too() {
+    let (x, at) = (places(30), places(6));
+    let y: Vec<f64> = (0..30)
+        .map(|i| (f64::from(i) * 2.4).sin() * x[[i as usize, 0]])
+        .collect();
+    let prior = || {
+        let noise = Rbf::isotropic(0.4).scaled(1.5);
+        HeteroscedasticGp::new(Matern52::isotropic(0.5).scaled(1.0), noise, 0.1)
+            .with_mean(Mean::Constant(0.1))
+    };
+    // Before there is a measurement: the prior, E exp g = level exp(½ 1.5).
+    let nothing = prior().posterior(&at).unwrap();
+    assert_eq!((nothing.mean()[2], nothing.variance()[2]), (0.1, 1.0));
+    assert!((nothing.noise_variance()[2] - 0.1 * 0.75_f64.exp()).abs() < 1e-15);
+    assert!(prior().posterior(array![[f64::NAN]].view()).is_err());
+
+    let anew = prior().condition(&x, &y).unwrap();
+    let mut grown = prior();
+    for (row, &value) in x.rows().into_iter().zip(&y) {
+        grown.append(&row.to_vec(), value).unwrap();
+    }
+    assert_eq!((grown.len(), grown.targets()), (30, y.as_slice()));
+    assert_eq!(grown.points().view().point(7), x.row(7).to_vec());
+    assert_eq!(grown.kernel().variance(&[0.0, 0.0]), 1.0);
+    assert_eq!(grown.noise_kernel().variance(&[0.0, 0.0]), 1.5);
+    assert!((grown.log_evidence_bound() - anew.log_evidence_bound()).abs() < 1e-8);
+    let (a, b) = (grown.posterior(&at).unwrap(), anew.posterior(&at).unwrap());
+    for i in 0..6 {
+        assert!((a.mean()[i] - b.mean()[i]).abs() < 1e-6);
+        assert!((a.variance()[i] - b.variance()[i]).abs() < 1e-6);
+        assert!((a.log_noise_mean()[i] - b.log_noise_mean()[i]).abs() < 1e-6);
+    }
+    let before = serde_json::to_string(&grown).unwrap();
+    assert!(grown.append(&[0.1], 1.0).is_err() && grown.append(&[0.1, 0.2], f64::NAN).is_err());
+    let broken = FitOptions {
+        gradient_tolerance: 0.0,
+        ..FitOptions::default()
+    };
+    assert!(grown.refit(&broken).is_err() && prior().refit(&FitOptions::default()).is_err());
+    assert_eq!(serde_json::to_string(&grown).unwrap(), before);
+    let options = FitOptions {
+        restarts: 0,
+        max_iterations: 5,
+        ..FitOptions::default()
+    };
+    grown.refit(&options).unwrap();
+    assert!(grown.log_evidence_bound() > anew.log_evidence_bound());
 }

@@ -115,7 +115,19 @@ impl HeteroscedasticGp {
         options: &FitOptions,
     ) -> Result<Self> {
         self.take(x.into(), y)?;
-        let few = options.coarse_subset(y.len()).map(|chosen| {
+        self.refit(options)?;
+        Ok(self)
+    }
+
+    /// Chooses the hyper-parameters anew for the measurements at hand, see [`HeteroscedasticGp::fit`].
+    ///
+    /// # Errors
+    /// As [`HeteroscedasticGp::fit`]; also [`Error::Argument`] if there is no measurement. The model is then unchanged.
+    pub fn refit(&mut self, options: &FitOptions) -> Result<()> {
+        if self.y.is_empty() {
+            return Err(Error::argument("y", "no measurement", "at least one"));
+        }
+        let few = options.coarse_subset(self.y.len()).map(|chosen| {
             let points = Points::select(self.points.view(), &chosen);
             let y: Vec<f64> = chosen.iter().map(|&i| self.y[i]).collect();
             (points, y)
@@ -141,12 +153,16 @@ impl HeteroscedasticGp {
             return Err(no_finite_likelihood());
         };
         let ([kernel, noise_kernel], noise_level) = whole.at(&coordinates)?;
-        self.kernel = kernel;
-        self.noise_kernel = noise_kernel;
-        self.noise_level = noise_level;
-        self.report = Some(report);
-        self.explain(true)?;
-        Ok(self)
+        let mut fitted = Self {
+            kernel,
+            noise_kernel,
+            noise_level,
+            report: Some(report),
+            ..self.clone()
+        };
+        fitted.explain(true)?;
+        *self = fitted;
+        Ok(())
     }
 
     /// What is known of f and of its noise at the rows of `points` (m × d).
@@ -228,6 +244,36 @@ impl HeteroscedasticGp {
             value: self.noise_level,
         });
         parameters
+    }
+
+    /// Number of measurements.
+    pub fn len(&self) -> usize {
+        self.y.len()
+    }
+
+    /// Whether there is no measurement.
+    pub fn is_empty(&self) -> bool {
+        self.y.is_empty()
+    }
+
+    /// Where was measured.
+    pub fn points(&self) -> &Points {
+        &self.points
+    }
+
+    /// What was measured.
+    pub fn targets(&self) -> &[f64] {
+        &self.y
+    }
+
+    /// The covariance function of f, with its present hyper-parameters.
+    pub fn kernel(&self) -> &dyn Kernel {
+        self.kernel.as_ref()
+    }
+
+    /// The covariance function of the logarithm of the noise variance, with its present hyper-parameters.
+    pub fn noise_kernel(&self) -> &dyn Kernel {
+        self.noise_kernel.as_ref()
     }
 
     /// The prior mean of f.

@@ -12,6 +12,7 @@
 
 mod bernoulli;
 mod evidence;
+mod grown;
 mod heteroscedastic;
 mod laplace;
 mod latent;
@@ -214,6 +215,28 @@ impl Likelihood {
             }
             Self::Bernoulli(_) => Some(if y > 0.5 { 1.5 } else { -1.5 }),
             Self::StudentT { .. } => Some(y),
+        }
+    }
+
+    /// The likelihood of one measurement more, with its exposure if it is a count.
+    pub(super) fn with_one_more(&self, exposure: Option<f64>) -> Result<Self> {
+        match (self, exposure) {
+            (Self::Poisson { exposure: all }, Some(exposure)) => {
+                poisson::check_exposure(exposure)?;
+                let exposure = all.iter().copied().chain([exposure]).collect();
+                Ok(Self::Poisson { exposure })
+            }
+            (Self::Poisson { .. }, None) => Err(Error::argument(
+                "exposure",
+                "nothing",
+                "an exposure, since every count has its own",
+            )),
+            (other, None) => Ok(other.clone()),
+            (other, Some(exposure)) => Err(Error::argument(
+                "exposure",
+                format!("{exposure} for {}", other.name()),
+                "None, for anything but counts",
+            )),
         }
     }
 

@@ -75,6 +75,15 @@ pub(super) struct Start {
 }
 
 impl Start {
+    /// Where a posterior stands, with what is known before its measurement for one more.
+    pub fn grown(from: &Variational) -> Self {
+        Self {
+            lambda: from.lambda.iter().copied().chain([0.5]).collect(),
+            weights: from.weights.iter().copied().chain([0.0]).collect(),
+            precision: SitePrecision::default(),
+        }
+    }
+
     fn plain(n: usize) -> Self {
         Self {
             lambda: vec![0.5; n],
