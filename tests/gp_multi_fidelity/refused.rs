@@ -108,7 +108,12 @@ fn unusable_input_is_refused_by_name() {
         },
     );
     named(wrong.condition(&x, &two, &[0.0, 1.0]), "dose scale");
-    assert!(model().posterior(&x).is_err() && model().variance_after(&x, Dose(1.0)).is_err());
+    // Before there is a look: the prior, and what a look of noise variance 1/1 + 0.1 would leave of it.
+    let prior = model().with_mean(Mean::Fixed(3.0)).posterior(&x).unwrap();
+    assert_eq!((prior.mean, prior.variance), (vec![3.0; 2], vec![1.0; 2]));
+    let after = model().variance_after(&x, Dose(1.0)).unwrap();
+    assert!((after[1] - (1.0 - 1.0 / 2.1)).abs() < 1e-14);
+    assert!(model().posterior(&Array2::zeros((2, 0))).is_err());
     let mut gp = model().condition(&x, &two, &[0.0, 1.0]).unwrap();
     assert!(
         gp.append(&[0.0], Dose(0.0), 1.0).is_err()

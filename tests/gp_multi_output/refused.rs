@@ -2,7 +2,7 @@
 
 use crate::case::{reference, rows};
 use dosewise::Error;
-use dosewise::gp::{FitOptions, Mean, MultiOutputGp, Persist, Rbf};
+use dosewise::gp::{FitOptions, Mean, MultiOutputGp, Persist, Rbf, Surrogate};
 use ndarray::{Array2, array};
 
 #[test]
@@ -127,11 +127,17 @@ fn unusable_input_is_refused_by_name() {
         negative.condition(&x, &[0, 1], &[0.0, 1.0]),
         "noise variance",
     );
-    assert!(
-        model().posterior(&x).is_err()
-            && model().correlation().is_err()
-            && model().output(2).is_err()
-    );
+    assert!(model().correlation().is_err() && model().output(2).is_err());
+    // Before there is a measurement: the prior, if it is one.
+    let means = [Mean::Fixed(3.0), Mean::linear()];
+    let prior = model().with_means(means).posterior(&x).unwrap();
+    assert_eq!(prior.mean(), &array![[3.0, 0.0], [3.0, 0.0]]);
+    let diagonal = model().covariance_at(&[0.3]).unwrap().diag().to_vec();
+    assert_eq!(prior.variance().row(1).to_vec(), diagonal);
+    let slopes = model().output(1).unwrap().slopes(&[0.2]).unwrap();
+    assert_eq!((slopes.of_mean[0], slopes.of_variance[0]), (0.0, 0.0));
+    assert!(model().posterior(&Array2::zeros((2, 0))).is_err());
+    assert!(model().with_means([Mean::Zero]).posterior(&x).is_err());
     let gp = model().condition(&x, &[0, 1], &[0.0, 1.0]).unwrap();
     assert!(
         gp.posterior(&array![[0.0, 1.0]]).is_err() && gp.posterior(&array![[f64::NAN]]).is_err()

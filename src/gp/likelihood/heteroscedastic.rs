@@ -168,20 +168,14 @@ impl HeteroscedasticGp {
     /// What is known of f and of its noise at the rows of `points` (m × d).
     ///
     /// # Errors
-    /// [`Error::Argument`] if nothing was measured yet, a coordinate is not finite, or the dimension differs from the
-    /// measurements'.
+    /// [`Error::Argument`] if a coordinate is not finite or the dimension differs from the measurements'.
     pub fn posterior<'p>(
         &self,
         points: impl Into<ArrayView2<'p, f64>>,
     ) -> Result<HeteroscedasticPosterior> {
         let points = points.into();
-        let Some(latent) = &self.latent else {
-            return Err(Error::argument(
-                "points",
-                "a model without measurements",
-                "a call after condition or fit",
-            ));
-        };
+        check_parameter("noise_level", self.noise_level)?;
+        let latent = self.latent_or_prior();
         let posterior = latent.posterior(points)?;
         let places = Points::from_rows("points", points)?;
         let noise_mean = Mean::Fixed(self.noise_level.ln());
@@ -192,6 +186,7 @@ impl HeteroscedasticGp {
             weights: &self.noise.weights,
             precision: &self.noise.precision,
         };
+        conditioned.check(&places)?;
         let (log_noise_mean, log_noise_variance) = conditioned.mean_and_variance(places.view())?;
         let both = log_noise_mean.iter().zip(&log_noise_variance);
         let noise_variance = both.map(|(mean, v)| (mean + 0.5 * v).exp()).collect();

@@ -129,10 +129,11 @@ impl DoseGp {
         self.tagged.append(&row, y)
     }
 
-    /// Mean and **variance** of the true field at the rows of `points` (m × d).
+    /// Mean and **variance** of the true field at the rows of `points` (m × d); of the prior before there is a look.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there was no look yet, a coordinate is not finite, or the dimension is another.
+    /// [`Error::Argument`] if a coordinate is not finite, the dimension is another, or as [`DoseGp::condition`] for the
+    /// model.
     pub fn posterior<'p>(&self, points: impl Into<ArrayView2<'p, f64>>) -> Result<Marginals> {
         let rows = with_tags(points.into(), |_| TRUTH);
         self.tagged.marginals(rows.view())

@@ -253,10 +253,11 @@ impl MultiOutputGp {
         self.tagged.append(&row, y)
     }
 
-    /// Mean and variance of all outputs at the rows of `points` (m × d).
+    /// Mean and variance of all outputs at the rows of `points` (m × d); of the prior before there is a measurement.
     ///
     /// # Errors
-    /// [`Error::Argument`] if nothing was measured yet, a coordinate is not finite, or the dimension is another.
+    /// [`Error::Argument`] if a coordinate is not finite, the dimension is another, or as [`MultiOutputGp::condition`]
+    /// for the model.
     pub fn posterior<'p>(
         &self,
         points: impl Into<ArrayView2<'p, f64>>,

@@ -19,6 +19,7 @@ use super::restart::{LogRange, log_ranges};
 use super::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension};
 use crate::error::{Error, Result};
 use ndarray::{Array2, ArrayView2};
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 /// Pairs of places handled together.
@@ -157,6 +158,19 @@ impl<D: Design> Tagged<D> {
         self.gp.as_ref()
     }
 
+    /// The process of the residuals at tagged points of as many `columns`, the prior before there is a measurement.
+    fn process(&self, argument: &str, columns: usize) -> Result<Cow<'_, ExactGp>> {
+        let dimension = columns - D::TAGS;
+        if let Some(gp) = &self.gp {
+            check_dimension(argument, dimension, self.dimension())?;
+            return Ok(Cow::Borrowed(gp));
+        }
+        check_place(argument, dimension)?;
+        self.design.check(dimension)?;
+        let kernel = self.design.kernel(dimension);
+        Ok(Cow::Owned(ExactGp::new(kernel, Noise::Known(Vec::new()))))
+    }
+
     fn conditioned(&self) -> Result<&ExactGp> {
         self.gp.as_ref().ok_or_else(|| {
             Error::argument(
@@ -257,8 +271,7 @@ impl<D: Design> Tagged<D> {
 
     /// Posterior mean and **variance** at tagged places, noise excluded.
     pub(super) fn marginals(&self, rows: ArrayView2<'_, f64>) -> Result<Marginals> {
-        let gp = self.conditioned()?;
-        check_dimension("points", rows.ncols() - D::TAGS, self.dimension())?;
+        let gp = self.process("points", rows.ncols())?;
         let mut marginals = gp.posterior(rows)?.into_marginals();
         self.add_means(rows, &mut marginals.mean)?;
         Ok(marginals)
@@ -266,8 +279,7 @@ impl<D: Design> Tagged<D> {
 
     /// Posterior mean and covariance of tagged places, noise excluded.
     pub(super) fn joint(&self, rows: ArrayView2<'_, f64>) -> Result<Joint> {
-        let gp = self.conditioned()?;
-        check_dimension("points", rows.ncols() - D::TAGS, self.dimension())?;
+        let gp = self.process("points", rows.ncols())?;
         let posterior = gp.posterior(rows)?;
         let covariance = posterior.covariance()?;
         let mut mean = posterior.into_marginals().mean;
@@ -277,9 +289,8 @@ impl<D: Design> Tagged<D> {
 
     /// Mean and variance at one tagged place with their derivatives by the coordinates of the place, in closed form.
     pub(super) fn slopes(&self, row: &[f64]) -> Result<Slopes> {
-        let gp = self.conditioned()?;
+        let gp = self.process("point", row.len())?;
         let (place, tags) = row.split_at(row.len() - D::TAGS);
-        check_dimension("point", place.len(), self.dimension())?;
         let mut slopes = gp.slopes(row)?;
         slopes.of_mean.truncate(place.len());
         slopes.of_variance.truncate(place.len());
@@ -306,7 +317,7 @@ impl<D: Design> Tagged<D> {
         a: ArrayView2<'_, f64>,
         b: ArrayView2<'_, f64>,
     ) -> Result<Vec<f64>> {
-        let gp = self.conditioned()?;
+        let gp = self.process("points", a.ncols())?;
         let (a, b) = (
             Points::from_rows("points", a)?,
             Points::from_rows("points", b)?,
@@ -321,7 +332,7 @@ impl<D: Design> Tagged<D> {
             let (start, end) = (block * BLOCK, block * BLOCK + out.len());
             let mut solved = [&a, &b].map(|_| vec![0.0; gp.len() * out.len()]);
             for (points, solved) in [&a, &b].into_iter().zip(&mut solved) {
-                solve_cross_covariance(gp, points.view().range(start, end), solved)?;
+                solve_cross_covariance(&gp, points.view().range(start, end), solved)?;
             }
             let [of_a, of_b] = &solved;
             let rows = of_a
@@ -363,14 +374,7 @@ impl<D: Design> Tagged<D> {
             ));
         }
         let dimension = rows.ncols() - D::TAGS;
-        if dimension == 0 {
-            let found = format!("shape {} × 0", rows.nrows());
-            return Err(Error::argument(
-                "x",
-                found,
-                "at least one coordinate a point",
-            ));
-        }
+        check_place("x", dimension)?;
         y.iter().try_for_each(|&value| check_target(value))?;
         let points = Points::from_rows("x", rows)?;
         self.design.check(dimension)?;
@@ -389,6 +393,15 @@ pub(super) fn with_tags<const T: usize>(
         true => x[[i, k]],
         false => tags(i)[k - d],
     })
+}
+
+/// Refuses places without coordinates.
+fn check_place(argument: &str, dimension: usize) -> Result<()> {
+    if dimension > 0 {
+        return Ok(());
+    }
+    let allowed = "at least one coordinate a point";
+    Err(Error::argument(argument, "no coordinates", allowed))
 }
 
 /// The columns of places, then those of tags.
