@@ -7,6 +7,7 @@ use dosewise::gp::{
 };
 use dosewise::units::Dose;
 use ndarray::{Array2, array};
+use rand::{SeedableRng, rngs::StdRng};
 
 #[test]
 fn likelihood_posterior_and_prediction_equal_numpy() {
@@ -324,6 +325,63 @@ fn slopes_of_the_true_field_equal_finite_differences() {
                     "of variance",
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn batches_samples_and_what_was_looked_at() {
+    for case in reference() {
+        let x = rows(&case.x);
+        // Every place is looked at twice, so that the order of the doses counts.
+        let twice = ndarray::concatenate(ndarray::Axis(0), &[x.view(), x.view()]).unwrap();
+        let (doses, y) = (case.doses.repeat(2), case.y.repeat(2));
+        let anew = case.model().condition(&twice, &doses, &y).unwrap();
+        let mut grown = case.model();
+        for part in [0..0, 0..3, 3..y.len()] {
+            let x = twice.slice(ndarray::s![part.clone(), ..]);
+            let doses = &doses[part.clone()];
+            grown.append_many(x, doses, &y[part]).unwrap();
+        }
+        assert_eq!((grown.doses(), grown.targets()), (doses, y.as_slice()));
+        assert_eq!(grown.points().view().point(1), case.x[1]);
+        assert_eq!(grown.absorbed(&case.x[0]), anew.absorbed(&case.x[0]));
+        let places = rows(&case.places);
+        let (a, b) = (
+            grown.posterior(&places).unwrap(),
+            anew.posterior(&places).unwrap(),
+        );
+        all_close(&a.mean, &b.mean, 1e-9, "mean");
+        all_close(&a.variance, &b.variance, 1e-9, "variance");
+        let before = serde_json::to_string(&grown).unwrap();
+        let two = x.slice(ndarray::s![..2, ..]);
+        assert!(
+            grown
+                .append_many(two, &[Dose(1.0), Dose(0.0)], &[0.1, 0.2])
+                .is_err()
+        );
+        assert!(
+            grown
+                .append_many(two, &[Dose(1.0); 2], &[0.1, f64::NAN])
+                .is_err()
+        );
+        assert!(grown.append_many(two, &[Dose(1.0); 2], &[0.1]).is_err());
+        assert_eq!(serde_json::to_string(&grown).unwrap(), before);
+
+        // Moments of the draws against the posterior: 5 standard errors, of 2000 draws.
+        let count = 2000;
+        let mut rng = StdRng::seed_from_u64(6);
+        let draws = anew.samples(&places, count, &mut rng).unwrap();
+        let joint = anew.joint(places.view()).unwrap();
+        for ((i, j), expected) in joint.covariance.indexed_iter() {
+            let products = draws
+                .rows()
+                .into_iter()
+                .map(|row| (row[i] - joint.mean[i]) * (row[j] - joint.mean[j]));
+            let found = products.sum::<f64>() / count as f64;
+            let size = (joint.covariance[[i, i]] * joint.covariance[[j, j]]).sqrt();
+            let error = 5.0 * size * (2.0 / count as f64).sqrt() + 1e-9;
+            assert!((found - expected).abs() < error, "{found} {expected}");
         }
     }
 }

@@ -323,3 +323,72 @@ fn slopes_equal_finite_differences() {
         }
     }
 }
+
+#[test]
+fn batches_samples_and_what_was_measured() {
+    for case in reference() {
+        let (x, n) = (rows(&case.x), case.y.len());
+        let anew = case.model().condition(&x, &case.codes, &case.y).unwrap();
+        let mut grown = case.model();
+        for part in [0..0, 0..2, 2..n] {
+            let x = x.slice(ndarray::s![part.clone(), ..]);
+            let codes = &case.codes[part.clone()];
+            grown.append_many(x, codes, &case.y[part]).unwrap();
+        }
+        assert_eq!(grown.measured_outputs(), case.codes);
+        assert_eq!((grown.len(), grown.targets()), (n, case.y.as_slice()));
+        assert_eq!(grown.points().view().point(1), case.x[1]);
+        let places = rows(&case.places);
+        let (a, b) = (
+            grown.posterior(&places).unwrap(),
+            anew.posterior(&places).unwrap(),
+        );
+        for (a, b) in a.mean().iter().zip(b.mean()) {
+            close(*a, *b, 1e-9, "mean");
+        }
+        for (a, b) in a.variance().iter().zip(b.variance()) {
+            close(*a, *b, 1e-9, "variance");
+        }
+        let before = serde_json::to_string(&grown).unwrap();
+        let (two, y) = (x.slice(ndarray::s![..2, ..]), [0.1, 0.2]);
+        assert!(grown.append_many(two, &[0, case.outputs], &y).is_err());
+        assert!(grown.append_many(two, &[0], &y).is_err());
+        assert!(grown.append_many(two, &[0, 0], &[0.1, f64::NAN]).is_err());
+        assert!(grown.append_many(two, &[0, 0], &y[..1]).is_err());
+        assert_eq!(serde_json::to_string(&grown).unwrap(), before);
+
+        // The kernel is that of the prior covariance between outputs at a place.
+        let point = &case.places[0];
+        let labelled = |p: usize| [point.as_slice(), &[p as f64]].concat();
+        let prior = case.model().covariance_at(point).unwrap();
+        let kernel = anew.kernel();
+        for ((a, b), expected) in prior.indexed_iter() {
+            let found = kernel.covariance(&labelled(a), &labelled(b));
+            close(found, *expected, 1e-12, "prior covariance");
+        }
+
+        // Moments of the draws against the posterior: 5 standard errors, of 2000 draws.
+        let count = 2000;
+        let mut rng = StdRng::seed_from_u64(5);
+        let one = places.slice(ndarray::s![..1, ..]);
+        let draws = anew.samples(one, count, &mut rng).unwrap();
+        assert_eq!(draws.dim(), (count, 1, case.outputs));
+        let covariance = anew.covariance_at(point).unwrap();
+        let posterior = anew.posterior(one).unwrap();
+        let deviation = |s: usize, p: usize| draws[[s, 0, p]] - posterior.mean()[[0, p]];
+        let average = |of: &dyn Fn(usize) -> f64| (0..count).map(of).sum::<f64>() / count as f64;
+        for p in 0..case.outputs {
+            let error = 5.0 * (covariance[[p, p]] / count as f64).sqrt();
+            assert!(average(&|s| deviation(s, p)).abs() < error);
+            for q in 0..case.outputs {
+                let found = average(&|s| deviation(s, p) * deviation(s, q));
+                let size = (covariance[[p, p]] * covariance[[q, q]]).sqrt();
+                let error = 5.0 * size * (2.0 / count as f64).sqrt();
+                assert!((found - covariance[[p, q]]).abs() < error);
+            }
+        }
+        let output = anew.output(0).unwrap();
+        let draws = output.samples(&places, 3, &mut rng).unwrap();
+        assert_eq!(draws.dim(), (3, places.nrows()));
+    }
+}

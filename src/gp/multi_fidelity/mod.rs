@@ -7,6 +7,7 @@ pub use design::{Bias, DoseNoise};
 use super::fit::{FitOptions, FitReport};
 use super::kernel::{INFINITE_DOSE, Kernel, Parameter, boxed};
 use super::mean::Mean;
+use super::points::Points;
 use super::store::Persist;
 use super::surrogate::{Joint, Marginals, Slopes, Surrogate};
 use super::tagged::{Parts, Tagged, with_tags};
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::units::Dose;
 use design::{Exposure, TRUTH};
 use ndarray::{Array2, ArrayView2};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -85,7 +87,7 @@ impl DoseGp {
         doses: &[Dose],
         y: &[f64],
     ) -> Result<Self> {
-        let rows = exposed(x.into(), doses)?;
+        let rows = exposed(x.into(), doses, |_| 0.0)?;
         self.tagged.condition(rows.view(), y)?;
         Ok(self)
     }
@@ -104,7 +106,7 @@ impl DoseGp {
         y: &[f64],
         options: &FitOptions,
     ) -> Result<Self> {
-        let rows = exposed(x.into(), doses)?;
+        let rows = exposed(x.into(), doses, |_| 0.0)?;
         self.tagged.fit(rows.view(), y, options)?;
         Ok(self)
     }
@@ -127,6 +129,36 @@ impl DoseGp {
         let tags = [dose.0, absorbed];
         let row: Vec<f64> = x.iter().copied().chain(tags).collect();
         self.tagged.append(&row, y)
+    }
+
+    /// Adds looks at the rows of `x` (k × d), `y[i]` of dose `doses[i]`, in the order given; equal to appending one by
+    /// one.
+    ///
+    /// # Errors
+    /// As [`DoseGp::append`]; the model is then unchanged.
+    pub fn append_many<'x>(
+        &mut self,
+        x: impl Into<ArrayView2<'x, f64>>,
+        doses: &[Dose],
+        y: &[f64],
+    ) -> Result<()> {
+        let rows = exposed(x.into(), doses, |place| self.absorbed(place).0)?;
+        self.tagged.append_many(rows.view(), y)
+    }
+
+    /// `count` joint draws of the true field at the rows of `points` (m × d), one a row (`count` × m).
+    ///
+    /// # Errors
+    /// As [`DoseGp::posterior`]; [`Error::NotPositiveDefinite`] if the posterior covariance has no factor even with
+    /// jitter.
+    pub fn samples<'p, R: Rng + ?Sized>(
+        &self,
+        points: impl Into<ArrayView2<'p, f64>>,
+        count: usize,
+        rng: &mut R,
+    ) -> Result<Array2<f64>> {
+        let rows = with_tags(points.into(), |_| TRUTH);
+        self.tagged.samples(rows.view(), count, rng)
     }
 
     /// Mean and **variance** of the true field at the rows of `points` (m × d); of the prior before there is a look.
@@ -193,6 +225,11 @@ impl DoseGp {
         let here = |i: &usize| (0..x.len()).all(|k| points.coordinate(k).get(*i) == Some(&x[k]));
         let doses = points.coordinate(self.tagged.dimension());
         Dose((0..points.len()).filter(here).map(|i| doses[i]).sum())
+    }
+
+    /// Where the looks were.
+    pub fn points(&self) -> Points {
+        self.tagged.places()
     }
 
     /// The dose of every look.
@@ -311,8 +348,13 @@ impl TryFrom<Parts<Exposure>> for DoseGp {
     }
 }
 
-/// The rows of `x` with the dose of each look and the dose that its place has absorbed by its middle.
-fn exposed(x: ArrayView2<'_, f64>, doses: &[Dose]) -> Result<Array2<f64>> {
+/// The rows of `x` with the dose of each look and the dose that its place has absorbed by its middle, `before` being
+/// what a place absorbed in earlier looks.
+fn exposed(
+    x: ArrayView2<'_, f64>,
+    doses: &[Dose],
+    before: impl Fn(&[f64]) -> f64,
+) -> Result<Array2<f64>> {
     if x.nrows() != doses.len() {
         return Err(Error::argument(
             "doses",
@@ -329,9 +371,9 @@ fn exposed(x: ArrayView2<'_, f64>, doses: &[Dose]) -> Result<Array2<f64>> {
         .map(|(row, dose)| {
             // Zero of either sign is one place.
             let place = row.iter().map(|c| (c + 0.0).to_bits()).collect();
-            let before = so_far.entry(place).or_insert(0.0);
-            let middle = *before + 0.5 * dose.0;
-            *before += dose.0;
+            let absorbed = so_far.entry(place).or_insert_with(|| before(&row.to_vec()));
+            let middle = *absorbed + 0.5 * dose.0;
+            *absorbed += dose.0;
             middle
         })
         .collect();

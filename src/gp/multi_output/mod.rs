@@ -9,11 +9,13 @@ pub use posterior::{MultiOutputPosterior, Output};
 use super::fit::{FitOptions, FitReport};
 use super::kernel::{Autoregressive, Coregionalised, Kernel, Parameter, boxed};
 use super::mean::Mean;
+use super::points::Points;
 use super::store::Persist;
 use super::tagged::{Parts, Tagged, with_tags};
 use crate::error::{Error, Result};
 use design::{Outputs, Structure, Term};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, Array3, ArrayView2};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 /// A Gaussian process with P correlated outputs, each measured where it was measured: all of them at the same places,
@@ -253,6 +255,45 @@ impl MultiOutputGp {
         self.tagged.append(&row, y)
     }
 
+    /// Adds the measurements `y[i]` of output `outputs[i]` at the rows of `x` (k × d) at once; equal to appending one by
+    /// one.
+    ///
+    /// # Errors
+    /// As [`MultiOutputGp::append`]; the model is then unchanged.
+    pub fn append_many<'x>(
+        &mut self,
+        x: impl Into<ArrayView2<'x, f64>>,
+        outputs: &[usize],
+        y: &[f64],
+    ) -> Result<()> {
+        let rows = labelled(x.into(), outputs)?;
+        self.tagged.append_many(rows.view(), y)
+    }
+
+    /// `count` joint draws of all outputs at the rows of `points` (m × d), noise excluded: `count` × m × P.
+    ///
+    /// # Errors
+    /// As [`MultiOutputGp::posterior`]; [`Error::NotPositiveDefinite`] if the posterior covariance has no factor even
+    /// with jitter.
+    pub fn samples<'p, R: Rng + ?Sized>(
+        &self,
+        points: impl Into<ArrayView2<'p, f64>>,
+        count: usize,
+        rng: &mut R,
+    ) -> Result<Array3<f64>> {
+        let (points, outputs) = (points.into(), self.outputs());
+        let (m, d) = points.dim();
+        let rows = Array2::from_shape_fn((m * outputs, d + 1), |(i, k)| match k < d {
+            true => points[[i / outputs, k]],
+            false => (i % outputs) as f64,
+        });
+        let draws = self.tagged.samples(rows.view(), count, rng)?;
+        let shape = (count, m, outputs);
+        Ok(Array3::from_shape_fn(shape, |(s, i, p)| {
+            draws[[s, i * outputs + p]]
+        }))
+    }
+
     /// Mean and variance of all outputs at the rows of `points` (m × d); of the prior before there is a measurement.
     ///
     /// # Errors
@@ -342,6 +383,30 @@ impl MultiOutputGp {
     /// Whether there is no measurement.
     pub fn is_empty(&self) -> bool {
         self.tagged.y().is_empty()
+    }
+
+    /// Where was measured, output by output as [`MultiOutputGp::measured_outputs`] says.
+    pub fn points(&self) -> Points {
+        self.tagged.places()
+    }
+
+    /// The output that each measurement is of.
+    pub fn measured_outputs(&self) -> Vec<usize> {
+        let codes = self.tagged.residual_process().map_or(&[][..], |gp| {
+            gp.points().view().coordinate(self.tagged.dimension())
+        });
+        codes.iter().map(|&code| code as usize).collect()
+    }
+
+    /// What was measured.
+    pub fn targets(&self) -> &[f64] {
+        self.tagged.y()
+    }
+
+    /// The covariance function with its present hyper-parameters, on points whose last coordinate is the number of the
+    /// output; before there is a measurement, for places of one coordinate.
+    pub fn kernel(&self) -> Box<dyn Kernel> {
+        self.tagged.kernel()
     }
 
     /// The noise **variance** of each output.

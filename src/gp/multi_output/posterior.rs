@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::gp::surrogate::{Joint, Marginals, Slopes, Surrogate};
 use crate::gp::tagged::with_tags;
 use ndarray::{Array2, ArrayView2};
+use rand::Rng;
 
 /// The posterior of all P outputs at m places, from [`MultiOutputGp::posterior`]; noise excluded.
 #[derive(Debug, Clone)]
@@ -60,6 +61,20 @@ impl<'gp> Output<'gp> {
     /// Its number.
     pub fn index(&self) -> usize {
         self.output
+    }
+
+    /// `count` joint draws at the rows of `points` (m × d), one a row (`count` × m), noise excluded.
+    ///
+    /// # Errors
+    /// As [`MultiOutputGp::samples`].
+    pub fn samples<'p, R: Rng + ?Sized>(
+        &self,
+        points: impl Into<ArrayView2<'p, f64>>,
+        count: usize,
+        rng: &mut R,
+    ) -> Result<Array2<f64>> {
+        let rows = self.rows(points.into());
+        self.gp.tagged.samples(rows.view(), count, rng)
     }
 
     fn rows(&self, points: ArrayView2<'_, f64>) -> Array2<f64> {

@@ -14,11 +14,12 @@ use super::mean::Mean;
 use super::noise::Noise;
 use super::objective::Evidence;
 use super::points::{Points, PointsView};
-use super::posterior::solve_cross_covariance;
+use super::posterior::{draw, prior_variance, solve_cross_covariance};
 use super::restart::{LogRange, log_ranges};
 use super::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension};
 use crate::error::{Error, Result};
 use ndarray::{Array2, ArrayView2};
+use rand::Rng;
 use std::borrow::Cow;
 use std::fmt::Debug;
 
@@ -267,6 +268,71 @@ impl<D: Design> Tagged<D> {
         gp.append(row, y - mean, self.design.noise_variance(tags))?;
         self.y.push(y);
         Ok(())
+    }
+
+    /// Adds measurements at tagged `rows` at once.
+    pub(super) fn append_many(&mut self, rows: ArrayView2<'_, f64>, y: &[f64]) -> Result<()> {
+        if y.is_empty() && rows.nrows() == 0 {
+            return Ok(());
+        }
+        let Some(gp) = &self.gp else {
+            return self.condition(rows, y);
+        };
+        check_dimension("x", rows.ncols() - D::TAGS, self.dimension())?;
+        let points = self.checked(rows, y)?;
+        let added = TaggedEvidence::new(&self.design, points.view(), y);
+        let residuals = added.residuals(self.design.means())?;
+        let noise = added.noise(&self.design);
+        let variances: Option<Vec<f64>> = (0..y.len()).map(|i| noise.variance(i)).collect();
+        let mut grown = gp.clone();
+        grown.append_many(rows, &residuals, variances.as_deref())?;
+        self.gp = Some(grown);
+        self.y.extend(y);
+        Ok(())
+    }
+
+    /// Where was measured, without tags.
+    pub(super) fn places(&self) -> Points {
+        let Some(gp) = &self.gp else {
+            return Points::default();
+        };
+        let (of_places, _) = split_columns(gp.points().dimension(), D::TAGS);
+        let all: Vec<usize> = (0..gp.len()).collect();
+        Points::select(gp.points().view().with_columns(&of_places), &all)
+    }
+
+    /// Joint draws at tagged places, one a row (`count` × m), noise excluded. Drawn in units of the prior standard
+    /// deviation of each place, so that a faint output is not blurred by what a bright one's rounding needs.
+    pub(super) fn samples<R: Rng + ?Sized>(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        count: usize,
+        rng: &mut R,
+    ) -> Result<Array2<f64>> {
+        let joint = self.joint(rows)?;
+        let gp = self.process("points", rows.ncols())?;
+        let points = Points::from_rows("points", rows)?;
+        let usable = |variance: f64| if variance > 0.0 { variance.sqrt() } else { 1.0 };
+        let scales: Vec<f64> = prior_variance(&gp, points.view())
+            .into_iter()
+            .map(usable)
+            .collect();
+        let mut relative = joint.covariance;
+        for ((i, j), c) in relative.indexed_iter_mut() {
+            *c /= scales[i] * scales[j];
+        }
+        let mut draws = draw(&vec![0.0; scales.len()], &relative, 1.0, count, rng)?;
+        for mut row in draws.rows_mut() {
+            for ((value, scale), mean) in row.iter_mut().zip(&scales).zip(&joint.mean) {
+                *value = mean + scale * *value;
+            }
+        }
+        Ok(draws)
+    }
+
+    /// The kernel on places and tags, for places of as many coordinates as were seen (one before).
+    pub(super) fn kernel(&self) -> Box<dyn Kernel> {
+        self.design.kernel(self.dimension().max(1))
     }
 
     /// Posterior mean and **variance** at tagged places, noise excluded.
