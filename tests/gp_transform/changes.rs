@@ -1,7 +1,10 @@
 //! Measurements that come and go, and fits.
 
 use super::{close, counts, in_units, kernel, scaled, scattered, unscaled};
-use dosewise::gp::{FitOptions, InputScaling, Noise, OutputScaling, ScaledGp, Scaling, Surrogate};
+use dosewise::gp::{
+    ExactGp, FitOptions, InputScaling, Kernel, Matern52, Mean, Noise, OutputScaling, ScaledGp,
+    Scaling, Surrogate,
+};
 use ndarray::{Array2, array};
 
 #[test]
@@ -95,6 +98,70 @@ fn a_process_may_grow_from_nothing() {
     assert!((posterior.mean()[0] - 108.0).abs() < 1e-12);
     assert!((posterior.variance()[0] - 96.0).abs() < 1e-12);
     assert_eq!(gp.transform().unwrap().inputs()[0].scale, 1e-6);
+}
+
+#[test]
+fn scales_are_settled_by_the_second_value_that_differs() {
+    let kernel = || Matern52::isotropic(0.5).scaled(1.0);
+    let mut gp = ScaledGp::new(kernel(), Noise::Known(vec![]), Scaling::default());
+    let far = array![[1e6, 1e6]];
+    gp.append(&[20.0, 3.0], 1e4, 1e4).unwrap();
+    // One count of 10⁴ does not make all others known to one.
+    assert_eq!(gp.posterior(&far).unwrap().variance(), [1e8]);
+    gp.append(&[20.0, 3.0], 1e4, 1e4).unwrap();
+    gp.append(&[30.0, 3.0], 1.2e4, 1.2e4).unwrap();
+    let settled = gp.transform().unwrap().clone();
+    assert_eq!(
+        (settled.inputs()[0].shift, settled.inputs()[0].scale),
+        (20.0, 10.0)
+    );
+    assert_eq!(settled.inputs()[1].scale, 1.0);
+    // A coordinate that has not moved yet is settled later, the rest stays.
+    gp.append(&[70.0, 3.0], 0.9e4, 0.9e4).unwrap();
+    assert_eq!(gp.transform(), Some(&settled));
+    gp.append(&[10.0, 5.0], 0.8e4, 0.8e4).unwrap();
+    let after = gp.transform().unwrap().clone();
+    assert_eq!(
+        (after.inputs()[0], after.outputs()),
+        (settled.inputs()[0], settled.outputs())
+    );
+    assert_eq!(
+        (after.inputs()[1].shift, after.inputs()[1].scale),
+        (3.0, 2.0)
+    );
+    gp.append(&[15.0, 9.0], 0.7e4, 0.7e4).unwrap();
+    assert_eq!(gp.transform(), Some(&after));
+
+    // All of it equals the process in original units, and comes back from a file.
+    let n = gp.len();
+    let measured = Array2::from_shape_fn((n, 2), |(i, k)| gp.points().view().coordinate(k)[i]);
+    let scale = after.outputs().scale;
+    let plain = ExactGp::new(
+        Matern52::ard([5.0, 1.0]).scaled(scale * scale),
+        gp.noise().clone(),
+    )
+    .with_mean(Mean::Fixed(after.outputs().shift))
+    .condition(&measured, gp.targets())
+    .unwrap();
+    let text = serde_json::to_string(&gp).unwrap();
+    let again: ScaledGp = serde_json::from_str(&text).unwrap();
+    for gp in [&gp, &again] {
+        let (a, b) = (
+            gp.marginals(measured.view()).unwrap(),
+            plain.marginals(measured.view()).unwrap(),
+        );
+        assert!(close(&a.mean, &b.mean, 1e-10 * 1e4));
+        assert!(close(&a.variance, &b.variance, 1e-10 * 1e8));
+    }
+    let mut shared = ScaledGp::new(kernel(), Noise::Homoscedastic(100.0), Scaling::default());
+    for (x, y) in [(0.0, 500.0), (1.0, 800.0), (2.0, 650.0)] {
+        shared.append(&[x], y, None).unwrap();
+        assert_eq!(shared.noise(), &Noise::Homoscedastic(100.0));
+    }
+    let outputs = shared.transform().unwrap().outputs();
+    assert_eq!((outputs.shift, outputs.scale), (650.0, 150.0));
+    let inside = shared.gp().noise().variance(0).unwrap();
+    assert!((inside - 100.0 / 150.0_f64.powi(2)).abs() < 1e-15);
 }
 
 #[test]

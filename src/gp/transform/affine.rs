@@ -54,6 +54,12 @@ impl Affine {
         variance * self.scale * self.scale
     }
 
+    /// Whether values tell nothing of a scale: they differ by rounding alone.
+    pub(super) fn alike(values: &[f64]) -> bool {
+        let (low, high) = extent(values);
+        high - low <= ROUNDING * low.abs().max(high.abs())
+    }
+
     /// The smallest value to 0, the largest to 1; equal values to 0 with scale 1.
     pub(super) fn unit_range(values: &[f64]) -> Self {
         let (low, high) = extent(values);

@@ -80,6 +80,29 @@ impl Transform {
         })
     }
 
+    /// The same for measurements of which more are known: each map that was learned from values all alike, which say
+    /// nothing of a scale, is learned anew; the others stay.
+    fn relearned(
+        &self,
+        scaling: &Scaling,
+        (old_points, old_y): (PointsView<'_>, &[f64]),
+        (points, y): (PointsView<'_>, &[f64]),
+    ) -> Result<Self> {
+        let mut relearned = self.clone();
+        let d = self.inputs.len();
+        for (k, map) in relearned.inputs.iter_mut().enumerate() {
+            let (rule, old) = (scaling.of_coordinate(k, d)?, old_points.coordinate(k));
+            if Affine::alike(old) && rule.learn(old)? == *map {
+                *map = rule.learn(points.coordinate(k))?;
+            }
+        }
+        let rule = scaling.outputs;
+        if Affine::alike(old_y) && rule.learn(old_y)? == self.outputs {
+            relearned.outputs = rule.learn(y)?;
+        }
+        Ok(relearned)
+    }
+
     /// The maps of the coordinates.
     pub fn inputs(&self) -> &[Affine] {
         &self.inputs

@@ -1,6 +1,8 @@
 //! An exact process behind a transform.
 
 use super::posterior::ScaledPosterior;
+#[cfg(doc)]
+use super::{InputScaling, OutputScaling};
 use super::{Scaling, Transform};
 use crate::error::{Error, Result};
 use crate::gp::exact::{ExactGp, check_target};
@@ -22,9 +24,12 @@ use std::borrow::Cow;
 /// measurements, a mean of zero is their average, and the priors and bounds of [`FitOptions`] speak of these numbers.
 /// [`ScaledGp::parameters`] reads them in original units.
 ///
-/// The [`Transform`] is learned by [`ScaledGp::condition`], [`ScaledGp::fit`] and [`ScaledGp::refit`] (or by the first
-/// measurement of a process that grows from nothing). Appending and removing keep it as it is, so that predictions move
-/// only by what was measured.
+/// The [`Transform`] is learned by [`ScaledGp::condition`], [`ScaledGp::fit`] and [`ScaledGp::refit`]. Appending and
+/// removing keep it as it is, so that predictions move only by what was measured. In a process that grows from nothing
+/// it is learned from the first measurements, and each map of it again as long as all values that it has seen are alike:
+/// the scale of a coordinate, or of the outputs, is settled by the second value that differs. Two values may be nearer
+/// to each other than most; where the range is known beforehand, say it by [`InputScaling::Within`] and
+/// [`OutputScaling::Given`], or refit.
 ///
 /// ```
 /// use dosewise::gp::{Kernel, Matern52, Noise, ScaledGp, Scaling};
@@ -120,7 +125,7 @@ impl ScaledGp {
     }
 
     /// Adds one measurement, see [`ExactGp::append`]; `noise_variance` is a **variance** in original units. The
-    /// transform stays as learned.
+    /// transform stays as learned, once it has seen values that differ.
     ///
     /// # Errors
     /// As [`ExactGp::append`]; the process is then unchanged.
@@ -150,33 +155,52 @@ impl ScaledGp {
         if y.is_empty() && x.nrows() == 0 {
             return Ok(());
         }
-        let Some(transform) = &self.transform else {
-            // The first measurements decide.
-            let transform = Transform::learn(&self.scaling, x, y)?;
-            let mut started = self.clone();
-            started.gp.noise = transform.noise(&self.noise);
-            started.transform = Some(transform);
-            started.append_many(x, y, noise_variances)?;
-            *self = started;
-            return Ok(());
-        };
+        let given = noise_variances.map_or(y.len(), <[f64]>::len);
+        if x.nrows() != y.len() || given != y.len() {
+            return Err(Error::argument(
+                "y",
+                format!(
+                    "{} values for {} rows of x, {given} variances",
+                    y.len(),
+                    x.nrows()
+                ),
+                "as many values, and variances if any, as rows",
+            ));
+        }
         let added = Points::from_rows("x", x)?;
-        let outputs = transform.outputs();
-        y.iter().try_for_each(|&y| check_target(y))?;
-        let targets: Vec<f64> = y.iter().map(|&y| outputs.apply(y)).collect();
-        let scaled = |v: &f64| outputs.apply_variance(*v);
-        let variances: Option<Vec<f64>> =
-            noise_variances.map(|all| all.iter().map(scaled).collect());
-        let places = transform.points(x)?;
-        self.gp
-            .append_many(&places, &targets, variances.as_deref())?;
-        for j in 0..added.len() {
-            self.points.push(&added.view().point(j))?;
+        let (mut points, mut noise) = (self.points.clone(), self.noise.clone());
+        for (j, &value) in y.iter().enumerate() {
+            check_target(value)?;
+            points.push(&added.view().point(j))?;
+            noise.push(self.noise.admit(noise_variances.map(|v| v[j]))?);
         }
-        self.targets.extend(y);
-        if let (Noise::Known(all), Some(more)) = (&mut self.noise, noise_variances) {
-            all.extend(more);
+        let targets = [self.targets.as_slice(), y].concat();
+        let transform = match &self.transform {
+            None => Transform::of_points(&self.scaling, points.view(), &targets)?,
+            Some(transform) => {
+                let before = (self.points.view(), self.targets.as_slice());
+                transform.relearned(&self.scaling, before, (points.view(), &targets))?
+            }
+        };
+        let in_scale = |y: &[f64]| -> Vec<f64> {
+            let each = y.iter().map(|&y| transform.outputs().apply(y));
+            each.collect()
+        };
+        if self.transform.as_ref() == Some(&transform) {
+            let scaled = |v: &f64| transform.outputs().apply_variance(*v);
+            let variances: Option<Vec<f64>> =
+                noise_variances.map(|all| all.iter().map(scaled).collect());
+            let places = transform.points(x)?;
+            self.gp
+                .append_many(&places, &in_scale(y), variances.as_deref())?;
+        } else {
+            let places = transform.points(&rows(points.view()))?;
+            self.gp = ExactGp::new(self.gp.kernel.clone(), transform.noise(&noise))
+                .with_mean(self.gp.mean.clone())
+                .condition(&places, &in_scale(&targets))?;
         }
+        (self.points, self.targets, self.noise) = (points, targets, noise);
+        self.transform = Some(transform);
         Ok(())
     }
 

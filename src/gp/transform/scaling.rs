@@ -30,7 +30,8 @@ pub enum InputScaling {
 pub enum OutputScaling {
     /// Not at all.
     None,
-    /// The average to 0 and the standard deviation (of the population: divided by n) to 1.
+    /// The average to 0 and the standard deviation (of the population: divided by n) to 1; equal values to 0, their
+    /// magnitude to 1.
     #[default]
     Standardise,
     /// (y − shift)/scale with numbers known beforehand.
@@ -44,7 +45,9 @@ pub enum OutputScaling {
 
 /// The rules that a [`Transform`](super::Transform) is learned by; the default is the unit box and standardised outputs.
 ///
-/// Equal inputs or outputs, and those that differ by rounding alone, are shifted to zero and keep their scale.
+/// Equal inputs, and those that differ by rounding alone, are shifted to zero and keep their scale. Standardised outputs
+/// that are all equal say nothing of how far others may be: they are taken to vary by as much as they are large (by one
+/// if they are zero), so that a first count of 10⁴ does not pass for known to one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scaling {
@@ -105,6 +108,12 @@ impl OutputScaling {
     pub(super) fn learn(&self, values: &[f64]) -> Result<Affine> {
         let affine = match *self {
             Self::None => Affine::IDENTITY,
+            Self::Standardise if Affine::alike(values) => {
+                let standard = Affine::standard(values);
+                let size = standard.shift.abs().clamp(1e-75, 1e75);
+                let scale = if standard.shift == 0.0 { 1.0 } else { size };
+                Affine { scale, ..standard }
+            }
             Self::Standardise => Affine::standard(values),
             Self::Given { shift, scale } => Affine { shift, scale },
         };
