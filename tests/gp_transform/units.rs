@@ -29,8 +29,11 @@ proptest! {
     ) {
         let units = exponents.map(|e| 10.0_f64.powf(e));
         let (x, places) = (scattered(n), scattered(40) * 1.4);
-        // A lone measurement keeps its units, only its shift can be learned.
-        let units = if n == 1 { [1.0; 3] } else { units };
+        // Of a lone measurement's place only the shift can be learned, of its value only the size.
+        let (units, shifts) = match n {
+            1 => ([1.0, 1.0, units[2]], [shifts[0], shifts[1], 0.0]),
+            _ => (units, shifts),
+        };
         let to = |x: &Array2<f64>| Array2::from_shape_fn(x.dim(), |(i, k)| {
             units[k] * (x[[i, k]] + shifts[k])
         });
