@@ -228,7 +228,7 @@ impl<'gp> LatentPosterior<'gp> {
     /// The m × m posterior covariance of f between the places. Allocates m² numbers.
     ///
     /// # Errors
-    /// [`Error::Argument`] if m² numbers do not fit into memory.
+    /// [`crate::Error::Argument`] if m² numbers do not fit into memory.
     pub fn covariance(&self) -> Result<Array2<f64>> {
         self.conditioned
             .covariance(self.places.view(), &self.variance)
@@ -237,7 +237,7 @@ impl<'gp> LatentPosterior<'gp> {
     /// `count` joint draws of f, one a row (count × m); their exponentials are joint draws of the rate.
     ///
     /// # Errors
-    /// [`Error::NotPositiveDefinite`] if the posterior covariance has no factor even with jitter; as
+    /// [`crate::Error::NotPositiveDefinite`] if the posterior covariance has no factor even with jitter; as
     /// [`LatentPosterior::covariance`].
     pub fn samples<R: Rng + ?Sized>(&self, count: usize, rng: &mut R) -> Result<Array2<f64>> {
         let prior = self.conditioned.prior_variance(self.places.view());
@@ -249,7 +249,7 @@ impl<'gp> LatentPosterior<'gp> {
     /// the rate.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless 0 < level < 1.
+    /// [`crate::Error::Argument`] unless 0 < level < 1.
     pub fn interval(&self, level: f64) -> Result<Vec<(f64, f64)>> {
         let z = super::prediction::two_sided_quantile(level)?;
         let both = self.mean.iter().zip(&self.variance);
@@ -262,7 +262,7 @@ impl<'gp> LatentPosterior<'gp> {
     /// E + E² (exp(variance) − 1), and intervals of the Poisson log-normal mixture.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the likelihood is not [`Likelihood::Poisson`], or the exposures are not as many as the
+    /// [`crate::Error::Argument`] if the likelihood is not [`Likelihood::Poisson`], or the exposures are not as many as the
     /// places, finite and not negative.
     pub fn counts(&self, exposure: &[f64]) -> Result<Prediction> {
         self.check_exposure(exposure)?;
@@ -286,7 +286,7 @@ impl<'gp> LatentPosterior<'gp> {
     /// The probability of label 1 at each place, averaged over f.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the likelihood is not [`Likelihood::Bernoulli`].
+    /// [`crate::Error::Argument`] if the likelihood is not [`Likelihood::Bernoulli`].
     pub fn class_probability(&self) -> Result<Vec<f64>> {
         let Likelihood::Bernoulli(link) = self.likelihood else {
             return Err(wrong_question(self.likelihood, "Likelihood::Bernoulli"));
@@ -301,7 +301,7 @@ impl<'gp> LatentPosterior<'gp> {
     /// (infinite for ν ≤ 2), and intervals of the mixture.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the likelihood is not [`Likelihood::StudentT`].
+    /// [`crate::Error::Argument`] if the likelihood is not [`Likelihood::StudentT`].
     pub fn outputs(&self) -> Result<Prediction> {
         let Likelihood::StudentT {
             degrees_of_freedom,
