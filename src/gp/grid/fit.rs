@@ -45,7 +45,7 @@ impl GridGp {
     /// where rounding hides what is left to gain.
     ///
     /// # Errors
-    /// As [`GridGp::condition`]; [`Error::Argument`] for unusable options, or if no pixel was observed.
+    /// As [`GridGp::condition`]; [`crate::Error::Argument`] for unusable options, or if no pixel was observed.
     pub fn fit<'v>(
         self,
         values: impl Into<ArrayView2<'v, f64>>,
