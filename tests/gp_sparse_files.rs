@@ -56,16 +56,17 @@ fn files_keep_every_bit_and_refuse_what_was_tampered_with() {
     let text = std::fs::read_to_string(&file).unwrap();
     let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
     let edits: [(&str, serde_json::Value); 6] = [
-        ("/format", "sparse-gp 2".into()),
-        ("/process/jitter", (-1.0).into()),
-        ("/process/location/0", serde_json::Value::Null),
-        ("/process/root/1", 0.123.into()),
-        ("/process/kernel/outputscale", 3.0.into()),
-        ("/y/0", 1e200.into()),
+        ("format", "sparse-gp 2".into()),
+        ("process.jitter", (-1.0).into()),
+        ("process.location.0", serde_json::Value::Null),
+        ("process.root.1", 0.123.into()),
+        ("process.kernel.outputscale", 3.0.into()),
+        ("y.0", 1e200.into()),
     ];
     for (key, value) in edits {
         let mut edited = whole.clone();
-        *edited.pointer_mut(key).unwrap() = value;
+        let pointer = format!("/{}", key.replace('.', "/"));
+        *edited.pointer_mut(&pointer).unwrap() = value;
         std::fs::write(&file, edited.to_string()).unwrap();
         let error = SparseGp::load(&file).unwrap_err();
         assert!(matches!(error, Error::Config { .. }), "{key}: {error}");
