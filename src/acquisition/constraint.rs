@@ -1,8 +1,9 @@
 //! Measurements that must, or should, meet constraints nobody knows exactly.
 
-use super::{Acquisition, Candidate, Scale, normal, scores};
+use super::{Acquisition, Candidate, Scale, scores};
 use crate::error::{Error, Result};
 use crate::gp::Marginals;
+use crate::normal;
 
 /// What a constrained quantity has to be, in its own units.
 #[derive(Debug, Clone, Copy, PartialEq)]

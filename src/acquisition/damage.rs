@@ -3,57 +3,7 @@
 use super::dose::scale_of_difference;
 use super::{Acquisition, Candidates, Scale, scores};
 use crate::error::{Error, Result};
-
-/// Probability that a place is still as it was after a cumulative dose D, `S(D) = exp(−(D/Dc)^m)`.
-///
-/// `m = 1` is damage by single hits; larger `m` has a threshold, safe below about `Dc` and wasted beyond.
-///
-/// Source: Weibull, *J. Appl. Mech.* 18, 293 (1951); the critical dose `Dc` as in Egerton, *Microsc. Res. Tech.* 82, 1600
-/// (2019), for m = 1.
-///
-/// ```
-/// use dosewise::acquisition::Survival;
-/// let survival = Survival::new(100.0, 2.0)?;
-/// assert!((survival.at(100.0) - (-1.0_f64).exp()).abs() < 1e-15);
-/// # Ok::<(), dosewise::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Survival {
-    critical_dose: f64,
-    exponent: f64,
-}
-
-impl Survival {
-    /// With the critical dose `Dc` (e⁻/Å²) and the exponent `m`.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] unless both are finite and positive.
-    pub fn new(critical_dose: f64, exponent: f64) -> Result<Self> {
-        for (argument, value) in [("critical_dose", critical_dose), ("exponent", exponent)] {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(Error::argument(argument, value, "a finite number above 0"));
-            }
-        }
-        Ok(Self {
-            critical_dose,
-            exponent,
-        })
-    }
-
-    /// `S(dose)`, e⁻/Å²; 1 for a dose of 0.
-    pub fn at(&self, dose: f64) -> f64 {
-        (-self.hazard(dose)).exp()
-    }
-
-    /// Share of what has survived `before` that a further `dose` destroys, `1 − S(before + dose)/S(before)`.
-    pub fn lost(&self, before: f64, dose: f64) -> f64 {
-        -(self.hazard(before) - self.hazard(before + dose)).exp_m1()
-    }
-
-    fn hazard(&self, dose: f64) -> f64 {
-        (dose / self.critical_dose).powf(self.exponent)
-    }
-}
+use crate::sequential::Survival;
 
 /// Where damage stands: the dose each place has had, and which places a visit also hits.
 ///
@@ -166,7 +116,7 @@ impl Damage {
             };
             let middle = self.doses[index / each] + 0.5 * visit.dose();
             *worth = if gain > 0.0 {
-                gain * self.survival.at(middle)
+                gain * self.survival.intact(middle)
             } else {
                 gain
             };
@@ -232,11 +182,11 @@ mod tests {
         let candidates = candidates(&[20.0]);
         let worth = damage.net_worth(&log, &candidates).unwrap();
         let plain = log.score(&candidates.as_slice()[1]).exp();
-        assert!((worth[1] - plain * survival().at(10.0)).abs() < 1e-14);
+        assert!((worth[1] - plain * survival().intact(10.0)).abs() < 1e-14);
         let bound = UpperConfidenceBound::new(0.0).unwrap().over(0.6).unwrap();
         let worth = damage.net_worth(&bound, &candidates).unwrap();
         assert!((worth[0] + 0.6).abs() < 1e-15); // a shortfall is not discounted
-        assert!((worth[2] - 0.4 * survival().at(10.0)).abs() < 1e-15);
+        assert!((worth[2] - 0.4 * survival().intact(10.0)).abs() < 1e-15);
     }
 
     #[test]

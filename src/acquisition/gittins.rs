@@ -1,7 +1,8 @@
 //! The Gittins index of Pandora's box: at what value in hand would this measurement just pay?
 
-use super::{Acquisition, Candidate, Candidates, Choice, Scale, ScoreSlopes, best, normal};
+use super::{Acquisition, Candidate, Candidates, Choice, Scale, ScoreSlopes, best};
 use crate::error::{Error, Result};
+use crate::normal;
 
 /// The value `g` at which the expected improvement over `g` just pays for the dose, `E[max(0, f − g)] = λ dose`.
 ///

@@ -2,9 +2,9 @@
 //!
 //! With `μ` and `s` the posterior mean and deviation, `y*` the incumbent and `z = (μ − y*)/s`; `φ`, `Φ` standard normal.
 
-use super::normal;
 use super::{Acquisition, Candidate, Scale, ScoreSlopes};
 use crate::error::{Error, Result};
+use crate::normal;
 
 /// The incumbent and which deviation is meant.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,8 +2,9 @@
 //!
 //! With `m = μ − h` the distance of the mean from the threshold `h`, `s` the posterior deviation; `φ`, `Φ` standard normal.
 
-use super::{Acquisition, Candidate, Scale, ScoreSlopes, normal};
+use super::{Acquisition, Candidate, Scale, ScoreSlopes};
 use crate::error::{Error, Result};
+use crate::normal;
 
 fn threshold(value: f64) -> Result<f64> {
     if !value.is_finite() {

@@ -1,9 +1,10 @@
 //! What a measurement tells about the largest value of the function.
 
 use super::field::{Samples, maximum};
-use super::{Acquisition, Candidate, Scale, normal};
+use super::{Acquisition, Candidate, Scale};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
+use crate::normal;
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
 use ndarray::ArrayView2;

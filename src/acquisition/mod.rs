@@ -59,12 +59,12 @@ mod information;
 mod level_set;
 mod max_value;
 pub mod multi_objective;
-pub(crate) mod normal;
 mod price;
 mod schedule;
 mod slopes;
 mod variance;
 
+pub use crate::sequential::Survival;
 pub use batch::{
     BatchAcquisition, BatchExpectedImprovement, BatchLogExpectedImprovement, BatchSearch,
     BatchUpperConfidenceBound, Draws, LocalPenalty, MonteCarlo, Outcomes,
@@ -73,7 +73,7 @@ pub use candidate::{Candidate, Candidates};
 pub use choice::{Choice, best, scores, top};
 pub use confidence_bound::UpperConfidenceBound;
 pub use constraint::{Limit, constrained_scores, log_probability_of_feasibility, safe_set};
-pub use damage::{Damage, Survival};
+pub use damage::Damage;
 pub use dose::{Cooled, PerDose, Priced, RemainingBudget};
 pub use field::{
     AboveThreshold, AlgorithmInformation, AlgorithmOutput, FieldCriterion,

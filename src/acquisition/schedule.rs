@@ -117,7 +117,7 @@ mod tests {
         let failures: f64 = (1..=2000)
             .map(|t| {
                 let bound = schedule.deviations(t).unwrap();
-                50.0 * 2.0 * crate::acquisition::normal::cdf(-bound)
+                50.0 * 2.0 * crate::normal::cdf(-bound)
             })
             .sum();
         assert!(failures > 0.0 && failures < 0.05, "{failures}");

@@ -31,7 +31,6 @@ mod incumbent;
 mod journal;
 mod model;
 mod problem;
-mod quasi_random;
 mod search;
 mod space;
 mod space_file;

@@ -2,12 +2,12 @@
 
 use super::dimension::Dimension;
 use super::model::Model;
-use super::quasi_random::sobol;
 use super::space::Space;
 use super::suggest::{ENUMERABLE, Tried};
 use super::value::Setting;
 use crate::acquisition::{Acquisition, Candidate, LogExpectedImprovement};
 use crate::error::Result;
+use crate::quasi_random::sobol;
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
 use argmin::core::{CostFunction, Executor, Gradient, State};

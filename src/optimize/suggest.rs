@@ -1,7 +1,6 @@
 //! What to try next.
 
 use super::model::Model;
-use super::quasi_random::sobol;
 use super::search::Search;
 use super::space::Space;
 use super::study::Study;
@@ -9,6 +8,7 @@ use super::trial::{Outcome, Trial};
 use super::value::Setting;
 use crate::acquisition::RemainingBudget;
 use crate::error::{Error, Result};
+use crate::quasi_random::sobol;
 use crate::units::Seed;
 
 /// Initial trials beyond the number of coordinates, and at least so many in all.

@@ -1,7 +1,7 @@
 //! Which side of a threshold: indices for the cells of a correlated field.
 
-use crate::acquisition::normal;
 use crate::error::{Error, Result};
+use crate::normal;
 
 /// Scores of a cell whose value is believed to be N(mean, deviation²), for deciding whether it exceeds a threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]

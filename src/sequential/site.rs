@@ -31,6 +31,27 @@ impl Survival {
         exponent: 1.0,
     };
 
+    /// With this critical dose and exponent.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless the critical dose is positive (infinite for never) and the exponent positive and finite.
+    pub fn new(critical_dose: f64, exponent: f64) -> Result<Self> {
+        if critical_dose.is_nan() || critical_dose <= 0.0 {
+            let allowed = "a positive dose, or infinity";
+            return Err(Error::argument("critical_dose", critical_dose, allowed));
+        }
+        check_rate("exponent", exponent)?;
+        Ok(Self {
+            critical_dose,
+            exponent,
+        })
+    }
+
+    /// Share of what has survived `before` that a further `dose` destroys, 1 − S(before + dose)/S(before).
+    pub fn lost(self, before: f64, dose: f64) -> f64 {
+        -(self.hazard(before) - self.hazard(before + dose)).exp_m1()
+    }
+
     /// Cumulative hazard (D/D_c)^m.
     pub fn hazard(self, dose: f64) -> f64 {
         if self.critical_dose.is_infinite() {
@@ -114,15 +135,7 @@ impl SiteModel {
         };
         check("damaged_null", damaged_null)?;
         check("damaged_alternative", damaged_alternative)?;
-        let critical = survival.critical_dose;
-        if critical.is_nan() || critical <= 0.0 {
-            return Err(Error::argument(
-                "critical_dose",
-                critical,
-                "a positive dose, or infinity",
-            ));
-        }
-        check_rate("exponent", survival.exponent)?;
+        let survival = Survival::new(survival.critical_dose, survival.exponent)?;
         Ok(Self {
             damaged_null,
             damaged_alternative,

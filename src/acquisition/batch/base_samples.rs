@@ -1,14 +1,9 @@
 //! Standard normal numbers that fill their space evenly.
 
-use crate::random::{Purpose, Stream};
+use crate::quasi_random::sobol;
 use crate::units::Seed;
-use rand::RngExt;
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// Coordinates of one scrambled sequence; further coordinates take another scramble.
-const COORDINATES: usize = 64;
-/// Points of one scrambled sequence, all that the generator holds.
-const POINTS: usize = 1 << 16;
 /// Half the spacing of single-precision numbers just below one: the coordinates are the lower ends of their cells.
 const HALF_CELL: f64 = 1.0 / (1u64 << 25) as f64;
 
@@ -17,17 +12,11 @@ const HALF_CELL: f64 = 1.0 / (1u64 << 25) as f64;
 /// Owen (1998), *J. Complexity* 14, 466; the scrambling is that of Burley (2020), *J. Comput. Graph. Tech.* 9 (4).
 pub(super) fn normal_columns(count: usize, width: usize, seed: Seed) -> Vec<Vec<f64>> {
     let normal = Normal::standard();
+    let points = sobol(width, 0, count, seed);
     let column = |k: usize| {
-        let (padding, coordinate) = (k / COORDINATES, (k % COORDINATES) as u32);
-        let blocks = (0..count.div_ceil(POINTS)).flat_map(|block| {
-            let key = [padding as u64, block as u64];
-            let scramble: u32 = Stream::new(seed, Purpose::Resampling, key).random();
-            let points = (count - block * POINTS).min(POINTS) as u32;
-            (0..points).map(move |i| sobol_burley::sample(i, coordinate, scramble))
-        });
-        blocks
-            .map(|uniform| normal.inverse_cdf(f64::from(uniform) + HALF_CELL))
-            .collect()
+        let uniforms = points.iter().map(|point| point[k]);
+        let normals = uniforms.map(|uniform| normal.inverse_cdf(uniform + HALF_CELL));
+        normals.collect()
     };
     (0..width).map(column).collect()
 }
@@ -69,8 +58,8 @@ mod tests {
 
     #[test]
     fn beyond_one_sequence_another_begins() {
-        let column = normal_columns(POINTS + 4, 1, Seed(1)).remove(0);
-        assert_eq!(column.len(), POINTS + 4);
-        assert_ne!(column[..4], column[POINTS..]);
+        let column = normal_columns(65_540, 1, Seed(1)).remove(0);
+        assert_eq!(column.len(), 65_540);
+        assert_ne!(column[..4], column[65_536..]);
     }
 }

@@ -1,9 +1,10 @@
 //! Batches by pushing each place out of the reach of those before.
 
 use super::search::{BatchSearch, first_best};
-use crate::acquisition::{Acquisition, Candidate, Choice, Scale, normal};
+use crate::acquisition::{Acquisition, Candidate, Choice, Scale};
 use crate::error::{Error, Result};
 use crate::gp::{Marginals, Surrogate};
+use crate::normal;
 use ndarray::{ArrayView1, Axis};
 
 /// Slope of the objective below which distances would mean nothing, relative to the largest deviation.

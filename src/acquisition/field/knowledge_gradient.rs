@@ -2,9 +2,10 @@
 
 use super::belief::Belief;
 use super::{FieldCriterion, Offers};
-use crate::acquisition::{Scale, normal};
+use crate::acquisition::Scale;
 use crate::error::Result;
 use crate::gp::Surrogate;
+use crate::normal;
 use ndarray::ArrayView2;
 
 /// Knowledge gradient over the targets: `E[maxⱼ μ′ⱼ] − maxⱼ μⱼ` with the means `μ′` after the measurement, in units of the

@@ -115,7 +115,7 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acquisition::normal;
+    use crate::normal;
 
     #[test]
     fn a_measurement_without_noise_settles_its_own_place() {

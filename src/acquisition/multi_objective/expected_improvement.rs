@@ -2,8 +2,8 @@
 
 use super::dominance::{check_reference, rows};
 use super::hypervolume::relevant;
-use crate::acquisition::normal;
 use crate::error::{Error, Result};
+use crate::normal;
 use ndarray::ArrayView2;
 
 /// Expected hypervolume improvement (EHVI) of one place with two independent objectives.

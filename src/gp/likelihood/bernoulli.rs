@@ -1,8 +1,8 @@
 //! Labels zero and one.
 
 use super::Derivatives;
-use crate::acquisition::normal;
 use crate::error::{Error, Result};
+use crate::normal;
 use serde::{Deserialize, Serialize};
 
 /// What turns the latent function into the probability of label 1.

@@ -1,8 +1,8 @@
 //! Measurements to come: the noise averaged over what is not known of the latent function.
 
 use super::poisson::check_exposure;
-use crate::acquisition::normal;
 use crate::error::{Error, Result};
+use crate::normal;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 use statrs::function::gamma::gamma_ur;
 

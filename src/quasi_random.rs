@@ -8,7 +8,7 @@ const DIMENSIONS: usize = 64;
 /// `count` points of an Owen-scrambled Sobol sequence within [0, 1)^width, from number `first` on.
 ///
 /// Owen (1998), *J. Complexity* 14, 466; scrambled as in Burley (2020), *J. Comput. Graph. Tech.* 9 (4).
-pub(super) fn sobol(width: usize, first: usize, count: usize, seed: Seed) -> Vec<Vec<f64>> {
+pub(crate) fn sobol(width: usize, first: usize, count: usize, seed: Seed) -> Vec<Vec<f64>> {
     let scramble = (seed.0 ^ (seed.0 >> 32)) as u32;
     let coordinate = |i: usize, k: usize| {
         // The sequence holds 2¹⁶ points; after them another scramble begins.

@@ -49,14 +49,14 @@ pub(crate) fn inverse_mills(z: f64) -> (f64, f64) {
 }
 
 /// Expected positive part of a normal variable with mean `z` and unit variance, `h(z) = φ(z) + z Φ(z)`.
-pub(super) fn positive_part(z: f64) -> f64 {
+pub(crate) fn positive_part(z: f64) -> f64 {
     let tail = density(z) * Mills::at(z.abs()).remainder;
     // h(z) = z + h(−z)
     if z < 0.0 { tail } else { z + tail }
 }
 
 /// `ln h(z)`, finite down to `z ≈ −1e154`.
-pub(super) fn ln_positive_part(z: f64) -> f64 {
+pub(crate) fn ln_positive_part(z: f64) -> f64 {
     if z < 0.0 {
         ln_density(z) + Mills::at(-z).remainder.ln()
     } else {
@@ -66,7 +66,7 @@ pub(super) fn ln_positive_part(z: f64) -> f64 {
 
 /// `Φ/h` and `φ/h`, the derivatives of `ln h` by `z` and what its other slopes are made of, losing no digit to cancellation
 /// however negative `z` is.
-pub(super) fn slopes_of_ln_positive_part(z: f64) -> (f64, f64) {
+pub(crate) fn slopes_of_ln_positive_part(z: f64) -> (f64, f64) {
     if z < 0.0 {
         let mills = Mills::at(-z);
         (mills.ratio / mills.remainder, 1.0 / mills.remainder)
