@@ -1,7 +1,8 @@
 """BoTorch's side of `cargo run --example optimise_standard`: the same functions, noise and numbers of evaluations.
 
-usage: botorch_bo.py SEEDS [FUNCTION ...]   (functions: branin hartmann6 ackley5, each also with -noisy)
-Prints one line of JSON a run: function, seed, simple regret after each evaluation, seconds a suggestion.
+usage: botorch_bo.py FIRST..LAST [FUNCTION ...]   (seeds; functions: branin hartmann6 ackley5, each also with -noisy)
+Prints one line of JSON a run: function, seed, the initial design and the values it showed, simple regret after each
+evaluation, seconds a suggestion. Our side starts a second study from the same design and values.
 
 The loop is the one of BoTorch's tutorials with its defaults: a scrambled Sobol design, SingleTaskGP on normalised inputs
 and standardised outputs fitted by maximum a posteriori; LogExpectedImprovement without noise,
@@ -53,6 +54,7 @@ def run(name, seed):
     x = bounds[0] + (bounds[1] - bounds[0]) * x
     true = f(x).unsqueeze(-1)
     y = true + sd * noisy * torch.randn_like(true)
+    start_x, start_y = x.tolist(), (-y.squeeze(-1)).tolist()
     regret, seconds = [], []
     for i in range(evaluations + 1 - initial):
         start = time.perf_counter()
@@ -77,12 +79,14 @@ def run(name, seed):
         x, true = torch.cat([x, next_x]), torch.cat([true, next_true])
         y = torch.cat([y, next_true + sd * noisy * torch.randn_like(next_true)])
     regret = [None if r != r else r for r in regret]
-    print(json.dumps({"function": name, "seed": seed, "regret": regret, "seconds": seconds}), flush=True)
+    record = {"function": name, "seed": seed, "start": start_x, "shown": start_y}
+    print(json.dumps(record | {"regret": regret, "seconds": seconds}), flush=True)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     names = sys.argv[2:] or [n + s for s in ("", "-noisy") for n in FUNCTIONS]
-    for seed in range(int(sys.argv[1])):
+    first, last = map(int, sys.argv[1].split(".."))
+    for seed in range(first, last + 1):
         for name in names:
             run(name, seed)
