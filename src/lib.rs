@@ -82,6 +82,7 @@ pub mod stem;
 pub mod suite;
 pub mod units;
 mod vector;
+mod whole_file;
 pub mod world;
 
 pub use error::{Error, Result};

@@ -1,9 +1,10 @@
 //! Surrogates in files: written whole or not at all, refused by the key that is wrong.
 
 use crate::error::{Error, Result};
+use crate::whole_file::write_whole;
 use serde::de::{DeserializeOwned, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::marker::PhantomData;
 use std::path::Path;
 
@@ -34,27 +35,9 @@ pub trait Persist: Serialize + DeserializeOwned + TryFrom<Self::Parts, Error = E
     /// [`Error::Argument`] for a kernel or a mean of the user's own, whose code no file can hold; [`Error::Io`] if the
     /// file cannot be written.
     fn save(&self, file: impl AsRef<Path>) -> Result<()> {
-        let file = file.as_ref();
-        let failed = |source| Error::io(file, source);
-        let folder = match file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        let mut writer = BufWriter::new(temporary.as_file_mut());
-        serde_json::to_writer(&mut writer, self).map_err(|error| {
-            if error.is_io() {
-                failed(error.into())
-            } else {
-                Error::argument("model", error, "kernels and means of this crate")
-            }
-        })?;
-        writer.flush().map_err(failed)?;
-        drop(writer);
-        temporary
-            .persist(file)
-            .map_err(|error| failed(error.error))?;
-        Ok(())
+        let text = serde_json::to_vec(self)
+            .map_err(|error| Error::argument("model", error, "kernels and means of this crate"))?;
+        write_whole(file.as_ref(), &text)
     }
 
     /// Reads what [`Persist::save`] wrote, and checks that its parts belong together.

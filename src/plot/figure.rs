@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::{encode, render, style};
 use crate::error::{Error, Result};
-use std::io::Write;
+use crate::whole_file::write_whole;
 use std::path::{Path, PathBuf};
 
 /// File formats of figures.
@@ -99,8 +99,6 @@ impl Canvas {
             file: file.to_path_buf(),
             reason,
         };
-        // Opened before drawing, so that a folder that cannot be written to is an input/output error.
-        let mut temporary = temporary_in(folder).map_err(|e| Error::io(file, e))?;
         let bytes = match format {
             Format::Png => render::bitmap(self, style::PNG_DPI)
                 .and_then(|(w, h, pixels)| encode::png((w, h), &pixels, folder))
@@ -108,28 +106,8 @@ impl Canvas {
                 .map_err(failed)?,
             Format::Svg => render::svg(self, folder).map_err(failed)?.into_bytes(),
         };
-        temporary
-            .write_all(&bytes)
-            .and_then(|()| temporary.flush())
-            .map_err(|e| Error::io(file, e))?;
-        temporary
-            .persist(file)
-            .map_err(|e| Error::io(file, e.error))?;
-        Ok(())
+        write_whole(file, &bytes)
     }
-}
-
-/// A temporary file that, once renamed, has the permissions of any other new file.
-fn temporary_in(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".dosewise-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The system takes the user's mask off these.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 #[cfg(test)]

@@ -81,6 +81,11 @@ impl Cell {
         &self.matrix
     }
 
+    /// Turns Cartesian vectors (Å) into fractional ones; its rows are the reciprocal lattice vectors, 1/Å.
+    pub fn inverse(&self) -> &Matrix3<f64> {
+        &self.inverse
+    }
+
     /// Volume, Å³.
     pub fn volume(&self) -> f64 {
         self.matrix.determinant()

@@ -2,11 +2,12 @@
 
 use super::cell::Cell;
 use super::cif::{Block, Cif, Value};
-use super::crystal::{Crystal, Site};
+use super::crystal::{Crystal, Site, is_covariance};
 use super::element::Element;
+use super::space_group::SpaceGroup;
 use super::symmetry::SymmetryOperation;
 use crate::{Error, Result};
-use nalgebra::Vector3;
+use nalgebra::{Matrix3, Vector3};
 use std::f64::consts::PI;
 use std::path::Path;
 
@@ -16,15 +17,23 @@ const SYMMETRY: [&str; 2] = [
     "_symmetry_equiv_pos_as_xyz",
 ];
 
-/// Data names for the space group, which alone does not say how the atoms repeat.
-const SPACE_GROUP: [&str; 6] = [
-    "_space_group_it_number",
-    "_symmetry_int_tables_number",
-    "_space_group_name_h-m_alt",
-    "_symmetry_space_group_name_h-m",
-    "_space_group_name_hall",
-    "_symmetry_space_group_name_hall",
+/// Data names for the space group, which says how the atoms repeat where the operators are not written out: the most
+/// telling first.
+const SPACE_GROUP: [(&str, Naming); 6] = [
+    ("_space_group_name_hall", Naming::Hall),
+    ("_symmetry_space_group_name_hall", Naming::Hall),
+    ("_space_group_name_h-m_alt", Naming::HermannMauguin),
+    ("_symmetry_space_group_name_h-m", Naming::HermannMauguin),
+    ("_space_group_it_number", Naming::Number),
+    ("_symmetry_int_tables_number", Naming::Number),
 ];
+
+#[derive(Clone, Copy)]
+enum Naming {
+    Hall,
+    HermannMauguin,
+    Number,
+}
 
 const COORDINATES: [&str; 3] = [
     "_atom_site_fract_x",
@@ -36,10 +45,11 @@ impl Crystal {
     /// Reads the first data block that lists atoms from the CIF file at `path`.
     ///
     /// Used are: the six cell parameters; the symmetry operators (`_space_group_symop_operation_xyz` or
-    /// `_symmetry_equiv_pos_as_xyz`; without them and without a space group other than P1 the list is the whole
-    /// cell); per atom the fractional coordinates, the element (`_atom_site_type_symbol`, else the label), the
-    /// occupancy (1 if absent) and the isotropic displacement (`_atom_site_U_iso_or_equiv` or
-    /// `_atom_site_B_iso_or_equiv`, B = 8π²U; anisotropic tensors are not read).
+    /// `_symmetry_equiv_pos_as_xyz`), else the space group (Hall symbol, Hermann-Mauguin symbol or number, see
+    /// [`SpaceGroup`]), else the list is the whole cell; per atom the fractional coordinates, the element
+    /// (`_atom_site_type_symbol`, else the label), the occupancy (1 if absent) and the displacement, isotropic
+    /// (`_atom_site_U_iso_or_equiv` or `_atom_site_B_iso_or_equiv`, B = 8π²U) and anisotropic (`_atom_site_aniso_U_11`
+    /// to `_23`, or `_B_`).
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read, [`Error::Parse`] with line, found and allowed for everything else.
@@ -67,8 +77,9 @@ impl Crystal {
 
     fn from_block(block: &Block) -> Result<Self> {
         let cell = cell(block)?;
-        let symmetry = symmetry(block)?;
-        let (sites, line) = sites(block)?;
+        let symmetry = symmetry(block, &cell)?;
+        let (mut sites, line) = sites(block)?;
+        add_anisotropy(block, &cell, &mut sites)?;
         Self::new(cell, &sites, &symmetry).map_err(|error| at_line(error, block, line))
     }
 }
@@ -117,7 +128,7 @@ fn cell(block: &Block) -> Result<Cell> {
     })
 }
 
-fn symmetry(block: &Block) -> Result<Vec<SymmetryOperation>> {
+fn symmetry(block: &Block, cell: &Cell) -> Result<Vec<SymmetryOperation>> {
     let operators = SYMMETRY.iter().find_map(|name| block.column(name));
     let operators: Vec<&Value> = operators
         .into_iter()
@@ -135,21 +146,41 @@ fn symmetry(block: &Block) -> Result<Vec<SymmetryOperation>> {
     }
     let group = SPACE_GROUP
         .iter()
-        .filter_map(|name| block.value(name).map(|value| (name, value)))
-        .find(|(_, value)| !value.is_missing() && !is_p1(value.text()));
-    match group {
-        None => Ok(Vec::new()),
-        Some((name, value)) => Err(block.error(
-            value.line(),
-            format!("{name} `{}` without symmetry operators", value.text()),
-            "the operators written out under _space_group_symop_operation_xyz, or all atoms of the cell in P1",
-        )),
-    }
+        .filter_map(|(name, naming)| Some((name, naming, block.value(name)?)))
+        .find(|(_, _, value)| !value.is_missing());
+    let Some((name, naming, value)) = group else {
+        return Ok(Vec::new());
+    };
+    let found = match naming {
+        Naming::Hall => SpaceGroup::from_hall(value.text()),
+        Naming::HermannMauguin => SpaceGroup::named(&on_axes_of(cell, value.text())),
+        Naming::Number => {
+            let number = block.number(name, value)?;
+            SpaceGroup::numbered(number.clamp(0.0, 999.0) as u16)
+        }
+    };
+    let group = found.map_err(|error| {
+        let (allowed, found) = match error {
+            Error::Argument { found, allowed, .. } => (allowed, found),
+            other => (String::new(), other.to_string()),
+        };
+        let allowed = format!("{allowed}; or the operators under _space_group_symop_operation_xyz");
+        block.error(value.line(), format!("{name} {found}"), &allowed)
+    })?;
+    Ok(group.operations().to_vec())
 }
 
-fn is_p1(group: &str) -> bool {
-    let compact: String = group.split_whitespace().collect();
-    matches!(compact.as_str(), "P1" | "p1" | "1")
+/// The symbol of a rhombohedral group as the cell has it, which is on rhombohedral axes unless γ = 120°.
+fn on_axes_of(cell: &Cell, symbol: &str) -> String {
+    let a = cell.matrix().column(0);
+    let b = cell.matrix().column(1);
+    let hexagonal = (a.angle(&b).to_degrees() - 120.0).abs() < 1.0;
+    let told = symbol.contains(':') || symbol.trim_end().ends_with(" H");
+    if symbol.trim_start().starts_with(['R', 'r']) && !told && !hexagonal {
+        format!("{symbol} :R")
+    } else {
+        symbol.to_owned()
+    }
 }
 
 /// The listed sites, and the line on which the list starts.
@@ -219,9 +250,66 @@ fn sites(block: &Block) -> Result<(Vec<Site>, usize)> {
             fractional,
             occupancy,
             rms_displacement,
+            covariance: None,
         });
     }
     Ok((sites, line))
+}
+
+/// Adds the anisotropic displacements, which stand in a list of their own, by the labels of the sites.
+///
+/// U refers to reciprocal unit vectors: a displacement has the fractional covariance N U N with N = diag(a*, b*, c*), and
+/// with A the matrix of the lattice vectors the Cartesian one A N U N Aᵀ (Grosse-Kunstleve & Adams, J. Appl. Cryst. 35
+/// (2002) 477).
+fn add_anisotropy(block: &Block, cell: &Cell, sites: &mut [Site]) -> Result<()> {
+    let Some(labels) = block.column("_atom_site_aniso_label") else {
+        return Ok(());
+    };
+    const PAIRS: [(usize, usize); 6] = [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)];
+    let columns = |kind: char| -> Option<Vec<(String, Vec<&Value>)>> {
+        let column = |(i, j): &(usize, usize)| {
+            let name = format!("_atom_site_aniso_{kind}_{}{}", i + 1, j + 1);
+            let column = block.column(&name)?;
+            (column.len() == labels.len()).then_some((name, column))
+        };
+        PAIRS.iter().map(column).collect()
+    };
+    let (scale, columns) = match (columns('u'), columns('b')) {
+        (Some(columns), _) => (1.0, columns),
+        (None, Some(columns)) => (1.0 / (8.0 * PI * PI), columns),
+        (None, None) => return Ok(()),
+    };
+    let lengths = [0, 1, 2].map(|i| cell.inverse().row(i).norm());
+    let to_cartesian = cell.matrix() * Matrix3::from_diagonal(&lengths.into());
+    for (row, label) in labels.iter().enumerate() {
+        if columns.iter().any(|(_, column)| column[row].is_missing()) {
+            continue;
+        }
+        let mut tensor = Matrix3::zeros();
+        for ((i, j), (name, column)) in PAIRS.into_iter().zip(&columns) {
+            let value = scale * block.number(name, column[row])?;
+            (tensor[(i, j)], tensor[(j, i)]) = (value, value);
+        }
+        let covariance = to_cartesian * tensor * to_cartesian.transpose();
+        // exactly symmetric, whatever the rounding
+        let covariance = 0.5 * (covariance + covariance.transpose());
+        if !is_covariance(&covariance) {
+            return Err(block.error(
+                label.line(),
+                format!(
+                    "an anisotropic displacement of {} that is no covariance",
+                    label.text()
+                ),
+                "a tensor without negative mean squares, up to 1 Å²",
+            ));
+        }
+        for site in sites.iter_mut().filter(|site| site.label == label.text()) {
+            site.covariance = Some(covariance);
+            let mean_square = (covariance.trace() / 3.0).max(0.0);
+            site.rms_displacement.get_or_insert(mean_square.sqrt());
+        }
+    }
+    Ok(())
 }
 
 /// A number that must lie in 0..=1 after scaling.
@@ -303,8 +391,41 @@ mod tests {
     }
 
     #[test]
+    fn a_space_group_without_operators_repeats_the_atoms() {
+        for group in [
+            "_symmetry_Int_Tables_number 221\n",
+            "_space_group_name_H-M_alt 'P m -3 m'\n",
+            "_symmetry_space_group_name_Hall '-P 4 2 3'\n",
+        ] {
+            let crystal = parse(&format!("{group}{NAMES}O O 0.5 0.5 0 1 0.5\n")).unwrap();
+            assert_eq!(crystal.sites().len(), 3, "{group}");
+        }
+    }
+
+    /// U along b doubled in a cell with b ⟂ c: the turned image has it along the turned axis.
+    #[test]
+    fn anisotropic_displacements_turn_with_their_atoms() {
+        let text = format!(
+            "loop_ _symmetry_equiv_pos_as_xyz\nx,y,z\n-y,x,z+1/2\n{NAMES}S1 S 0.1 0.2 0 1 ?\n\
+            loop_ _atom_site_aniso_label _atom_site_aniso_U_11 _atom_site_aniso_U_22 _atom_site_aniso_U_33\n\
+            _atom_site_aniso_U_12 _atom_site_aniso_U_13 _atom_site_aniso_U_23\n\
+            S1 0.01(1) 0.02 0.03 0.001 0 0.002\n"
+        );
+        let crystal = parse(&text).unwrap();
+        let [here, turned] = crystal.sites() else {
+            panic!("two sites expected");
+        };
+        let wanted = Matrix3::new(0.01, 0.001, 0.0, 0.001, 0.02, 0.002, 0.0, 0.002, 0.03);
+        assert!((here.covariance.unwrap() - wanted).norm() < 1e-15);
+        // a quarter turn takes (x, y) to (-y, x)
+        let wanted = Matrix3::new(0.02, -0.001, -0.002, -0.001, 0.01, 0.0, -0.002, 0.0, 0.03);
+        assert!((turned.covariance.unwrap() - wanted).norm() < 1e-15);
+        assert!((here.rms_displacement.unwrap() - 0.02_f64.sqrt()).abs() < 1e-15);
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_line() {
-        let group = "_symmetry_Int_Tables_number 221\n";
+        let group = "_symmetry_Int_Tables_number 227\n";
         for (rest, parts) in [
             (String::new(), ["line 1", "without _atom_site_fract_x"]),
             (
@@ -333,7 +454,7 @@ mod tests {
             ),
             (
                 format!("{group}{NAMES}S S 0 0 0 1 1\n"),
-                ["line 8", "`221` without symmetry operators"],
+                ["line 8", "a setting that tells the origin"],
             ),
             (
                 format!("loop_ _symmetry_equiv_pos_as_xyz\nx,y,z\nx,y,q\n{NAMES}S S 0 0 0 1 1\n"),

@@ -4,7 +4,7 @@ use super::cell::Cell;
 use super::element::Element;
 use super::symmetry::SymmetryOperation;
 use crate::{Error, Result};
-use nalgebra::Vector3;
+use nalgebra::{Matrix3, Vector3};
 use std::collections::HashMap;
 
 /// Two images of one element closer than this (Å) are the same atom: wide enough for coordinates rounded to three
@@ -24,6 +24,9 @@ pub struct Site {
     pub occupancy: f64,
     /// Root-mean-square thermal displacement along one direction, u = √U_iso = √(B/8π²), Å; `None` if unknown.
     pub rms_displacement: Option<f64>,
+    /// Covariance U of the thermal displacement along the Cartesian axes of [`Cell`], Å²; `None` if it is unknown or the
+    /// same along all of them.
+    pub covariance: Option<Matrix3<f64>>,
 }
 
 /// A unit cell with every atom in it, symmetry already applied.
@@ -41,6 +44,7 @@ pub struct Site {
 pub struct Crystal {
     cell: Cell,
     sites: Vec<Site>,
+    symmetry: Vec<SymmetryOperation>,
 }
 
 impl Crystal {
@@ -54,7 +58,7 @@ impl Crystal {
     ///
     /// # Errors
     /// [`Error::Argument`] for no sites, coordinates that are not finite, an occupancy outside 0..=1, and a thermal
-    /// displacement that is negative or above 1 Å.
+    /// displacement that is negative or above 1 Å, also along one axis of its covariance.
     pub fn new(
         cell: Cell,
         asymmetric_unit: &[Site],
@@ -70,20 +74,20 @@ impl Crystal {
         for site in asymmetric_unit {
             site.check()?;
         }
-        let identity = [SymmetryOperation::identity()];
         let symmetry = if symmetry.is_empty() {
-            &identity
+            vec![SymmetryOperation::identity()]
         } else {
-            symmetry
+            symmetry.to_vec()
         };
         let mut merger = SiteMerger::new(cell);
         for (origin, site) in asymmetric_unit.iter().enumerate() {
-            for operation in symmetry {
-                let fractional = operation.apply(site.fractional).map(wrapped);
+            for operation in &symmetry {
+                let turned = cell.matrix() * operation.rotation() * cell.inverse();
                 merger.add(
                     origin,
                     Site {
-                        fractional,
+                        fractional: operation.apply(site.fractional).map(wrapped),
+                        covariance: site.covariance.map(|u| turned * u * turned.transpose()),
                         ..site.clone()
                     },
                 );
@@ -92,6 +96,7 @@ impl Crystal {
         Ok(Self {
             cell,
             sites: merger.sites,
+            symmetry,
         })
     }
 
@@ -103,6 +108,11 @@ impl Crystal {
     /// All sites of the unit cell.
     pub fn sites(&self) -> &[Site] {
         &self.sites
+    }
+
+    /// The operations that made them; the identity alone if none was given.
+    pub fn symmetry(&self) -> &[SymmetryOperation] {
+        &self.symmetry
     }
 }
 
@@ -124,6 +134,15 @@ impl Site {
                 "a share of 0..=1",
             ));
         }
+        if let Some(covariance) = &self.covariance
+            && !is_covariance(covariance)
+        {
+            return Err(Error::argument(
+                name("covariance"),
+                format!("{covariance:?}"),
+                "a symmetric matrix without negative spread, up to 1 Å²",
+            ));
+        }
         match self.rms_displacement {
             Some(u) if !(0.0..=1.0).contains(&u) => Err(Error::argument(
                 name("rms_displacement"),
@@ -133,6 +152,14 @@ impl Site {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a matrix can be the covariance of a thermal displacement, Å².
+pub(super) fn is_covariance(matrix: &Matrix3<f64>) -> bool {
+    let asymmetry = matrix - matrix.transpose();
+    // in this order, so that no eigenvalues of NaN are asked for
+    asymmetry.iter().all(|a| a.abs() <= 1e-9)
+        && (matrix.symmetric_eigenvalues().iter()).all(|s| (-1e-9..=1.0).contains(s))
 }
 
 /// The fractional coordinate in 0..1 that differs by a whole number.
@@ -224,6 +251,7 @@ mod tests {
             fractional: fractional.into(),
             occupancy,
             rms_displacement: None,
+            covariance: None,
         }
     }
 

@@ -232,6 +232,7 @@ mod tests {
             fractional: Vector3::new(0.5, 0.5, z),
             occupancy: 1.0,
             rms_displacement: None,
+            covariance: None,
         };
         let sites: Vec<Site> = heights.iter().map(site).collect();
         Crystal::new(cell, &sites, &[]).unwrap()

@@ -22,6 +22,7 @@ pub mod probe;
 mod quadrature;
 pub mod response;
 pub mod scattering;
+pub mod space_group;
 pub mod structure;
 pub mod symmetry;
 pub mod thermal_motion;
@@ -40,6 +41,10 @@ pub use poisson::Arrivals;
 pub use probe::{Aberration, Aberrations, Grid, Probe};
 pub use response::{IncoherentModel, KERNEL_RADIUS, Kernel};
 pub use scattering::ScatteringFactor;
-pub use structure::{PlacedAtom, Structure, Vibration};
+pub use space_group::SpaceGroup;
+pub use structure::{
+    Grain, HalfSpace, Orientation, OrthogonalCell, PlacedAtom, Polyhedron, Region, Sphere,
+    Structure, Vibration,
+};
 pub use symmetry::SymmetryOperation;
 pub use thermal_motion::ThermalMotion;

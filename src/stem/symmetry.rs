@@ -29,6 +29,31 @@ impl SymmetryOperation {
         }
     }
 
+    pub(super) fn new(rotation: Matrix3<f64>, translation: Vector3<f64>) -> Self {
+        Self {
+            rotation,
+            translation,
+        }
+    }
+
+    /// The integer matrix R.
+    pub fn rotation(&self) -> &Matrix3<f64> {
+        &self.rotation
+    }
+
+    /// The translation t, in fractions of the cell's edges.
+    pub fn translation(&self) -> &Vector3<f64> {
+        &self.translation
+    }
+
+    /// This operation applied after the other.
+    pub fn after(&self, first: &Self) -> Self {
+        Self::new(
+            self.rotation * first.rotation,
+            self.apply(first.translation),
+        )
+    }
+
     /// Image of a fractional position.
     pub fn apply(&self, fractional: Vector3<f64>) -> Vector3<f64> {
         self.rotation * fractional + self.translation

@@ -1,8 +1,9 @@
 //! One atom at its place.
 
-use crate::stem::Element;
+use crate::stem::crystal::is_covariance;
+use crate::stem::{Element, Site};
 use crate::{Error, Result};
-use nalgebra::{Matrix3, Vector3};
+use nalgebra::{Matrix3, Rotation3, Vector3};
 
 /// How an atom moves about its place: the harmonic, independent (Einstein) vibration.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,6 +40,24 @@ impl PlacedAtom {
         }
     }
 
+    /// An atom of a crystal's site at a place, turned with its crystal.
+    pub(super) fn of_site(site: &Site, position: Vector3<f64>, turn: &Rotation3<f64>) -> Self {
+        let vibration = match (site.covariance, site.rms_displacement) {
+            (Some(covariance), _) => {
+                let turned = turn * covariance * turn.inverse();
+                Vibration::Anisotropic(0.5 * (turned + turned.transpose()))
+            }
+            (None, Some(u)) => Vibration::Isotropic(u),
+            (None, None) => Vibration::None,
+        };
+        Self {
+            element: site.element,
+            position,
+            occupancy: site.occupancy,
+            vibration,
+        }
+    }
+
     /// The same with another occupancy.
     pub fn occupancy(self, occupancy: f64) -> Self {
         Self { occupancy, ..self }
@@ -70,13 +89,7 @@ impl PlacedAtom {
         let sound = match self.vibration {
             Vibration::None => true,
             Vibration::Isotropic(u) => (0.0..=1.0).contains(&u),
-            Vibration::Anisotropic(covariance) => {
-                let asymmetry = covariance - covariance.transpose();
-                // in this order, so that no eigenvalues of NaN are asked for
-                asymmetry.iter().all(|a| a.abs() <= 1e-9)
-                    && (covariance.symmetric_eigenvalues().iter())
-                        .all(|s| (-1e-9..=1.0).contains(s))
-            }
+            Vibration::Anisotropic(covariance) => is_covariance(&covariance),
         };
         if sound {
             Ok(())

@@ -1,8 +1,29 @@
 //! Atoms in an orthogonal box, ready for a beam along z: what every simulation takes.
+//!
+//! | you want | you take |
+//! | --- | --- |
+//! | a crystal along a zone axis, periodic | [`Crystal::orthogonal`](crate::stem::Crystal::orthogonal) |
+//! | a larger piece, vacuum, a slab | [`Structure::repeated`], [`Structure::with_vacuum`], [`Structure::slab`] |
+//! | a particle, a grain boundary, domains | [`Grain`], [`Region`], [`Polyhedron::wulff`] |
+//! | vacancies, substitutions, displacements, strain | [`Structure::edited`], [`Structure::displaced`], [`Structure::random_sites`] |
+//! | whole atoms on partly filled sites | [`Structure::drawn`] |
+//! | to look at it elsewhere | [`Structure::save_xyz`], [`Structure::save_cif`] |
 
 mod atom;
+mod edit;
+mod export;
+mod grain;
+mod neighbours;
+mod occupancy;
+mod orthogonal;
+mod region;
+mod supercell;
 
 pub use atom::{PlacedAtom, Vibration};
+pub use grain::Grain;
+pub use neighbours::{Pair, closest_pair};
+pub use orthogonal::{Orientation, OrthogonalCell};
+pub use region::{HalfSpace, Polyhedron, Region, Sphere};
 
 use crate::{Error, Result};
 use nalgebra::Vector3;
