@@ -125,10 +125,8 @@ fn beliefs_follow_readings_from_anywhere() {
     beliefs.observe(2, 1.0).unwrap();
     // Σ (y − λ d/2) Δ/v over the visits.
     assert!((beliefs.view().log_odds()[2] - prior - (3.5 - 3.0) / 2.0).abs() < 1e-12);
-    assert_eq!(
-        (beliefs.view().served(), beliefs.view().spent()),
-        (&[0, 0, 2, 0][..], 2)
-    );
+    let view = beliefs.view();
+    assert_eq!((view.served(), view.spent()), (&[0, 0, 2, 0][..], 2));
     assert_eq!(beliefs.filter(2).unwrap().visits(), 2);
     assert!(beliefs.observe(4, 0.0).is_err() && beliefs.observe(0, f64::NAN).is_err());
     assert_eq!(beliefs.view().spent(), 2);

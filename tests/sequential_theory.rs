@@ -18,7 +18,7 @@ fn exact(
     rate: f64,
     quantum: f64,
 ) -> (f64, f64) {
-    let start = (prior / (1.0 - prior)).ln();
+    let start = f64::ln(prior / (1.0 - prior));
     let step = (site.rate(true) / site.rate(false)).ln();
     let drift = (site.rate(false) - site.rate(true)) * quantum;
     let mean = rate * quantum;
@@ -64,7 +64,7 @@ fn the_correction_for_overshoot_is_close_to_exact_sums_where_wald_is_not() {
         (0.3, 0.001, 1.0),
     ] {
         let site = SiteModel::poisson(1.0, 1.0 - contrast).unwrap();
-        let start = prior / (1.0 - prior);
+        let start: f64 = prior / (1.0 - prior);
         let test = SequentialTest {
             lower: (0.1 * start).ln(),
             upper: 9.0_f64.ln(),
@@ -100,7 +100,7 @@ fn simulated_gaussian_tests_cost_and_err_within_their_intervals() {
     let site = SiteModel::gaussian(0.0, 0.4, 1.0).unwrap();
     let test = SequentialTest::by_error_rates(0.05, 0.1, prior).unwrap();
     let theory = test.expected_dose_in_quanta(&site, prior, quantum).unwrap();
-    let start = (prior / (1.0 - prior)).ln();
+    let start = f64::ln(prior / (1.0 - prior));
     for alternative in [false, true] {
         let (mut doses, mut wrong) = (Vec::new(), 0);
         for run in 0..runs {
@@ -241,7 +241,7 @@ fn the_table_of_limits_is_met_to_its_printed_digits() {
         let site = SiteModel::poisson(1.0, 1.0 - contrast).unwrap();
         let limits = RecoveryLimits::new(&site, sites, prior).unwrap();
         let test = SequentialTest {
-            lower: (0.1 * prior / (1.0 - prior)).ln(),
+            lower: f64::ln(0.1 * prior / (1.0 - prior)),
             upper: 9.0_f64.ln(),
         };
         let found = [

@@ -126,7 +126,13 @@ impl TheoryPanel {
         let vertical = if self.log_y {
             Axis::log(y.0 / 1.2, y.1 * 1.2)
         } else {
-            Axis::rounded(y.0 - air, y.1 + air, 5)
+            // Air reaches below zero only where the data do.
+            let low = if y.0 < 0.0 {
+                y.0 - air
+            } else {
+                (y.0 - air).max(0.0)
+            };
+            Axis::rounded(low, y.1 + air, 5)
         };
         (Axis::log(x.0 / 1.1, x.1 * 1.1), vertical)
     }

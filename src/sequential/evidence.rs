@@ -63,7 +63,8 @@ pub struct Regime {
     /// Evidence that turns the prior into even odds: ln((1 − π)/π).
     pub evidence_needed: f64,
     /// Evidence a site can give before damage takes it, D(P₁ ‖ P₀) D_c Γ(1 + 1/m); infinite if damaged sites still tell
-    /// the hypotheses apart.
+    /// the hypotheses apart. An upper bound: reached where damage shows, not nearly where a damaged null looks like an
+    /// alternative.
     pub evidence_ceiling: f64,
 }
 
@@ -88,7 +89,7 @@ impl Regime {
         })
     }
 
-    /// Whether any allocation of dose can certify an alternative before damage takes it.
+    /// Whether an allocation of dose may certify an alternative before damage takes it; if not, none can on average.
     pub fn certifiable(&self) -> bool {
         self.evidence_ceiling > self.evidence_needed
     }
