@@ -135,14 +135,14 @@ fn beliefs_follow_readings_from_anywhere() {
 #[test]
 fn neighbours_asked_afresh_find_clusters_sooner_than_lingering_beliefs() {
     let site = SiteModel::poisson(1.0, 0.7).unwrap();
-    let design = BankDesign::new(1024, 0.02, site)
+    let design = BankDesign::new(4096, 0.01, site)
         .and_then(|d| d.mean_dose(16.0))
         .and_then(|d| d.layout(Layout::Clustered))
         .unwrap();
     let table = GittinsTable::new(&site, Worth::Detection, 4.0, 200).unwrap();
     let [afresh, lingering] = [Neighbours::Afresh, Neighbours::Lingering].map(|neighbours| {
         let design = design.clone().neighbours(neighbours);
-        (0..4)
+        (0..2)
             .map(|seed| {
                 let bank = design.bank(Seed(seed)).unwrap();
                 bank.run(&mut IndexAllocation::new(&table))

@@ -74,17 +74,17 @@ fn the_correction_for_overshoot_is_close_to_exact_sums_where_wald_is_not() {
         let found = test.expected_dose_in_quanta(&site, prior, quantum).unwrap();
         let wald = test.expected_dose(&site, prior).unwrap();
         let off = |found: f64, truth: f64| (found / truth - 1.0).abs();
-        assert!(off(found.null, null) < 0.03, "{found:?} null {null}");
+        assert!(off(found.null, null) < 0.05, "{found:?} null {null}");
         assert!(
-            off(found.alternative, alternative) < 0.03,
+            off(found.alternative, alternative) < 0.05,
             "{found:?} alternative {alternative}"
         );
         assert!(
-            off(found.false_alarm, false_alarm) < 0.05,
+            off(found.false_alarm, false_alarm) < 0.08,
             "{found:?} α {false_alarm}"
         );
         assert!(
-            off(found.miss, 1.0 - hits) < 0.05,
+            off(found.miss, 1.0 - hits) < 0.08,
             "{found:?} β {}",
             1.0 - hits
         );
