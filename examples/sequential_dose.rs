@@ -296,7 +296,7 @@ fn limit_panel(sites: u64, progress: &ProgressBar) -> Result<TheoryPanel> {
         });
     }
     Ok(TheoryPanel {
-        title: "equal errors, null sites: four times in the limit".into(),
+        title: "equal errors, dose at null sites".into(),
         x: "1 / error rate".into(),
         y: "fixed dose / sequential dose".into(),
         log_y: false,
