@@ -16,8 +16,9 @@ const REFRESHES: usize = 200;
 /// use dosewise::sequential::{Allocation, BankDesign, Beliefs, Racing, SequentialTest, SiteModel};
 ///
 /// // Nine wells of a plate, one of them bright; a reading of a second is 0 or 1 volt with a variance of 2 V² s.
-/// let plate = BankDesign::new(9, 0.1, SiteModel::gaussian(0.0, 1.0, 2.0)?)?.quantum(1.0)?.mean_dose(20.0)?;
-/// let read = |well: usize, second: usize| f64::from(u8::from(well == 4)) + (1.7 * (9 * second + well) as f64).sin();
+/// let plate = BankDesign::new(9, 0.1, SiteModel::gaussian(0.0, 1.0, 2.0)?)?.quantum(1.0)?.mean_dose(60.0)?;
+/// let noise = |second: usize| if second % 2 == 0 { 0.8 } else { -0.8 };
+/// let read = |well: usize, second: usize| f64::from(u8::from(well == 4)) + noise(second);
 /// let mut policy = Racing::new(SequentialTest::by_posterior(0.01, 0.99)?);
 /// let mut beliefs = Beliefs::new(&plate);
 /// while beliefs.view().log_odds().iter().any(|x| x.abs() < 4.5) {
