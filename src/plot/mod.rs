@@ -12,6 +12,7 @@
 //! | [`EpisodePanel`] | one episode: truth, dose, counts, posterior |
 //! | [`FieldImage`] | one field with scale bar and colour bar |
 //! | [`GrowthCurves`] | how a cost grows with a size, and the law it follows |
+//! | [`TheoryFigure`] | measured points with their intervals on the curves of theory |
 //!
 //! A figure of one's own draws on a [`Canvas`] in points.
 
@@ -32,6 +33,7 @@ pub mod pareto;
 pub mod quality_curves;
 mod render;
 pub mod style;
+pub mod theory;
 
 pub use canvas::Canvas;
 pub use episode_panel::{EpisodePanel, Site};
@@ -43,3 +45,4 @@ pub use image::FieldImage;
 pub use pareto::{ParetoFronts, ParetoPanel, ParetoPoint};
 pub use quality_curves::{Band, QualityCurve, QualityCurves, QualityPanel};
 pub use style::{ColourMap, Strategy};
+pub use theory::{MeasuredPoint, TheoryFigure, TheoryPanel, TheorySeries};

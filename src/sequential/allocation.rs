@@ -1,6 +1,6 @@
 //! Who gets the next dose: the face that policies on a bank of sites have.
 
-use super::bank::BankDesign;
+use super::design::BankDesign;
 
 /// A visit to one site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub struct BankView<'a> {
     pub(super) design: &'a BankDesign,
     pub(super) log_odds: &'a [f64],
     pub(super) served: &'a [usize],
+    pub(super) at: Option<usize>,
     pub(super) spent: usize,
 }
 
@@ -43,7 +44,16 @@ impl<'a> BankView<'a> {
 
     /// Quanta left, all sites together.
     pub fn left(self) -> usize {
-        self.design.budget() - self.spent
+        self.design.budget().saturating_sub(self.spent)
+    }
+
+    /// Shortest visit to this site, in quanta: one where the beam rests already, for that only prolongs the visit.
+    pub fn shortest_visit(self, site: usize) -> usize {
+        if self.at == Some(site) {
+            1
+        } else {
+            self.design.shortest_visit()
+        }
     }
 }
 

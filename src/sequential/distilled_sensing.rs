@@ -1,6 +1,7 @@
 //! Distilled sensing: rounds of equal dose, each on the better part of the sites of the last.
 
 use super::allocation::{Allocation, BankView, Visit};
+use crate::error::{Error, Result};
 
 /// Sites never fall below this number.
 const FEWEST: usize = 8;
@@ -20,15 +21,24 @@ pub struct DistilledSensing {
 }
 
 impl DistilledSensing {
-    /// Eight rounds that keep one half, for example; a share outside (0, 1) is taken to the nearest end.
-    pub fn new(rounds: usize, keep: f64) -> Self {
-        Self {
-            rounds: rounds.max(1),
-            keep: keep.clamp(0.0, 1.0),
+    /// Eight rounds that keep one half, for example.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless there is a round and the share is within (0, 1).
+    pub fn new(rounds: usize, keep: f64) -> Result<Self> {
+        if rounds == 0 {
+            return Err(Error::argument("rounds", rounds, "at least 1"));
+        }
+        if !(keep > 0.0 && keep < 1.0) {
+            return Err(Error::argument("keep", keep, "a share within (0, 1)"));
+        }
+        Ok(Self {
+            rounds,
+            keep,
             round: 0,
             active: Vec::new(),
             purse: 0,
-        }
+        })
     }
 
     fn open_round(&mut self, bank: BankView<'_>) {

@@ -62,7 +62,9 @@ pub struct Regime {
     pub evidence_per_site: f64,
     /// Evidence that turns the prior into even odds: ln((1 − π)/π).
     pub evidence_needed: f64,
-    /// Evidence a site can give before damage takes it, D(P₁ ‖ P₀) D_c Γ(1 + 1/m).
+    /// Evidence a site can give before damage takes it, D(P₁ ‖ P₀) D_c Γ(1 + 1/m); infinite if damaged sites still tell
+    /// the hypotheses apart. An upper bound: reached where damage shows, not nearly where a damaged null looks like an
+    /// alternative.
     pub evidence_ceiling: f64,
 }
 
@@ -79,11 +81,15 @@ impl Regime {
         Ok(Self {
             evidence_per_site: mean_dose * site.evidence_for(),
             evidence_needed: -log_odds(prior),
-            evidence_ceiling: site.evidence_for() * site.survival().mean_life(),
+            evidence_ceiling: if site.damaged_rate(true) == site.damaged_rate(false) {
+                site.evidence_for() * site.survival().mean_life()
+            } else {
+                f64::INFINITY
+            },
         })
     }
 
-    /// Whether any allocation of dose can certify an alternative before damage takes it.
+    /// Whether an allocation of dose may certify an alternative before damage takes it; if not, none can on average.
     pub fn certifiable(&self) -> bool {
         self.evidence_ceiling > self.evidence_needed
     }
@@ -109,18 +115,16 @@ pub struct RecoveryLimits {
 }
 
 impl RecoveryLimits {
-    /// For `alternatives` among `sites` sites.
+    /// For s = `prior` × `sites` alternatives expected among n = `sites` sites.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless 2 ≤ alternatives < sites, or if both hypotheses look the same.
-    pub fn new(site: &SiteModel, sites: usize, alternatives: usize) -> Result<Self> {
-        if alternatives < 2 || alternatives >= sites {
-            let found = format!("{alternatives} among {sites} sites");
-            return Err(Error::argument(
-                "alternatives",
-                found,
-                "2 up to less than the sites",
-            ));
+    /// [`Error::Argument`] unless more than one alternative is expected, or if both hypotheses look the same.
+    pub fn new(site: &SiteModel, sites: usize, prior: f64) -> Result<Self> {
+        check_prior(prior)?;
+        let alternatives = prior * sites as f64;
+        if alternatives <= 1.0 {
+            let found = format!("{alternatives} alternatives expected");
+            return Err(Error::argument("prior", found, "more than 1 / sites"));
         }
         if site.rate(true) == site.rate(false) {
             return Err(Error::argument(
@@ -130,7 +134,7 @@ impl RecoveryLimits {
             ));
         }
         Ok(Self {
-            sequential: (alternatives as f64).ln() / site.evidence_against(),
+            sequential: alternatives.ln() / site.evidence_against(),
             fixed: (sites as f64).ln() / site.evidence_for(),
         })
     }
@@ -187,7 +191,7 @@ mod tests {
             let site = SiteModel::poisson(1.0, 1.0 - contrast).unwrap();
             assert!((site.evidence_against() - against).abs() < 6e-5);
             assert!((site.evidence_for() - evidence).abs() < 6e-5);
-            let limits = RecoveryLimits::new(&site, 4096, 41).unwrap();
+            let limits = RecoveryLimits::new(&site, 4096, 0.01).unwrap();
             assert!((limits.sequential - sequential).abs() < 1.0, "{limits:?}");
             assert!((limits.fixed - fixed).abs() < 1.0, "{limits:?}");
             // Between the two divergences lies four times Chernoff's information, to leading order.

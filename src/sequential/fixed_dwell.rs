@@ -1,6 +1,7 @@
 //! Designs that are fixed in advance: the baselines.
 
 use super::allocation::{Allocation, BankView, Visit};
+use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
 use rand::seq::SliceRandom;
@@ -28,48 +29,75 @@ impl Order {
 #[derive(Debug, Clone, PartialEq)]
 pub struct FixedDwell {
     order: Order,
-    /// Dwell in units of the mean budget a site; `None`: one shortest visit a pass, passes until the budget is spent.
-    dwell: Option<f64>,
+    dwell: Dwell,
+    /// Share of the budget after which no further pass begins.
     stop_at: f64,
     passes: usize,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Dwell {
+    /// One pass, in units of the mean budget a site.
+    Once(f64),
+    /// Pass after pass of so many quanta.
+    EachPass(usize),
+}
+
 impl FixedDwell {
     /// One pass at `dwell` times the mean budget a site: below 1 it stops early, above 1 it leaves sites unseen.
-    pub fn single_pass(order: Order, dwell: f64) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless the dwell is positive and finite.
+    pub fn single_pass(order: Order, dwell: f64) -> Result<Self> {
+        check_dwell("dwell", dwell)?;
+        Ok(Self {
             order,
-            dwell: Some(dwell),
+            dwell: Dwell::Once(dwell),
             stop_at: 1.0,
             passes: 0,
-        }
+        })
     }
 
-    /// Pass after pass of the shortest visits, until this share of the budget is spent.
-    pub fn multi_pass(order: Order, share: f64) -> Self {
-        Self {
+    /// Pass after pass of visits of so many quanta (the shortest visit at least), until this share of the budget is spent.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for visits of zero quanta or a share that is not positive and finite.
+    pub fn multi_pass(order: Order, quanta: usize, share: f64) -> Result<Self> {
+        if quanta == 0 {
+            return Err(Error::argument("quanta", quanta, "at least 1"));
+        }
+        check_dwell("share", share)?;
+        Ok(Self {
             order,
-            dwell: None,
+            dwell: Dwell::EachPass(quanta),
             stop_at: share,
             passes: 0,
-        }
+        })
     }
 }
 
 impl Allocation for FixedDwell {
     fn next(&mut self, bank: BankView<'_>) -> Vec<Visit> {
         let design = bank.design();
-        let spent = bank.spent() as f64 >= self.stop_at * design.budget() as f64;
-        if spent || (self.dwell.is_some() && self.passes > 0) {
+        let quanta = match self.dwell {
+            Dwell::Once(_) if self.passes > 0 => return Vec::new(),
+            Dwell::Once(dwell) => (dwell * design.mean_quanta() as f64).round() as usize,
+            Dwell::EachPass(quanta) => quanta,
+        };
+        if bank.spent() as f64 >= self.stop_at * design.budget() as f64 {
             return Vec::new();
         }
         self.passes += 1;
-        let quanta = match self.dwell {
-            Some(dwell) => (dwell * design.mean_quanta() as f64).round() as usize,
-            None => 1,
-        };
         let quanta = quanta.max(design.shortest_visit());
         let sites = self.order.sites(design.sites()).into_iter();
         sites.map(|site| Visit { site, quanta }).collect()
     }
+}
+
+/// Refuses lengths that are no length.
+pub(super) fn check_dwell(name: &str, value: f64) -> Result<()> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::argument(name, value, "a positive finite number"))
 }

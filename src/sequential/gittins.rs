@@ -4,7 +4,7 @@ use super::filter::probability;
 use super::grid;
 use super::index::{IndexedVisit, SiteIndex};
 use super::information_table::check_quantum;
-use super::outlook::readings;
+use super::outlook::{check_visit, readings};
 use super::site::SiteModel;
 use super::worth::Worth;
 use crate::error::{Error, Result};
@@ -49,6 +49,7 @@ impl GittinsTable {
         if !(1..=10_000).contains(&horizon) {
             return Err(Error::argument("horizon", horizon, "1 to 10 000 quanta"));
         }
+        check_visit(site, quantum)?;
         let wears = site.survival().critical_dose.is_finite();
         let spacing = if wears { horizon.div_ceil(ROWS) } else { 0 };
         let prices: Vec<f64> = (0..PRICES)

@@ -1,7 +1,9 @@
 //! Serve the sites of highest index: the dose-index policy on a bank.
 
 use super::allocation::{Allocation, BankView, Visit};
+use super::fixed_dwell::check_dwell;
 use super::index::SiteIndex;
+use crate::error::Result;
 
 /// Visits between two readings of the beliefs, as a share of the budget: one in two hundred.
 const BATCHES: usize = 200;
@@ -23,8 +25,12 @@ impl<'t> IndexAllocation<'t> {
     }
 
     /// Never lets the dose of a site exceed `dose`, a guard where the model of damage is in doubt.
-    pub fn capped(self, dose: f64) -> Self {
-        Self { cap: dose, ..self }
+    ///
+    /// # Errors
+    /// [`crate::Error::Argument`] unless the dose is positive and finite.
+    pub fn capped(self, dose: f64) -> Result<Self> {
+        check_dwell("dose", dose)?;
+        Ok(Self { cap: dose, ..self })
     }
 }
 

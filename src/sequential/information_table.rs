@@ -3,7 +3,7 @@
 use super::filter::probability;
 use super::grid;
 use super::index::{IndexedVisit, SiteIndex};
-use super::outlook::readings;
+use super::outlook::{check_visit, readings};
 use super::site::SiteModel;
 use super::worth::Worth;
 use crate::error::{Error, Result};
@@ -41,7 +41,8 @@ impl InformationTable {
     /// Tabulates visits of these numbers of quanta, each quantum of this dose.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless the quantum is positive and there is at least one visit, none of zero quanta.
+    /// [`Error::Argument`] unless the quantum is positive and there is at least one visit, none of zero quanta and none
+    /// that could show more than 10⁶ different readings.
     pub fn new(site: &SiteModel, worth: Worth, quantum: f64, visits: &[usize]) -> Result<Self> {
         check_quantum(quantum)?;
         if visits.is_empty() || visits.contains(&0) {
@@ -50,6 +51,9 @@ impl InformationTable {
                 format!("{visits:?}"),
                 "at least one, none of zero quanta",
             ));
+        }
+        for quanta in visits {
+            check_visit(site, *quanta as f64 * quantum)?;
         }
         let critical = site.survival().critical_dose;
         let (spacing, count) = if critical.is_finite() {

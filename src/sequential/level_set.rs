@@ -10,9 +10,10 @@ pub enum LevelSetIndex {
     Straddle,
     /// −|μ − h|/s: the order of the probability, hence of the entropy, of being on the wrong side.
     Doubt,
-    /// What the 0-1 loss is expected to fall by when the local precision grows by a share ρ, per unit of dose: with
-    /// τ² = s² ρ/(1 + ρ) and a = |μ − h|, (τ φ(a/τ) − a Φ(−a/τ))/(ρ n), n the effective dose behind the belief. A share
-    /// rather than a fixed dose keeps it meaningful at every stage.
+    /// What the loss |f − h| of a cell taken for the wrong side is expected to fall by when the local precision grows by
+    /// a share ρ, per unit of dose: with τ² = s² ρ/(1 + ρ) and a = |μ − h| it is (E|μ′ − h| − a)/2 = τ φ(a/τ) − a Φ(−a/τ),
+    /// over ρ n with n the effective dose behind the belief. A share rather than a fixed dose keeps it meaningful at every
+    /// stage.
     RelativeGain {
         /// ρ > 0.
         share: f64,

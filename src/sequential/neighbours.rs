@@ -17,6 +17,17 @@ const CUT: f64 = 4.0;
 const LESSONS: u64 = 40;
 const FIRST_LESSON: u64 = 900_000;
 
+/// How the analyst of a clustered bank asks the neighbours of a site what prior it deserves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Neighbours {
+    /// Two rounds, each time from the evidence of the sites: beliefs follow from the readings and from nothing else.
+    #[default]
+    Afresh,
+    /// Two more rounds on the beliefs of the last time. Evidence comes back to its site through the neighbours and counts
+    /// again; where the learnt slope exceeds one, beliefs even rise without a reading. For comparison only.
+    Lingering,
+}
+
 /// Alternatives in clusters on a square of sites.
 pub(super) fn clustered_truth(sites: usize, prior: f64, seed: Seed) -> Vec<bool> {
     let side = sites.isqrt();
@@ -76,11 +87,20 @@ impl LocalIntensity {
         }
     }
 
-    /// Prior log-odds of every site after two rounds of asking the neighbours, given the evidence of each.
-    pub fn prior_log_odds(&self, ratios: &[f64]) -> Vec<f64> {
+    /// Mean share of alternatives in the banks it learnt from.
+    pub fn prior(&self) -> f64 {
+        self.prior
+    }
+
+    /// Beliefs by the evidence of each site alone.
+    pub fn without_neighbours(&self, ratios: &[f64]) -> Vec<f64> {
         let start = log_odds(self.prior);
-        let mut beliefs: Vec<f64> = ratios.iter().map(|r| probability(start + r)).collect();
-        let mut priors = vec![start; ratios.len()];
+        ratios.iter().map(|r| probability(start + r)).collect()
+    }
+
+    /// Prior log-odds of every site after two rounds of asking neighbours with these beliefs, given the evidence of each.
+    pub fn prior_log_odds(&self, mut beliefs: Vec<f64>, ratios: &[f64]) -> Vec<f64> {
+        let mut priors = Vec::new();
         for _ in 0..2 {
             let means = neighbourhood_means(&beliefs, self.side);
             priors = means
@@ -153,7 +173,22 @@ mod tests {
                 ratios[row * 64 + column] = 8.0;
             }
         }
-        let priors = coupling.prior_log_odds(&ratios);
+        let priors = coupling.prior_log_odds(coupling.without_neighbours(&ratios), &ratios);
         assert!(priors[33 * 64 + 31] > priors[5 * 64 + 5] + 1.0);
+    }
+
+    #[test]
+    fn beliefs_that_linger_rise_without_a_reading() {
+        let coupling = LocalIntensity::trained(4096, 0.01);
+        assert!(coupling.slope > 1.0, "{}", coupling.slope);
+        let nothing_seen = vec![0.0; 4096];
+        let centre = 32 * 64 + 32;
+        let once = coupling.prior_log_odds(vec![coupling.prior(); 4096], &nothing_seen);
+        let mut priors = once.clone();
+        for _ in 0..30 {
+            let beliefs = priors.iter().map(|x| probability(*x)).collect();
+            priors = coupling.prior_log_odds(beliefs, &nothing_seen);
+        }
+        assert!(probability(once[centre]) < 0.02 && probability(priors[centre]) > 0.5);
     }
 }

@@ -1,6 +1,7 @@
 //! What a visit may show: every possible reading with its probability under either hypothesis.
 
 use super::site::{Scatter, SiteModel};
+use crate::error::{Error, Result};
 
 /// Standard deviations of a reading that are looked at on either side.
 const REACH: f64 = 8.0;
@@ -9,6 +10,33 @@ const STEP: f64 = 0.1;
 
 /// Probabilities of one reading under the null and under the alternative.
 pub(super) type Likelihoods = [f64; 2];
+
+/// More readings than this of one visit are not enumerated.
+const MOST: f64 = 1e6;
+
+/// Refuses visits so long that their readings cannot be enumerated.
+pub(super) fn check_visit(site: &SiteModel, dose: f64) -> Result<()> {
+    let [least, most] = ends(site, dose);
+    let readings = match site.scatter() {
+        Scatter::Poisson => most - least,
+        Scatter::Gaussian { variance } => (most - least) / (variance * dose).sqrt() / STEP,
+    };
+    if readings <= MOST {
+        return Ok(());
+    }
+    let allowed = "a dose per visit with at most 10⁶ different readings";
+    Err(Error::argument("visit", dose, allowed))
+}
+
+/// Mean reading of a visit under the hypothesis, intact or damaged, that shows least, and most.
+fn ends(site: &SiteModel, dose: f64) -> [f64; 2] {
+    let rates = [false, true].map(|kind| [site.rate(kind), site.damaged_rate(kind)]);
+    let rates = || rates.as_flattened().iter().copied();
+    [
+        rates().fold(f64::INFINITY, f64::min) * dose,
+        rates().fold(f64::NEG_INFINITY, f64::max) * dose,
+    ]
+}
 
 /// All readings of a visit of `dose` at a site that is intact with probability `intact`, as pairs of probabilities that
 /// sum to one under each hypothesis (readings too far out for either are left away).
@@ -23,10 +51,7 @@ pub(super) fn readings(site: &SiteModel, dose: f64, intact: f64) -> Vec<Likeliho
             intact * law(site.rate(alternative)) + worn
         })
     };
-    let rates = [false, true].map(|kind| [site.rate(kind), site.damaged_rate(kind)]);
-    let rates = rates.as_flattened();
-    let least = rates.iter().copied().fold(f64::INFINITY, f64::min) * dose;
-    let most = rates.iter().copied().fold(f64::NEG_INFINITY, f64::max) * dose;
+    let [least, most] = ends(site, dose);
     match site.scatter() {
         Scatter::Poisson => {
             let first = (least - REACH * least.sqrt() - REACH).max(0.0).floor() as usize;

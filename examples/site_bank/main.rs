@@ -1,15 +1,18 @@
 //! How long to look, without a microscope: policies on an idealised bank of 64 × 64 sites, eight tasks, paired seeds.
 //!
-//! Prints the area under quality against dose of every policy beside the strongest design that does not adapt, what dose
-//! sequential and fixed tests need in theory and in simulation, and draws both. All policies read the same exact filter.
+//! Prints the area under quality against dose of every policy beside the strongest design that does not adapt, then all
+//! of it beside the numbers of an independent program for the same tasks, and draws the curves. All policies read the
+//! same exact filter. What dose sequential and fixed tests need is the matter of the example `sequential_dose`.
+
+mod prototype;
 
 use clap::Parser;
 use dosewise::metric::{Bootstrap, QualityCurve, holm, wilcoxon_signed_rank};
 use dosewise::plot::{Band, Figure, QualityCurves, QualityPanel, Strategy};
 use dosewise::sequential::{
     Allocation, BankDesign, DistilledSensing, FixedDwell, GittinsTable, IndexAllocation,
-    InformationTable, Layout, Order, Racing, RecoveryLimits, Regime, SequentialRaster,
-    SequentialTest, SiteModel, Survival, Worth,
+    InformationTable, Layout, Neighbours, Order, Racing, Regime, SequentialRaster, SequentialTest,
+    SiteModel, Survival, Worth,
 };
 use dosewise::units::Seed;
 use dosewise::{Error, Result};
@@ -48,30 +51,31 @@ fn tasks() -> Result<Vec<Task>> {
     };
     let whole = SiteModel::poisson(1.0, 0.7)?;
     let bank = |site, dose| BankDesign::new(4096, PRIOR, site)?.mean_dose(dose);
+    let clusters = |dose, neighbours| {
+        let design = bank(whole, dose)?.layout(Layout::Clustered)?;
+        Ok::<_, Error>(design.neighbours(neighbours))
+    };
     let task = |name, design| Task { name, design };
+    use Neighbours::{Afresh, Lingering};
     Ok(vec![
         task("starved, b = 16", bank(whole, 16.0)?),
         task("nominal, b = 64", bank(whole, 64.0)?),
-        task("rich, b = 256", bank(whole, 256.0)?),
+        task("rich, b = 256", bank(whole, 256.0)?.quantum(8.0)?),
         task(
             "visits ≥ b/2, b = 64",
             bank(whole, 64.0)?.smallest_visit(8)?,
         ),
         task("damage, Dc = 300", bank(worn(300.0)?, 64.0)?),
         task("damage, Dc = 100", bank(worn(100.0)?, 64.0)?),
-        task(
-            "clusters, b = 64",
-            bank(whole, 64.0)?.layout(Layout::Clustered)?,
-        ),
-        task(
-            "clusters, b = 16",
-            bank(whole, 16.0)?.layout(Layout::Clustered)?,
-        ),
+        task("clusters, b = 64, lingering", clusters(64.0, Lingering)?),
+        task("clusters, b = 64", clusters(64.0, Afresh)?),
+        task("clusters, b = 16, lingering", clusters(16.0, Lingering)?),
+        task("clusters, b = 16", clusters(16.0, Afresh)?),
     ])
 }
 
 /// Makes a policy with one of its settings, for the bank of a seed.
-type Setting<'t> = Box<dyn Fn(u64) -> Box<dyn Allocation + 't> + Sync + 't>;
+type Setting<'t> = Box<dyn Fn(u64) -> Result<Box<dyn Allocation + 't>> + Sync + 't>;
 
 /// A policy with its settings to choose from.
 struct Entry<'t> {
@@ -82,10 +86,11 @@ struct Entry<'t> {
 
 fn entries<'t>(
     information: &'t InformationTable,
+    claim: &'t InformationTable,
     gittins: &'t GittinsTable,
 ) -> Result<Vec<Entry<'t>>> {
-    fn setting<'t, A: Allocation + 't>(make: impl Fn(u64) -> A + Sync + 't) -> Setting<'t> {
-        Box::new(move |seed| Box::new(make(seed)))
+    fn setting<'t, A: Allocation + 't>(make: impl Fn(u64) -> Result<A> + Sync + 't) -> Setting<'t> {
+        Box::new(move |seed| Ok(Box::new(make(seed)?)))
     }
     let single = |order: fn(u64) -> Order, dwells: &[f64]| {
         let all = dwells
@@ -122,8 +127,15 @@ fn entries<'t>(
         entry(
             "multi-pass",
             Fixed,
+            [1, 4]
+                .map(|quanta| setting(move |_| FixedDwell::multi_pass(Order::Raster, quanta, 1.0)))
+                .into(),
+        ),
+        entry(
+            "multi-pass, tuned stop",
+            Fixed,
             [0.25, 0.5, 0.75, 1.0]
-                .map(|share| setting(move |_| FixedDwell::multi_pass(Order::Raster, share)))
+                .map(|share| setting(move |_| FixedDwell::multi_pass(Order::Raster, 1, share)))
                 .into(),
         ),
         entry(
@@ -140,7 +152,7 @@ fn entries<'t>(
                 .iter()
                 .skip(1)
                 .step_by(2)
-                .map(|&test| setting(move |_| Racing::new(test)))
+                .map(|&test| setting(move |_| Ok(Racing::new(test))))
                 .collect(),
         ),
         entry(
@@ -154,33 +166,38 @@ fn entries<'t>(
         entry(
             "information index",
             Adaptive,
-            vec![setting(move |_| IndexAllocation::new(information))],
+            vec![setting(move |_| Ok(IndexAllocation::new(information)))],
+        ),
+        entry(
+            "claim index",
+            Adaptive,
+            vec![setting(move |_| Ok(IndexAllocation::new(claim)))],
         ),
         entry(
             "Gittins index",
             Adaptive,
-            vec![setting(move |_| IndexAllocation::new(gittins))],
+            vec![setting(move |_| Ok(IndexAllocation::new(gittins)))],
         ),
     ])
 }
 
-/// Quality curves of the scored seeds, one list an entry; the clairvoyant reference last.
-fn compete(
-    task: &Task,
-    seeds: u64,
-    progress: &ProgressBar,
-) -> Result<Vec<(&'static str, Strategy, Vec<QualityCurve>)>> {
+/// A policy, how it decides, and its quality curves on the scored seeds.
+type Outcome = (&'static str, Strategy, Vec<QualityCurve>);
+
+/// The outcome of every entry; the clairvoyant reference last.
+fn compete(task: &Task, seeds: u64, progress: &ProgressBar) -> Result<Vec<Outcome>> {
     let design = &task.design;
     let (site, quantum) = (design.site(), design.quantum_dose());
-    let information =
-        InformationTable::new(site, Worth::Information, quantum, &[1, 2, 4, 8, 16, 32])?;
+    let visits = [1, 2, 4, 8, 16, 32];
+    let information = InformationTable::new(site, Worth::Information, quantum, &visits)?;
+    let claim = InformationTable::new(site, Worth::Detection, quantum, &visits)?;
     let gittins = GittinsTable::new(site, Worth::Detection, quantum, 256)?;
     let mut outcome = Vec::new();
-    for entry in entries(&information, &gittins)? {
+    for entry in entries(&information, &claim, &gittins)? {
         let run = |setting: usize, seed: u64| {
             let curve = design
                 .bank(Seed(seed))?
-                .run(entry.settings[setting](seed).as_mut());
+                .run(entry.settings[setting](seed)?.as_mut());
             progress.inc(1);
             curve
         };
@@ -221,15 +238,31 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Prints one task and returns its panel.
-fn report(task: &Task, outcome: &[(&str, Strategy, Vec<QualityCurve>)]) -> Result<QualityPanel> {
-    let fixed = outcome
-        .iter()
-        .filter(|o| o.1 == Strategy::Fixed)
-        .map(|o| areas(&o.2));
-    let base = fixed
+/// The area of the strongest fixed design on each seed.
+fn strongest_fixed(outcome: &[Outcome]) -> Vec<f64> {
+    let fixed = outcome.iter().filter(|o| o.1 == Strategy::Fixed);
+    fixed
+        .map(|o| areas(&o.2))
         .max_by(|a, b| mean(a).total_cmp(&mean(b)))
-        .unwrap_or_default();
+        .unwrap_or_default()
+}
+
+/// What a comparison looks at: the areas of every policy, of the strongest fixed design, and what the Gittins index gains
+/// over it.
+fn measured(outcome: &[Outcome]) -> Vec<(&'static str, Vec<f64>)> {
+    let mut all: Vec<_> = outcome.iter().map(|o| (o.0, areas(&o.2))).collect();
+    let base = strongest_fixed(outcome);
+    if let Some((_, index)) = all.iter().find(|(name, _)| *name == "Gittins index") {
+        let gain = index.iter().zip(&base).map(|(a, b)| a - b).collect();
+        all.push(("gain of the index", gain));
+    }
+    all.push(("best fixed", base));
+    all
+}
+
+/// Prints one task and returns its panel.
+fn report(task: &Task, outcome: &[Outcome]) -> Result<QualityPanel> {
+    let base = strongest_fixed(outcome);
     let reference = outcome.last().map_or(f64::NAN, |o| mean(&areas(&o.2)));
     let regime = Regime::new(
         task.design.site(),
@@ -278,7 +311,7 @@ fn report(task: &Task, outcome: &[(&str, Strategy, Vec<QualityCurve>)]) -> Resul
     }
     let budget = outcome[0].2[0].budget();
     let doses: Vec<f64> = (0..=50).map(|k| budget * f64::from(k) / 50.0).collect();
-    let curve = |(name, strategy, curves): &(&str, Strategy, Vec<QualityCurve>)| {
+    let curve = |(name, strategy, curves): &Outcome| {
         let sampled: Result<Vec<Vec<f64>>> = curves.iter().map(|c| c.sampled(&doses)).collect();
         let sampled = sampled?;
         let (mut quality, mut band) = (Vec::new(), Band::default());
@@ -322,35 +355,20 @@ fn main() -> Result<()> {
     if options.seeds < 2 {
         return Err(Error::argument("--seeds", options.seeds, "at least 2"));
     }
-    println!(
-        "dose a site needed to find 41 defects among 4096 sites (units of one detected electron)"
-    );
-    println!(
-        "  contrast   sequential ln s/D(P0|P1)   fixed ln n/D(P1|P0)   ratio   Wald's mean dose"
-    );
-    for contrast in [0.2, 0.3, 0.4] {
-        let site = SiteModel::poisson(1.0, 1.0 - contrast)?;
-        let limits = RecoveryLimits::new(&site, 4096, 41)?;
-        let test = SequentialTest::by_posterior(0.1 * PRIOR, 0.9)?;
-        let ratio = limits.fixed / limits.sequential;
-        let wald = test.expected_dose(&site, PRIOR)?.mean;
-        println!(
-            "  {contrast:8}   {:24.0}   {:19.0}   {ratio:5.2}   {wald:16.0}",
-            limits.sequential, limits.fixed
-        );
-    }
     let tasks = tasks()?;
     // Tuning runs and scored runs of every task, the reference not counted.
-    let runs = tasks.len() as u64 * (9 * options.seeds + 29 * (TUNING.end - TUNING.start));
+    let runs = tasks.len() as u64 * (11 * options.seeds + 31 * (TUNING.end - TUNING.start));
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} runs, {eta} left");
     let progress =
         ProgressBar::new(runs).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let mut panels = Vec::new();
+    let (mut panels, mut comparisons) = (Vec::new(), Vec::new());
     for task in &tasks {
         let outcome = compete(task, options.seeds, &progress)?;
         panels.push(progress.suspend(|| report(task, &outcome))?);
+        comparisons.extend(prototype::compare(task.name, &measured(&outcome)));
     }
     progress.finish_and_clear();
+    prototype::print(&comparisons);
     std::fs::create_dir_all(&options.out).map_err(|source| Error::io(&options.out, source))?;
     let file = options.out.join("site_bank.png");
     QualityCurves {
