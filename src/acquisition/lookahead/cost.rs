@@ -11,8 +11,8 @@ use ndarray::ArrayView2;
 /// With a Gaussian posterior of `ln c` the cost is log-normal and never negative. Rows of the surrogate are whatever the
 /// cost depends on, places and doses alike.
 ///
-/// Source: Snoek, Larochelle and Adams, NeurIPS 2012 (arXiv 1206.2944), section 3.2; Astudillo et al., NeurIPS 2021 (arXiv
-/// 2111.06537), section 3.
+/// Source: Snoek, Larochelle and Adams, NeurIPS 2012 (arXiv 1206.2944); Astudillo et al., NeurIPS 2021 (arXiv
+/// 2111.06537).
 ///
 /// ```
 /// use dosewise::acquisition::{Acquisition, Candidate, CostModel, ExpectedImprovement};
@@ -121,7 +121,7 @@ impl CostBelief {
     /// The chance that the cost is no more than a budget, `Φ((ln B − m)/s)`; as a factor of a gain it counts only what can be
     /// paid for.
     pub fn probability_within(&self, budget: f64) -> f64 {
-        if !(budget > 0.0) {
+        if budget.is_nan() || budget <= 0.0 {
             return 0.0;
         }
         let excess = budget.ln() - self.log_mean;

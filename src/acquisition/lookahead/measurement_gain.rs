@@ -13,7 +13,7 @@ use rayon::prelude::*;
 /// of one place are two measurements there.
 ///
 /// For a Gaussian posterior neither worth depends on the outcomes, so a set can be chosen beforehand without loss for not
-/// having seen them (Krause, Singh and Guestrin, *J. Mach. Learn. Res.* 9, 235 (2008), section 2).
+/// having seen them (Krause, Singh and Guestrin, *J. Mach. Learn. Res.* 9, 235 (2008)).
 ///
 /// ```
 /// use dosewise::acquisition::{MeasurementGain, Offers, knapsack};

@@ -164,7 +164,8 @@ fn gains_of<F: SetFunction>(function: &F, costs: &[f64], taken: &[usize]) -> Res
         ));
     }
     let wrong = |(item, gain): &(usize, &f64)| {
-        !(gain.is_finite() && **gain >= 0.0) && !taken.contains(item)
+        let sound = gain.is_finite() && **gain >= 0.0;
+        !sound && !taken.contains(item)
     };
     if let Some((item, gain)) = gains.iter().enumerate().find(wrong) {
         return Err(Error::argument(
