@@ -9,6 +9,9 @@
 //! An acquisition judges by the belief at one place. A [`FieldCriterion`] asks what a measurement tells about all of a set of
 //! target points, for which it needs their joint posterior. [`gradient`] follows any acquisition over any surrogate.
 //!
+//! All these look one measurement ahead. [`Rollout`] judges a measurement together with those that the budget can pay for
+//! after it, [`knapsack`] plans the rest of a budget at once, and a [`CostModel`] stands in for costs that are not known.
+//!
 //! Everything here maximises; to minimise, negate the means and the incumbent.
 //!
 //! ```
@@ -57,6 +60,7 @@ mod gittins;
 mod improvement;
 mod information;
 mod level_set;
+mod lookahead;
 mod max_value;
 pub mod multi_objective;
 mod price;
@@ -87,6 +91,7 @@ pub use improvement::{
 };
 pub use information::MutualInformation;
 pub use level_set::{ContourImprovement, LevelSetEntropy, Straddle};
+pub use lookahead::{CostBelief, CostModel, MeasurementGain, Plan, Rollout, SetFunction, knapsack};
 pub use max_value::MaxValueEntropy;
 pub use price::{BudgetPrice, ClearingPrice, clearing_price};
 pub use schedule::ConfidenceSchedule;

@@ -56,6 +56,11 @@ impl MonteCarlo {
         self.samples
     }
 
+    /// `width` columns of S standard normal numbers each.
+    pub(in crate::acquisition) fn normals(&self, width: usize) -> Vec<Vec<f64>> {
+        normal_columns(self.samples, width, self.seed)
+    }
+
     /// The worth of measuring at all rows of `batch` (q × d) together.
     ///
     /// ```
@@ -132,7 +137,7 @@ impl MonteCarlo {
         setting: &Setting<'_>,
     ) -> Result<Vec<Simulation<'s>>> {
         let parts = surrogates.len();
-        let columns = normal_columns(self.samples, setting.width() * parts, self.seed);
+        let columns = self.normals(setting.width() * parts);
         let mut normals = vec![Vec::with_capacity(setting.width()); parts];
         for (k, column) in columns.into_iter().enumerate() {
             normals[k % parts].push(column);

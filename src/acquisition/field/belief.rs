@@ -6,13 +6,14 @@ use crate::linalg::Cholesky;
 use ndarray::{ArrayView1, ArrayView2, Axis, concatenate};
 
 /// Joint posterior with the m places first and the t targets behind them.
-pub(super) struct Belief {
+#[derive(Debug)]
+pub(in crate::acquisition) struct Belief {
     joint: Joint,
     places: usize,
 }
 
 impl Belief {
-    pub(super) fn of(
+    pub(in crate::acquisition) fn of(
         surrogate: &dyn Surrogate,
         targets: ArrayView2<'_, f64>,
         places: ArrayView2<'_, f64>,
@@ -33,28 +34,49 @@ impl Belief {
         })
     }
 
+    /// The places alone, without targets.
+    pub(in crate::acquisition) fn of_places(
+        surrogate: &dyn Surrogate,
+        places: ArrayView2<'_, f64>,
+    ) -> Result<Self> {
+        Ok(Self {
+            joint: surrogate.joint(places)?,
+            places: places.nrows(),
+        })
+    }
+
+    /// The joint posterior, places first, then targets.
+    pub(in crate::acquisition) fn joint(&self) -> &Joint {
+        &self.joint
+    }
+
+    /// Number of places on offer.
+    pub(in crate::acquisition) fn places(&self) -> usize {
+        self.places
+    }
+
     /// Means at the targets.
-    pub(super) fn target_means(&self) -> &[f64] {
+    pub(in crate::acquisition) fn target_means(&self) -> &[f64] {
         &self.joint.mean[self.places..]
     }
 
     /// Variance at target j, never negative.
-    pub(super) fn target_variance(&self, j: usize) -> f64 {
+    pub(in crate::acquisition) fn target_variance(&self, j: usize) -> f64 {
         self.joint.covariance[[self.places + j, self.places + j]].max(0.0)
     }
 
     /// Mean at a place on offer.
-    pub(super) fn mean(&self, place: usize) -> f64 {
+    pub(in crate::acquisition) fn mean(&self, place: usize) -> f64 {
         self.joint.mean[place]
     }
 
     /// Variance at a place on offer, never negative.
-    pub(super) fn variance(&self, place: usize) -> f64 {
+    pub(in crate::acquisition) fn variance(&self, place: usize) -> f64 {
         self.joint.covariance[[place, place]].max(0.0)
     }
 
     /// Covariances of a place with all targets.
-    pub(super) fn with_targets(&self, place: usize) -> ArrayView1<'_, f64> {
+    pub(in crate::acquisition) fn with_targets(&self, place: usize) -> ArrayView1<'_, f64> {
         self.joint
             .covariance
             .row(place)
@@ -63,7 +85,10 @@ impl Belief {
     }
 
     /// The factor of the covariance of some of the targets, and L⁻¹ of their covariances with all m places, row-major.
-    pub(super) fn condition_on(&self, chosen: &[usize]) -> Result<(Cholesky, Vec<f64>)> {
+    pub(in crate::acquisition) fn condition_on(
+        &self,
+        chosen: &[usize],
+    ) -> Result<(Cholesky, Vec<f64>)> {
         let covariance = &self.joint.covariance;
         let largest = chosen
             .iter()

@@ -50,7 +50,7 @@ impl FieldCriterion for KnowledgeGradient {
 }
 
 /// `E[max(a + b Z)] − max a` for lines (a, b), which are sorted on the way.
-fn expected_rise(lines: &mut [(f64, f64)]) -> f64 {
+pub(in crate::acquisition) fn expected_rise(lines: &mut [(f64, f64)]) -> f64 {
     lines.sort_by(|(a, b), (other_a, other_b)| b.total_cmp(other_b).then(a.total_cmp(other_a)));
     // the lines of the upper envelope, each with the Z from which on it is the highest
     let mut envelope: Vec<(f64, f64, f64)> = Vec::with_capacity(lines.len());

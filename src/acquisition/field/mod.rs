@@ -10,8 +10,10 @@ mod offers;
 mod samples;
 
 pub use algorithm::{AboveThreshold, AlgorithmInformation, AlgorithmOutput, TopValues};
+pub(super) use belief::Belief;
 pub use integrated_variance::IntegratedVarianceReduction;
 pub use knowledge_gradient::KnowledgeGradient;
+pub(super) use knowledge_gradient::expected_rise;
 pub use level_set::LevelSetLookahead;
 pub use noisy_improvement::NoisyExpectedImprovement;
 pub use offers::Offers;
@@ -100,7 +102,7 @@ macro_rules! dose_wrapper {
                 let scale = self.acquisition.scale();
                 let mut scores = self.acquisition.scores(surrogate, targets, offers)?;
                 for (index, score) in scores.iter_mut().enumerate() {
-                    *score = self.set(*score, scale, offers.dose(index));
+                    *score = self.set(*score, scale, offers.costs()[index]);
                 }
                 Ok(scores)
             }

@@ -4,11 +4,14 @@ use crate::error::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 
 /// All pairs of a place and a dose that could be measured next, place by place, each with all doses in the order given.
+///
+/// What a measurement costs is its dose unless [`with_costs`](Self::with_costs) says otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offers {
     places: Array2<f64>,
     doses: Vec<f64>,
     noise_variances: Vec<f64>,
+    costs: Vec<f64>,
 }
 
 impl Offers {
@@ -57,6 +60,7 @@ impl Offers {
             places: places.to_owned(),
             doses: doses.to_vec(),
             noise_variances,
+            costs: doses.repeat(places.nrows()),
         })
     }
 
@@ -70,6 +74,31 @@ impl Offers {
         variance_at_unit_dose: f64,
     ) -> Result<Self> {
         Self::product(places, doses, |_, dose| variance_at_unit_dose / dose)
+    }
+
+    /// With `cost(place, dose)` in place of the dose as what a measurement costs: time, money, or a dose that depends on the
+    /// place. Wrappers such as [`per_dose`](super::FieldCriterion::per_dose) and budgets then count in its unit.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if a cost is not finite and positive.
+    pub fn with_costs(mut self, cost: impl Fn(usize, f64) -> f64) -> Result<Self> {
+        for (index, held) in self.costs.iter_mut().enumerate() {
+            let place = index / self.doses.len();
+            *held = cost(place, self.doses[index % self.doses.len()]);
+            if !(held.is_finite() && *held > 0.0) {
+                return Err(Error::argument(
+                    format!("cost at place {place}"),
+                    *held,
+                    "a finite cost above 0",
+                ));
+            }
+        }
+        Ok(self)
+    }
+
+    /// What each measurement costs, its dose (e⁻/Å²) unless said otherwise.
+    pub fn costs(&self) -> &[f64] {
+        &self.costs
     }
 
     /// Number of measurements on offer.
@@ -89,12 +118,18 @@ impl Offers {
 
     /// Place and dose (e⁻/Å²) of the offer with this index, or `None` beyond the last.
     pub fn locate(&self, index: usize) -> Option<(usize, f64)> {
-        (index < self.len()).then(|| (index / self.doses.len(), self.dose(index)))
+        let dose = || self.doses[index % self.doses.len()];
+        (index < self.len()).then(|| (index / self.doses.len(), dose()))
     }
 
-    /// Dose of an offer that exists.
-    pub(super) fn dose(&self, index: usize) -> f64 {
-        self.doses[index % self.doses.len()]
+    /// How many doses are on offer at each place.
+    pub(in crate::acquisition) fn doses(&self) -> usize {
+        self.doses.len()
+    }
+
+    /// Noise variances of the measurements.
+    pub(in crate::acquisition) fn noise_variances(&self) -> &[f64] {
+        &self.noise_variances
     }
 
     /// What `score(place, noise variance)` says of each offer.
@@ -121,6 +156,12 @@ mod tests {
         assert_eq!(offers.locate(4), None);
         let seen = offers.score_each(|place, noise| place as f64 * 100.0 + noise);
         assert_eq!(seen, [4.0, 2.0, 104.0, 102.0]);
+        assert_eq!(offers.costs(), [2.0, 4.0, 2.0, 4.0]);
+        let offers = offers
+            .with_costs(|place, dose| dose + 10.0 * place as f64)
+            .unwrap();
+        assert_eq!(offers.costs(), [2.0, 4.0, 12.0, 14.0]);
+        assert_eq!(offers.locate(2), Some((1, 2.0)));
     }
 
     #[test]
@@ -134,5 +175,11 @@ mod tests {
         assert!(Offers::with_shot_noise(places.view(), &[1.0, 0.0], 1.0).is_err());
         let error = Offers::product(places.view(), &[1.0], |place, _| -(place as f64));
         assert!(error.unwrap_err().to_string().contains("place 1"));
+        let offers = Offers::with_shot_noise(places.view(), &[1.0], 1.0).unwrap();
+        for wrong in [0.0, f64::NAN, f64::INFINITY] {
+            let cost = |place, _| if place == 1 { wrong } else { 1.0 };
+            let error = offers.clone().with_costs(cost).unwrap_err();
+            assert!(error.to_string().contains("place 1"));
+        }
     }
 }
