@@ -60,6 +60,7 @@ mod level_set;
 mod max_value;
 pub mod multi_objective;
 mod price;
+mod safe_exploration;
 mod schedule;
 mod slopes;
 mod variance;
@@ -70,25 +71,26 @@ pub use batch::{
     BatchUpperConfidenceBound, Draws, LocalPenalty, MonteCarlo, Outcomes,
 };
 pub use candidate::{Candidate, Candidates};
-pub use choice::{Choice, best, scores, top};
+pub use choice::{Choice, Rule, best, scores, top};
 pub use confidence_bound::UpperConfidenceBound;
 pub use constraint::{Limit, constrained_scores, log_probability_of_feasibility, safe_set};
-pub use damage::Damage;
+pub use damage::{Damage, Damaged};
 pub use dose::{Cooled, PerDose, Priced, RemainingBudget};
 pub use field::{
-    AboveThreshold, AlgorithmInformation, AlgorithmOutput, FieldCriterion,
-    IntegratedVarianceReduction, KnowledgeGradient, LevelSetLookahead, NoisyExpectedImprovement,
-    Offers, TopValues, thompson,
+    AboveThreshold, AlgorithmInformation, AlgorithmOutput, AtEachPlace, Field, FieldCriterion,
+    IntegratedVarianceReduction, KnowledgeGradient, LevelSetLookahead, MeanGradient,
+    NoisyExpectedImprovement, Offers, TopValues, thompson,
 };
 pub use gittins::GittinsIndex;
 pub use improvement::{
     ExpectedImprovement, LogExpectedImprovement, LogProbabilityOfImprovement,
     ProbabilityOfImprovement,
 };
-pub use information::MutualInformation;
+pub use information::{CountInformation, LabelInformation, MutualInformation};
 pub use level_set::{ContourImprovement, LevelSetEntropy, Straddle};
 pub use max_value::MaxValueEntropy;
 pub use price::{BudgetPrice, ClearingPrice, clearing_price};
+pub use safe_exploration::{SafeExploration, SafeSets};
 pub use schedule::ConfidenceSchedule;
 pub use slopes::{Gradient, ScoreSlopes, gradient};
 pub use variance::{PosteriorVariance, VarianceReduction};
@@ -109,6 +111,55 @@ pub enum Scale {
         reference: f64,
     },
 }
+
+impl Scale {
+    /// What a score is worth over measuring nothing, as a gain: the logarithm of one undone, the reference of a level taken
+    /// off.
+    pub fn excess(self, score: f64) -> f64 {
+        match self {
+            Self::Gain => score,
+            Self::LogGain => score.exp(),
+            Self::Level { reference } => score - reference,
+        }
+    }
+}
+
+/// How dose is set against worth, the same for [`Acquisition`] and [`FieldCriterion`].
+macro_rules! dose_wrappers {
+    () => {
+        /// Worth per electron: see [`PerDose`].
+        fn per_dose(self) -> PerDose<Self>
+        where
+            Self: Sized,
+        {
+            PerDose::new(self)
+        }
+
+        /// Worth per `dose^exponent`, with the exponent from
+        /// [`RemainingBudget::exponent`](crate::acquisition::RemainingBudget::exponent): see [`Cooled`].
+        ///
+        /// # Errors
+        /// [`Error::Argument`](crate::Error::Argument) unless `0 ≤ exponent ≤ 1`.
+        fn cooled(self, exponent: f64) -> Result<Cooled<Self>>
+        where
+            Self: Sized,
+        {
+            Cooled::new(self, exponent)
+        }
+
+        /// Worth minus `multiplier` times dose: see [`Priced`].
+        ///
+        /// # Errors
+        /// [`Error::Argument`](crate::Error::Argument) unless the multiplier is finite and not negative.
+        fn priced(self, multiplier: f64) -> Result<Priced<Self>>
+        where
+            Self: Sized,
+        {
+            Priced::new(self, multiplier)
+        }
+    };
+}
+use dose_wrappers;
 
 /// A rule that says how much a candidate measurement is worth; larger is better.
 ///
@@ -137,61 +188,43 @@ pub trait Acquisition {
         ScoreSlopes::by_differences(candidate, |moved| self.score(moved))
     }
 
-    /// Worth per electron: see [`PerDose`].
-    fn per_dose(self) -> PerDose<Self>
+    dose_wrappers!();
+
+    /// The same over a whole [`Field`]: see [`AtEachPlace`].
+    fn at_each_place(self) -> AtEachPlace<Self>
     where
         Self: Sized,
     {
-        PerDose::new(self)
+        AtEachPlace(self)
     }
 
-    /// Worth per `dose^exponent`, with the exponent from [`RemainingBudget::exponent`]: see [`Cooled`].
-    ///
-    /// # Errors
-    /// [`Error::Argument`](crate::Error::Argument) unless `0 ≤ exponent ≤ 1`.
-    fn cooled(self, exponent: f64) -> Result<Cooled<Self>>
+    /// Worth discounted by the survival of each place, less the damage to its neighbours, over a [`Field`]: see
+    /// [`Damaged`].
+    fn damaged(self, damage: Damage) -> Damaged<AtEachPlace<Self>>
     where
         Self: Sized,
     {
-        Cooled::new(self, exponent)
-    }
-
-    /// Worth minus `multiplier` times dose: see [`Priced`].
-    ///
-    /// # Errors
-    /// [`Error::Argument`](crate::Error::Argument) unless the multiplier is finite and not negative.
-    fn priced(self, multiplier: f64) -> Result<Priced<Self>>
-    where
-        Self: Sized,
-    {
-        Priced::new(self, multiplier)
+        Damaged::new(self.at_each_place(), damage)
     }
 }
 
-impl<A: Acquisition + ?Sized> Acquisition for &A {
-    fn score(&self, candidate: &Candidate) -> f64 {
-        (**self).score(candidate)
-    }
+macro_rules! pointer_to_acquisition {
+    ($pointer:ty) => {
+        impl<A: Acquisition + ?Sized> Acquisition for $pointer {
+            fn score(&self, candidate: &Candidate) -> f64 {
+                (**self).score(candidate)
+            }
 
-    fn scale(&self) -> Scale {
-        (**self).scale()
-    }
+            fn scale(&self) -> Scale {
+                (**self).scale()
+            }
 
-    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
-        (**self).slopes(candidate)
-    }
+            fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+                (**self).slopes(candidate)
+            }
+        }
+    };
 }
 
-impl<A: Acquisition + ?Sized> Acquisition for Box<A> {
-    fn score(&self, candidate: &Candidate) -> f64 {
-        (**self).score(candidate)
-    }
-
-    fn scale(&self) -> Scale {
-        (**self).scale()
-    }
-
-    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
-        (**self).slopes(candidate)
-    }
-}
+pointer_to_acquisition!(&A);
+pointer_to_acquisition!(Box<A>);
