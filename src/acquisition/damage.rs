@@ -167,7 +167,7 @@ mod tests {
         Acquisition, LogExpectedImprovement, PosteriorVariance, UpperConfidenceBound,
     };
     use crate::gp::{Joint, Marginals};
-    use ndarray::{Array2, array};
+    use ndarray::{Array1, Array2, array};
 
     fn survival() -> Survival {
         Survival::new(100.0, 2.0).unwrap()
@@ -192,7 +192,7 @@ mod tests {
 
         fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
             let Marginals { mean, variance } = self.marginals(points)?;
-            let covariance = Array2::from_diag(&variance.into());
+            let covariance = Array2::from_diag(&Array1::from(variance));
             Ok(Joint { mean, covariance })
         }
     }

@@ -169,7 +169,7 @@ impl LabelInformation {
 /// belief allows ([`CountField`](crate::gp::CountField), [`LaplaceGp`](crate::gp::LaplaceGp) with a Poisson likelihood).
 /// Brighter places are measured better, so unlike the Gaussian form it depends on the mean. Both limits of the mutual
 /// information are met exactly, `½ s² E[λ]` at low rates and `½ ln(s² c d) + ½ μ` at high ones; between them it falls short of
-/// it by at most 1 % at `s = ½`, 2.5 % at `s = 1` and 8 % at `s = 2`. The noise variance of the candidate is not looked at.
+/// it by at most 1 % at `s = ½`, 3 % at `s = 1` and 8 % at `s = 2`. The noise variance of the candidate is not looked at.
 ///
 /// Source: MacKay, *Neural Comput.* 4, 590 (1992), with the Fisher information λ of a count about ln λ as the precision; the
 /// average over the belief is a choice of this crate.
@@ -298,7 +298,7 @@ mod tests {
 
     /// Mutual information of a belief and an outcome, from the logarithms of the probabilities of the outcomes.
     fn by_definition(mean: f64, variance: f64, log_law: impl Fn(f64) -> Vec<f64>) -> f64 {
-        let (nodes, reach) = (1200, 7.0);
+        let (nodes, reach) = (800, 7.0);
         let step = 2.0 * reach / f64::from(nodes);
         let mut marginal = Vec::new();
         let mut known = 0.0;
@@ -307,7 +307,8 @@ mod tests {
             let weight = normal::density(z) * step;
             let law = log_law(mean + variance.sqrt() * z);
             marginal.resize(law.len(), 0.0);
-            for (total, log) in marginal.iter_mut().zip(law) {
+            let possible = |(_, log): &(_, f64)| log.is_finite();
+            for (total, log) in marginal.iter_mut().zip(law).filter(possible) {
                 *total += weight * log.exp();
                 known += weight * log.exp() * log;
             }
@@ -365,12 +366,14 @@ mod tests {
 
     #[test]
     fn counts_tell_little_less_than_the_definition_says() {
-        for (deviation, allowed) in [(0.2, 0.002), (0.5, 0.01), (1.0, 0.025), (2.0, 0.08)] {
+        let log_factorials: Vec<f64> = (0..1500).map(|n| ln_gamma(f64::from(n) + 1.0)).collect();
+        for (deviation, allowed) in [(0.2_f64, 0.002), (0.5, 0.01), (1.0, 0.03), (2.0, 0.08)] {
             for rate in [0.01_f64, 0.3, 2.0] {
                 let law = |f: f64| {
-                    let last = 4000.min(40 + (rate * (8.0 * deviation).exp() * 1.5) as usize);
-                    let log = |n: usize| n as f64 * f - f.exp() - ln_gamma(n as f64 + 1.0);
-                    (0..last).map(log).collect()
+                    let last = 40 + (12.0 * rate * (5.0 * deviation).exp()) as usize;
+                    let terms = log_factorials.iter().take(last).enumerate();
+                    let logs = terms.map(|(n, factorial)| n as f64 * f - f.exp() - factorial);
+                    logs.collect()
                 };
                 let exact = by_definition(rate.ln(), deviation * deviation, law);
                 let candidate = Candidate::new(0.0, deviation * deviation, 0.0, rate).unwrap();

@@ -2,12 +2,31 @@
 //!
 //! A [`Candidate`] is a belief about the value at a place together with the measurement offered there: its dose and the noise
 //! variance that dose would give. An [`Acquisition`] turns a candidate into a number, larger is better, and says by its
-//! [`Scale`] how that number may be traded against dose. [`best`] picks. The dose-penalised forms compose over any acquisition:
-//! [`per_dose`](Acquisition::per_dose), [`cooled`](Acquisition::cooled) by the budget left, [`priced`](Acquisition::priced)
-//! by a multiplier.
+//! [`Scale`] how that number may be traded against dose. A [`FieldCriterion`] asks what a measurement tells about all of a set
+//! of target points, for which it needs their joint posterior; it judges a [`Field`]. [`best`] and [`top`] choose by either, the
+//! dose wrappers go around either, and any model of [`gp`](crate::gp) is the posterior of either.
 //!
-//! An acquisition judges by the belief at one place. A [`FieldCriterion`] asks what a measurement tells about all of a set of
-//! target points, for which it needs their joint posterior. [`gradient`] follows any acquisition over any surrogate.
+//! | you want | you take |
+//! | --- | --- |
+//! | the largest value, soon | [`LogExpectedImprovement`], [`ExpectedImprovement`], [`ProbabilityOfImprovement`], [`LogProbabilityOfImprovement`] |
+//! | the same where the best value so far is itself uncertain | [`NoisyExpectedImprovement`] |
+//! | the same by optimism, with a guarantee | [`UpperConfidenceBound`] with a [`ConfidenceSchedule`] |
+//! | the same by chance | [`thompson`] |
+//! | the largest value, judged by what is known after the measurement | [`KnowledgeGradient`], `after_measurement()` of the improvements |
+//! | to know the largest value, not to have it | [`MaxValueEntropy`] |
+//! | to know the field everywhere | [`IntegratedVarianceReduction`], [`VarianceReduction`], [`PosteriorVariance`] |
+//! | information, from Gaussian measurements, labels or counts | [`MutualInformation`], [`LabelInformation`] (BALD), [`CountInformation`] |
+//! | the output of an algorithm: defect sites, the k best | [`AlgorithmInformation`] (InfoBAX) |
+//! | where the value crosses a threshold | [`LevelSetLookahead`], [`LevelSetEntropy`], [`Straddle`], [`ContourImprovement`] |
+//! | edges | [`MeanGradient`] |
+//! | several measurements at once | [`BatchSearch`], [`MonteCarlo`] |
+//! | several objectives | [`multi_objective`] |
+//! | constraints that should be met, or must | [`constrained_scores`], [`safe_set`], [`SafeExploration`] |
+//! | worth per electron, while a budget lasts | [`PerDose`], [`Cooled`] with a [`RemainingBudget`] |
+//! | dose at a price, and the price a budget sets | [`Priced`], [`GittinsIndex`], [`BudgetPrice`], [`clearing_price`] |
+//! | dose that destroys what it measures | [`Damaged`] by a [`Damage`] |
+//! | an acquisition over a whole field | [`AtEachPlace`] |
+//! | to climb one by its gradient | [`gradient`] |
 //!
 //! Everything here maximises; to minimise, negate the means and the incumbent.
 //!

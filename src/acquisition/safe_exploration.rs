@@ -180,7 +180,7 @@ mod tests {
     fn model(y: [f64; 2]) -> ExactGp {
         ExactGp::new(
             Matern52::isotropic(0.5).scaled(0.6),
-            Noise::Homoscedastic(0.01),
+            Noise::Known(vec![0.01; 2]),
         )
         .condition(&array![[0.6], [1.2]], &y)
         .unwrap()

