@@ -1,6 +1,6 @@
 //! Picking among what is on offer.
 
-use super::{Acquisition, Candidate, Field, FieldCriterion, Scale};
+use super::{Acquisition, Candidate, Field, FieldCriterion};
 use crate::error::{Error, Result};
 
 /// What can score everything on offer of the kind `O`: an [`Acquisition`] a list of [`Candidate`]s, a [`FieldCriterion`] a
@@ -13,9 +13,6 @@ pub trait Rule<O: ?Sized> {
     /// # Errors
     /// What the criterion itself refuses; see [`FieldCriterion::scores`].
     fn score_all(&self, on_offer: &O) -> Result<Vec<f64>>;
-
-    /// How these numbers behave.
-    fn kind(&self) -> Scale;
 }
 
 impl<A: Acquisition + ?Sized, C: AsRef<[Candidate]> + ?Sized> Rule<C> for A {
@@ -23,19 +20,11 @@ impl<A: Acquisition + ?Sized, C: AsRef<[Candidate]> + ?Sized> Rule<C> for A {
         let each = candidates.as_ref().iter();
         Ok(each.map(|candidate| self.score(candidate)).collect())
     }
-
-    fn kind(&self) -> Scale {
-        self.scale()
-    }
 }
 
 impl<C: FieldCriterion + ?Sized> Rule<Field<'_>> for C {
     fn score_all(&self, field: &Field<'_>) -> Result<Vec<f64>> {
         self.scores(field.surrogate, field.targets, field.offers)
-    }
-
-    fn kind(&self) -> Scale {
-        self.scale()
     }
 }
 
@@ -148,7 +137,7 @@ fn nothing_on_offer() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acquisition::PosteriorVariance;
+    use crate::acquisition::{PosteriorVariance, Scale};
 
     struct Broken;
 
