@@ -138,8 +138,15 @@ fn values_and_slopes_of_single_beliefs() {
                 slopes.by_mean,
                 slopes.by_variance,
             ];
-            for (found, wanted) in found.into_iter().zip(wanted) {
-                assert_close(found, wanted, &what);
+            for (k, (found, wanted)) in found.into_iter().zip(wanted).enumerate() {
+                let rounding = if z > 5.0 {
+                    1e-15 / variance.powi(k as i32).min(1.0)
+                } else if z < -1e3 {
+                    2e-8 * wanted.abs() // its error is 1.1e-8 there
+                } else {
+                    f64::MIN_POSITIVE * 1e10
+                };
+                assert_close(found, wanted, rounding, &what);
             }
         }
     }
@@ -202,7 +209,7 @@ fn batches_are_within_three_standard_errors() {
             let spread = drawn.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0);
             let error = (spread / count + its_error * its_error).sqrt();
             assert!(
-                (mean - wanted).abs() < 3.0 * error,
+                (mean - wanted).abs() <= 3.0 * error,
                 "{name} of batch {k}: {mean} but BoTorch says {wanted}, standard error {error}"
             );
         }
