@@ -191,7 +191,7 @@ mod tests {
     fn expanders_equal_processes_told_the_value() {
         let (value, limited) = (model([0.2, 0.9]), model([1.0, 0.7]));
         let places = Array2::from_shape_fn((25, 1), |(i, _)| 0.08 * i as f64);
-        let (limit, kappa) = (0.1, 1.5);
+        let (limit, kappa) = (0.2, 2.0);
         let exploration = SafeExploration::new(vec![Limit::AtLeast(limit)], kappa).unwrap();
         let sets = exploration
             .sets(&value, &[&limited], places.view(), &[])
