@@ -1,38 +1,67 @@
-//! Picking among candidates.
+//! Picking among what is on offer.
 
-use super::{Acquisition, Candidate};
+use super::{Acquisition, Candidate, Field, FieldCriterion};
 use crate::error::{Error, Result};
 
-/// A candidate picked, with its score.
+/// What can score everything on offer of the kind `O`: an [`Acquisition`] a list of [`Candidate`]s, a [`FieldCriterion`] a
+/// [`Field`].
+///
+/// Both follow from those traits and are not to be implemented; [`scores`], [`best`] and [`top`] take either.
+pub trait Rule<O: ?Sized> {
+    /// One score for each of what is on offer, in its order.
+    ///
+    /// # Errors
+    /// What the criterion itself refuses; see [`FieldCriterion::scores`].
+    fn score_all(&self, on_offer: &O) -> Result<Vec<f64>>;
+}
+
+impl<A: Acquisition + ?Sized, C: AsRef<[Candidate]> + ?Sized> Rule<C> for A {
+    fn score_all(&self, candidates: &C) -> Result<Vec<f64>> {
+        let each = candidates.as_ref().iter();
+        Ok(each.map(|candidate| self.score(candidate)).collect())
+    }
+}
+
+impl<C: FieldCriterion + ?Sized> Rule<Field<'_>> for C {
+    fn score_all(&self, field: &Field<'_>) -> Result<Vec<f64>> {
+        self.scores(field.surrogate, field.targets, field.offers)
+    }
+}
+
+/// What is picked, with its score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Choice {
-    /// Index among the candidates.
+    /// Index among what is on offer.
     pub index: usize,
-    /// Score on the scale of the acquisition.
+    /// Score on the scale of the rule.
     pub score: f64,
 }
 
-/// Scores of all candidates, in their order.
+/// Scores of everything on offer, in its order.
 ///
 /// # Errors
-/// [`Error::Argument`] if a score is NaN; the message names the candidate. An infinite score is an ordinary one.
-pub fn scores<A, C>(acquisition: &A, candidates: &C) -> Result<Vec<f64>>
+/// [`Error::Argument`] if a score is NaN; the message names the candidate. An infinite score is an ordinary one. And what the
+/// rule itself refuses.
+pub fn scores<R, O>(rule: &R, on_offer: &O) -> Result<Vec<f64>>
 where
-    A: Acquisition + ?Sized,
-    C: AsRef<[Candidate]> + ?Sized,
+    R: Rule<O> + ?Sized,
+    O: ?Sized,
 {
-    candidates
-        .as_ref()
-        .iter()
-        .enumerate()
-        .map(|(index, candidate)| checked_score(acquisition, index, candidate))
-        .collect()
+    let scores = rule.score_all(on_offer)?;
+    if let Some(index) = scores.iter().position(|score| score.is_nan()) {
+        return Err(Error::argument(
+            "acquisition",
+            format!("score NaN for candidate {index}"),
+            "a score that is a number for every candidate",
+        ));
+    }
+    Ok(scores)
 }
 
-/// The candidate with the highest score; of equal ones the first.
+/// What has the highest score; of equal ones the first.
 ///
 /// # Errors
-/// [`Error::Argument`] if there is no candidate or a score is NaN.
+/// [`Error::Argument`] if nothing is on offer or a score is NaN, and what the rule itself refuses.
 ///
 /// ```
 /// use dosewise::acquisition::{Candidate, PosteriorVariance, best};
@@ -45,43 +74,52 @@ where
 /// assert_eq!((choice.index, choice.score), (1, 0.4));
 /// # Ok::<(), dosewise::Error>(())
 /// ```
-pub fn best<A, C>(acquisition: &A, candidates: &C) -> Result<Choice>
+///
+/// The same over a whole field:
+///
+/// ```
+/// use dosewise::acquisition::{Field, FieldCriterion, KnowledgeGradient, Offers, best};
+/// use dosewise::gp::{ExactGp, Kernel, Noise, Rbf};
+/// use ndarray::array;
+/// let gp = ExactGp::new(Rbf::isotropic(1.0).scaled(1.0), Noise::Homoscedastic(0.1))
+///     .condition(&array![[0.0], [3.0]], &[0.9, -0.5])?;
+/// let places = array![[0.0], [1.0], [2.0], [3.0]];
+/// let offers = Offers::with_shot_noise(places.view(), &[5.0, 50.0], 1.0)?;
+/// let field = Field { surrogate: &gp, targets: places.view(), offers: &offers };
+/// let choice = best(&KnowledgeGradient.per_dose(), &field)?;
+/// assert_eq!(offers.locate(choice.index), Some((1, 5.0))); // beside the best known place, with few electrons
+/// # Ok::<(), dosewise::Error>(())
+/// ```
+pub fn best<R, O>(rule: &R, on_offer: &O) -> Result<Choice>
 where
-    A: Acquisition + ?Sized,
-    C: AsRef<[Candidate]> + ?Sized,
+    R: Rule<O> + ?Sized,
+    O: ?Sized,
 {
     let mut best: Option<Choice> = None;
-    for (index, candidate) in candidates.as_ref().iter().enumerate() {
-        let score = checked_score(acquisition, index, candidate)?;
+    for (index, score) in scores(rule, on_offer)?.into_iter().enumerate() {
         if best.is_none_or(|held| score > held.score) {
             best = Some(Choice { index, score });
         }
     }
-    best.ok_or_else(|| Error::argument("candidates", "none", "at least one candidate"))
+    best.ok_or_else(nothing_on_offer)
 }
 
-/// The `count` candidates with the highest scores, best first, of equal ones the first first; all of them if there are fewer.
+/// The `count` highest scores, best first, of equal ones the first first; all of them if there are fewer.
 ///
 /// # Errors
 /// As [`best`].
-pub fn top<A, C>(acquisition: &A, candidates: &C, count: usize) -> Result<Vec<Choice>>
+pub fn top<R, O>(rule: &R, on_offer: &O, count: usize) -> Result<Vec<Choice>>
 where
-    A: Acquisition + ?Sized,
-    C: AsRef<[Candidate]> + ?Sized,
+    R: Rule<O> + ?Sized,
+    O: ?Sized,
 {
-    let scores = scores(acquisition, candidates)?;
-    if scores.is_empty() {
-        return Err(Error::argument(
-            "candidates",
-            "none",
-            "at least one candidate",
-        ));
-    }
+    let scores = scores(rule, on_offer)?.into_iter().enumerate();
     let mut choices: Vec<Choice> = scores
-        .into_iter()
-        .enumerate()
         .map(|(index, score)| Choice { index, score })
         .collect();
+    if choices.is_empty() {
+        return Err(nothing_on_offer());
+    }
     // stable, so equal scores keep their order; no score is NaN, so they always compare
     choices.sort_by(|a, b| {
         b.score
@@ -92,20 +130,8 @@ where
     Ok(choices)
 }
 
-fn checked_score<A: Acquisition + ?Sized>(
-    acquisition: &A,
-    index: usize,
-    candidate: &Candidate,
-) -> Result<f64> {
-    let score = acquisition.score(candidate);
-    if score.is_nan() {
-        return Err(Error::argument(
-            "acquisition",
-            format!("score NaN for candidate {index}, {candidate:?}"),
-            "a score that is a number for every candidate",
-        ));
-    }
-    Ok(score)
+fn nothing_on_offer() -> Error {
+    Error::argument("candidates", "none", "at least one candidate")
 }
 
 #[cfg(test)]

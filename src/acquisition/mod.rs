@@ -2,15 +2,34 @@
 //!
 //! A [`Candidate`] is a belief about the value at a place together with the measurement offered there: its dose and the noise
 //! variance that dose would give. An [`Acquisition`] turns a candidate into a number, larger is better, and says by its
-//! [`Scale`] how that number may be traded against dose. [`best`] picks. The dose-penalised forms compose over any acquisition:
-//! [`per_dose`](Acquisition::per_dose), [`cooled`](Acquisition::cooled) by the budget left, [`priced`](Acquisition::priced)
-//! by a multiplier.
+//! [`Scale`] how that number may be traded against dose. A [`FieldCriterion`] asks what a measurement tells about all of a set
+//! of target points, for which it needs their joint posterior; it judges a [`Field`]. [`best`] and [`top`] choose by either, the
+//! dose wrappers go around either, and any model of [`gp`](crate::gp) is the posterior of either.
 //!
-//! An acquisition judges by the belief at one place. A [`FieldCriterion`] asks what a measurement tells about all of a set of
-//! target points, for which it needs their joint posterior. [`gradient`] follows any acquisition over any surrogate.
-//!
-//! All these look one measurement ahead. [`Rollout`] judges a measurement together with those that the budget can pay for
-//! after it, [`knapsack`] plans the rest of a budget at once, and a [`CostModel`] stands in for costs that are not known.
+//! | you want | you take |
+//! | --- | --- |
+//! | the largest value, soon | [`LogExpectedImprovement`], [`ExpectedImprovement`], [`ProbabilityOfImprovement`], [`LogProbabilityOfImprovement`] |
+//! | the same where the best value so far is itself uncertain | [`NoisyExpectedImprovement`] |
+//! | the same by optimism, with a guarantee | [`UpperConfidenceBound`] with a [`ConfidenceSchedule`] |
+//! | the same by chance | [`thompson`] |
+//! | the largest value, judged by what is known after the measurement | [`KnowledgeGradient`], `after_measurement()` of the improvements |
+//! | to know the largest value, not to have it | [`MaxValueEntropy`] |
+//! | to know the field everywhere | [`IntegratedVarianceReduction`], [`VarianceReduction`], [`PosteriorVariance`] |
+//! | information, from Gaussian measurements, labels or counts | [`MutualInformation`], [`LabelInformation`] (BALD), [`CountInformation`] |
+//! | the output of an algorithm: defect sites, the k best | [`AlgorithmInformation`] (InfoBAX) |
+//! | where the value crosses a threshold | [`LevelSetLookahead`], [`LevelSetEntropy`], [`Straddle`], [`ContourImprovement`] |
+//! | edges | [`MeanGradient`] |
+//! | several measurements at once | [`BatchSearch`], [`MonteCarlo`] |
+//! | several objectives | [`multi_objective`] |
+//! | constraints that should be met, or must | [`constrained_scores`], [`safe_set`], [`SafeExploration`] |
+//! | worth per electron, while a budget lasts | [`PerDose`], [`Cooled`] with a [`RemainingBudget`] |
+//! | dose at a price, and the price a budget sets | [`Priced`], [`GittinsIndex`], [`BudgetPrice`], [`clearing_price`] |
+//! | dose that destroys what it measures | [`Damaged`] by a [`Damage`] |
+//! | a measurement judged with those that the budget can pay for after it | [`Rollout`] |
+//! | the rest of a budget planned at once | [`knapsack`] of a [`MeasurementGain`] |
+//! | costs that are not known before | [`CostModel`] |
+//! | an acquisition over a whole field | [`AtEachPlace`] |
+//! | to climb one by its gradient | [`gradient`] |
 //!
 //! Everything here maximises; to minimise, negate the means and the incumbent.
 //!
@@ -64,6 +83,7 @@ mod lookahead;
 mod max_value;
 pub mod multi_objective;
 mod price;
+mod safe_exploration;
 mod schedule;
 mod slopes;
 mod variance;
@@ -74,26 +94,27 @@ pub use batch::{
     BatchUpperConfidenceBound, Draws, LocalPenalty, MonteCarlo, Outcomes,
 };
 pub use candidate::{Candidate, Candidates};
-pub use choice::{Choice, best, scores, top};
+pub use choice::{Choice, Rule, best, scores, top};
 pub use confidence_bound::UpperConfidenceBound;
 pub use constraint::{Limit, constrained_scores, log_probability_of_feasibility, safe_set};
-pub use damage::Damage;
+pub use damage::{Damage, Damaged};
 pub use dose::{Cooled, PerDose, Priced, RemainingBudget};
 pub use field::{
-    AboveThreshold, AlgorithmInformation, AlgorithmOutput, FieldCriterion,
-    IntegratedVarianceReduction, KnowledgeGradient, LevelSetLookahead, NoisyExpectedImprovement,
-    Offers, TopValues, thompson,
+    AboveThreshold, AlgorithmInformation, AlgorithmOutput, AtEachPlace, Field, FieldCriterion,
+    IntegratedVarianceReduction, KnowledgeGradient, LevelSetLookahead, MeanGradient,
+    NoisyExpectedImprovement, Offers, TopValues, thompson,
 };
 pub use gittins::GittinsIndex;
 pub use improvement::{
     ExpectedImprovement, LogExpectedImprovement, LogProbabilityOfImprovement,
     ProbabilityOfImprovement,
 };
-pub use information::MutualInformation;
+pub use information::{CountInformation, LabelInformation, MutualInformation};
 pub use level_set::{ContourImprovement, LevelSetEntropy, Straddle};
 pub use lookahead::{CostBelief, CostModel, MeasurementGain, Plan, Rollout, SetFunction, knapsack};
 pub use max_value::MaxValueEntropy;
 pub use price::{BudgetPrice, ClearingPrice, clearing_price};
+pub use safe_exploration::{SafeExploration, SafeSets};
 pub use schedule::ConfidenceSchedule;
 pub use slopes::{Gradient, ScoreSlopes, gradient};
 pub use variance::{PosteriorVariance, VarianceReduction};
@@ -114,6 +135,55 @@ pub enum Scale {
         reference: f64,
     },
 }
+
+impl Scale {
+    /// What a score is worth over measuring nothing, as a gain: the logarithm of one undone, the reference of a level taken
+    /// off.
+    pub fn excess(self, score: f64) -> f64 {
+        match self {
+            Self::Gain => score,
+            Self::LogGain => score.exp(),
+            Self::Level { reference } => score - reference,
+        }
+    }
+}
+
+/// How dose is set against worth, the same for [`Acquisition`] and [`FieldCriterion`].
+macro_rules! dose_wrappers {
+    () => {
+        /// Worth per electron: see [`PerDose`].
+        fn per_dose(self) -> PerDose<Self>
+        where
+            Self: Sized,
+        {
+            PerDose::new(self)
+        }
+
+        /// Worth per `dose^exponent`, with the exponent from
+        /// [`RemainingBudget::exponent`](crate::acquisition::RemainingBudget::exponent): see [`Cooled`].
+        ///
+        /// # Errors
+        /// [`Error::Argument`](crate::Error::Argument) unless `0 ≤ exponent ≤ 1`.
+        fn cooled(self, exponent: f64) -> Result<Cooled<Self>>
+        where
+            Self: Sized,
+        {
+            Cooled::new(self, exponent)
+        }
+
+        /// Worth minus `multiplier` times dose: see [`Priced`].
+        ///
+        /// # Errors
+        /// [`Error::Argument`](crate::Error::Argument) unless the multiplier is finite and not negative.
+        fn priced(self, multiplier: f64) -> Result<Priced<Self>>
+        where
+            Self: Sized,
+        {
+            Priced::new(self, multiplier)
+        }
+    };
+}
+use dose_wrappers;
 
 /// A rule that says how much a candidate measurement is worth; larger is better.
 ///
@@ -142,61 +212,43 @@ pub trait Acquisition {
         ScoreSlopes::by_differences(candidate, |moved| self.score(moved))
     }
 
-    /// Worth per electron: see [`PerDose`].
-    fn per_dose(self) -> PerDose<Self>
+    dose_wrappers!();
+
+    /// The same over a whole [`Field`]: see [`AtEachPlace`].
+    fn at_each_place(self) -> AtEachPlace<Self>
     where
         Self: Sized,
     {
-        PerDose::new(self)
+        AtEachPlace(self)
     }
 
-    /// Worth per `dose^exponent`, with the exponent from [`RemainingBudget::exponent`]: see [`Cooled`].
-    ///
-    /// # Errors
-    /// [`Error::Argument`](crate::Error::Argument) unless `0 ≤ exponent ≤ 1`.
-    fn cooled(self, exponent: f64) -> Result<Cooled<Self>>
+    /// Worth discounted by the survival of each place, less the damage to its neighbours, over a [`Field`]: see
+    /// [`Damaged`].
+    fn damaged(self, damage: Damage) -> Damaged<AtEachPlace<Self>>
     where
         Self: Sized,
     {
-        Cooled::new(self, exponent)
-    }
-
-    /// Worth minus `multiplier` times dose: see [`Priced`].
-    ///
-    /// # Errors
-    /// [`Error::Argument`](crate::Error::Argument) unless the multiplier is finite and not negative.
-    fn priced(self, multiplier: f64) -> Result<Priced<Self>>
-    where
-        Self: Sized,
-    {
-        Priced::new(self, multiplier)
+        Damaged::new(self.at_each_place(), damage)
     }
 }
 
-impl<A: Acquisition + ?Sized> Acquisition for &A {
-    fn score(&self, candidate: &Candidate) -> f64 {
-        (**self).score(candidate)
-    }
+macro_rules! pointer_to_acquisition {
+    ($pointer:ty) => {
+        impl<A: Acquisition + ?Sized> Acquisition for $pointer {
+            fn score(&self, candidate: &Candidate) -> f64 {
+                (**self).score(candidate)
+            }
 
-    fn scale(&self) -> Scale {
-        (**self).scale()
-    }
+            fn scale(&self) -> Scale {
+                (**self).scale()
+            }
 
-    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
-        (**self).slopes(candidate)
-    }
+            fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+                (**self).slopes(candidate)
+            }
+        }
+    };
 }
 
-impl<A: Acquisition + ?Sized> Acquisition for Box<A> {
-    fn score(&self, candidate: &Candidate) -> f64 {
-        (**self).score(candidate)
-    }
-
-    fn scale(&self) -> Scale {
-        (**self).scale()
-    }
-
-    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
-        (**self).slopes(candidate)
-    }
-}
+pointer_to_acquisition!(&A);
+pointer_to_acquisition!(Box<A>);

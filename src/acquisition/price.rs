@@ -1,7 +1,6 @@
 //! The price of dose that makes spending meet the budget.
 
-use super::dose::scale_of_difference;
-use super::{Acquisition, Candidates, Scale, scores};
+use super::{Acquisition, Candidates, scores};
 use crate::error::{Error, Result};
 
 /// The Lagrange multiplier `λ` of a budget, adapted as dose is spent: it rises while spending is ahead of the allowance and
@@ -143,18 +142,11 @@ pub fn clearing_price<A: Acquisition + ?Sized>(
             "a finite dose, 0 or more e⁻/Å²",
         ));
     }
-    let reference = match scale_of_difference(acquisition.scale()) {
-        Scale::Level { reference } => reference,
-        Scale::Gain | Scale::LogGain => 0.0,
-    };
-    let worth = |score: f64| match acquisition.scale() {
-        Scale::LogGain => score.exp(),
-        Scale::Gain | Scale::Level { .. } => score - reference,
-    };
-    let scored = scores(acquisition, candidates)?.into_iter().map(worth);
+    let scale = acquisition.scale();
+    let scored = scores(acquisition, candidates)?.into_iter();
     let offers: Vec<(f64, f64)> = scored
         .zip(candidates.as_slice())
-        .map(|(worth, candidate)| (worth, candidate.dose()))
+        .map(|(score, candidate)| (scale.excess(score), candidate.dose()))
         .collect();
     if offers.iter().any(|(worth, _)| *worth == f64::INFINITY) {
         return Err(Error::argument(

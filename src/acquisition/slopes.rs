@@ -119,10 +119,12 @@ pub fn gradient<A: Acquisition + ?Sized>(
 mod tests {
     use super::*;
     use crate::acquisition::{
-        ContourImprovement, ExpectedImprovement, GittinsIndex, LevelSetEntropy,
-        LogExpectedImprovement, LogProbabilityOfImprovement, MutualInformation, PosteriorVariance,
-        ProbabilityOfImprovement, Straddle, UpperConfidenceBound, VarianceReduction,
+        ContourImprovement, CountInformation, ExpectedImprovement, GittinsIndex, LabelInformation,
+        LevelSetEntropy, LogExpectedImprovement, LogProbabilityOfImprovement, MutualInformation,
+        PosteriorVariance, ProbabilityOfImprovement, Straddle, UpperConfidenceBound,
+        VarianceReduction,
     };
+    use crate::gp::Link;
 
     fn assert_slopes(name: &str, acquisition: &dyn Acquisition, candidate: &Candidate) {
         let found = acquisition.slopes(candidate);
@@ -161,6 +163,9 @@ mod tests {
             ("variance", Box::new(PosteriorVariance)),
             ("reduction", Box::new(VarianceReduction)),
             ("information", Box::new(MutualInformation)),
+            ("counts", Box::new(CountInformation::new(2.0).unwrap())),
+            ("probit", Box::new(LabelInformation::through(Link::Probit))),
+            ("logit", Box::new(LabelInformation::through(Link::Logit))),
             ("straddle", Box::new(Straddle::at(0.4).unwrap())),
             ("entropy", Box::new(LevelSetEntropy::at(0.4).unwrap())),
             ("contour", Box::new(ContourImprovement::at(0.4).unwrap())),
@@ -182,6 +187,10 @@ mod tests {
         ] {
             let candidate = Candidate::new(mean, variance, noise, 3.0).unwrap();
             for (name, acquisition) in &all {
+                // a difference of two entropies, whose rounding is all that differences see of so small a variance
+                if ["probit", "logit"].contains(name) && variance < 1e-3 {
+                    continue;
+                }
                 assert_slopes(name, acquisition.as_ref(), &candidate);
             }
         }

@@ -168,6 +168,8 @@ fn check_output(chosen: &[usize], targets: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gp::{ExactGp, Kernel, Noise, Rbf};
+    use ndarray::array;
 
     #[test]
     fn outputs() {
@@ -181,5 +183,34 @@ mod tests {
         assert!(check_output(&[3], 3).is_err());
         assert!(check_output(&[2, 0], 3).is_ok());
         assert!(AlgorithmInformation::new(first, 0, Seed(1)).is_err());
+    }
+
+    /// Each draw's output told to a process of its own, measurement by measurement.
+    #[test]
+    fn information_equals_processes_told_each_output() {
+        let gp = ExactGp::new(Rbf::isotropic(0.4).scaled(1.3), Noise::Known(vec![0.05; 3]))
+            .condition(&array![[0.1], [0.5], [0.9]], &[0.2, -0.4, 0.7])
+            .unwrap();
+        let targets = array![[0.0], [0.3], [0.6], [1.0]];
+        let places = array![[0.2], [0.6], [1.2]];
+        let offers = Offers::product(places.view(), &[1.0], |_, _| 0.1).unwrap();
+        let search = AlgorithmInformation::new(TopValues(2), 6, Seed(4)).unwrap();
+        let found = search.scores(&gp, targets.view(), &offers).unwrap();
+        let now = gp.marginals(places.view()).unwrap().variance;
+        let mut wanted = [0.0; 3];
+        let samples = Samples::draw(&gp, targets.view(), 6, Seed(4)).unwrap();
+        for values in samples.rows() {
+            let mut told = gp.clone();
+            for j in TopValues(2).determined_by(values) {
+                told.append(&[targets[[j, 0]]], values[j], 1e-10).unwrap();
+            }
+            let then = told.marginals(places.view()).unwrap().variance;
+            for i in 0..3 {
+                wanted[i] += 0.5 * ((now[i] + 0.1) / (then[i] + 0.1)).ln() / 6.0;
+            }
+        }
+        for (found, wanted) in found.iter().zip(wanted) {
+            assert!((found - wanted).abs() < 1e-8, "{found} {wanted}");
+        }
     }
 }

@@ -2,34 +2,51 @@
 
 mod algorithm;
 mod belief;
+mod each_place;
 mod integrated_variance;
 mod knowledge_gradient;
 mod level_set;
+mod mean_gradient;
 mod noisy_improvement;
 mod offers;
 mod samples;
 
 pub use algorithm::{AboveThreshold, AlgorithmInformation, AlgorithmOutput, TopValues};
 pub(super) use belief::Belief;
+pub use each_place::AtEachPlace;
 pub use integrated_variance::IntegratedVarianceReduction;
 pub use knowledge_gradient::KnowledgeGradient;
 pub(super) use knowledge_gradient::expected_rise;
 pub use level_set::LevelSetLookahead;
+pub use mean_gradient::MeanGradient;
 pub use noisy_improvement::NoisyExpectedImprovement;
 pub use offers::Offers;
 pub use samples::thompson;
 pub(super) use samples::{Samples, maximum};
 
 use super::dose::{scale_of_difference, scale_of_quotient};
-use super::{Cooled, PerDose, Priced, Scale};
+use super::{Cooled, Damage, Damaged, PerDose, Priced, Scale, dose_wrappers};
 use crate::error::Result;
 use crate::gp::Surrogate;
 use ndarray::ArrayView2;
 
+/// What a [`FieldCriterion`] judges: a posterior, the points at which one wants to know something, and what could be measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<'a> {
+    /// The posterior, of any kind that [`gp`](crate::gp) yields.
+    pub surrogate: &'a dyn Surrogate,
+    /// Target points, t × d.
+    pub targets: ArrayView2<'a, f64>,
+    /// Places and doses on offer.
+    pub offers: &'a Offers,
+}
+
 /// A rule that says how much a measurement is worth for what one wants to know at a set of target points.
 ///
-/// Where an [`Acquisition`](super::Acquisition) sees the belief at one place, this sees the joint posterior of all places on
-/// offer and all targets (memory: the square of their number). The dose wrappers are the same.
+/// Where an [`Acquisition`](super::Acquisition) sees the belief at one place, this sees the joint posterior of all places on offer and all targets
+/// (memory: the square of their number). Any acquisition becomes one by [`at_each_place`](super::Acquisition::at_each_place). Choosing
+/// ([`best`](super::best), [`top`](super::top) on a [`Field`]) and the dose wrappers are the same for both; only
+/// [`scores`](Self::scores) and [`scale`](Self::scale) are to be written, and `&C` and `Box<C>` are criteria too.
 ///
 /// ```
 /// use dosewise::acquisition::{FieldCriterion, IntegratedVarianceReduction, Offers};
@@ -59,36 +76,38 @@ pub trait FieldCriterion {
     /// How these numbers behave.
     fn scale(&self) -> Scale;
 
-    /// Worth per electron: see [`PerDose`].
-    fn per_dose(self) -> PerDose<Self>
-    where
-        Self: Sized,
-    {
-        PerDose::new(self)
-    }
+    dose_wrappers!();
 
-    /// Worth per `dose^exponent`: see [`Cooled`].
-    ///
-    /// # Errors
-    /// [`Error::Argument`](crate::Error::Argument) unless `0 ≤ exponent ≤ 1`.
-    fn cooled(self, exponent: f64) -> Result<Cooled<Self>>
+    /// Worth discounted by the survival of each place, less the damage to its neighbours: see [`Damaged`].
+    fn damaged(self, damage: Damage) -> Damaged<Self>
     where
         Self: Sized,
     {
-        Cooled::new(self, exponent)
-    }
-
-    /// Worth minus `multiplier` times dose: see [`Priced`].
-    ///
-    /// # Errors
-    /// [`Error::Argument`](crate::Error::Argument) unless the multiplier is finite and not negative.
-    fn priced(self, multiplier: f64) -> Result<Priced<Self>>
-    where
-        Self: Sized,
-    {
-        Priced::new(self, multiplier)
+        Damaged::new(self, damage)
     }
 }
+
+macro_rules! pointer_to_criterion {
+    ($pointer:ty) => {
+        impl<C: FieldCriterion + ?Sized> FieldCriterion for $pointer {
+            fn scores(
+                &self,
+                surrogate: &dyn Surrogate,
+                targets: ArrayView2<'_, f64>,
+                offers: &Offers,
+            ) -> Result<Vec<f64>> {
+                (**self).scores(surrogate, targets, offers)
+            }
+
+            fn scale(&self) -> Scale {
+                (**self).scale()
+            }
+        }
+    };
+}
+
+pointer_to_criterion!(&C);
+pointer_to_criterion!(Box<C>);
 
 macro_rules! dose_wrapper {
     ($name:ident, $scale:ident) => {

@@ -1,0 +1,51 @@
+//! Any acquisition as a criterion over a field.
+
+use super::{FieldCriterion, Offers};
+use crate::acquisition::{Acquisition, Candidate, Scale};
+use crate::error::Result;
+use crate::gp::Surrogate;
+use ndarray::ArrayView2;
+
+/// An [`Acquisition`] over a field: every place on offer by its own belief, whatever the targets.
+///
+/// It asks the surrogate for means and variances only, never for a covariance, so it suits many places; in exchange it does not
+/// see what a measurement tells about other places.
+///
+/// ```
+/// use dosewise::acquisition::{Acquisition, Field, LogExpectedImprovement, Offers, best};
+/// use dosewise::gp::{ExactGp, Kernel, Noise, Rbf};
+/// use ndarray::array;
+/// let gp = ExactGp::new(Rbf::isotropic(1.0).scaled(1.0), Noise::Homoscedastic(0.1))
+///     .condition(&array![[0.0], [3.0]], &[0.9, -0.5])?;
+/// let places = array![[0.0], [1.0], [2.0], [3.0]];
+/// let offers = Offers::with_shot_noise(places.view(), &[5.0, 50.0], 1.0)?;
+/// let field = Field { surrogate: &gp, targets: places.view(), offers: &offers };
+/// let improvement = LogExpectedImprovement::over(0.8)?.after_measurement();
+/// let choice = best(&improvement.at_each_place(), &field)?;
+/// assert_eq!(offers.locate(choice.index), Some((1, 50.0)));
+/// # Ok::<(), dosewise::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AtEachPlace<A>(pub(in crate::acquisition) A);
+
+impl<A: Acquisition> FieldCriterion for AtEachPlace<A> {
+    fn scores(
+        &self,
+        surrogate: &dyn Surrogate,
+        _: ArrayView2<'_, f64>,
+        offers: &Offers,
+    ) -> Result<Vec<f64>> {
+        let belief = surrogate.marginals(offers.places())?;
+        let visits = (0..).map_while(|index| offers.locate(index));
+        let noises = offers.score_each(|_, noise| noise);
+        let each = visits.zip(noises).map(|((place, dose), noise)| {
+            Candidate::new(belief.mean[place], belief.variance[place], noise, dose)
+                .map(|candidate| self.0.score(&candidate))
+        });
+        each.collect()
+    }
+
+    fn scale(&self) -> Scale {
+        self.0.scale()
+    }
+}
