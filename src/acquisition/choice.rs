@@ -2,6 +2,10 @@
 
 use super::{Acquisition, Candidate};
 use crate::error::{Error, Result};
+use rayon::prelude::*;
+
+/// Candidates that one processor scores before another takes part.
+const TOGETHER: usize = 1024;
 
 /// A candidate picked, with its score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,7 +16,7 @@ pub struct Choice {
     pub score: f64,
 }
 
-/// Scores of all candidates, in their order.
+/// Scores of all candidates, in their order; on all cores where there are many, with the same result.
 ///
 /// # Errors
 /// [`Error::Argument`] if a score is NaN; the message names the candidate. An infinite score is an ordinary one.
@@ -21,12 +25,20 @@ where
     A: Acquisition + ?Sized,
     C: AsRef<[Candidate]> + ?Sized,
 {
-    candidates
-        .as_ref()
-        .iter()
-        .enumerate()
-        .map(|(index, candidate)| checked_score(acquisition, index, candidate))
-        .collect()
+    let candidates = candidates.as_ref();
+    let scores: Vec<f64> = candidates
+        .par_iter()
+        .with_min_len(TOGETHER)
+        .map(|candidate| acquisition.score(candidate))
+        .collect();
+    match scores.iter().position(|score| score.is_nan()) {
+        None => Ok(scores),
+        Some(index) => Err(Error::argument(
+            "acquisition",
+            format!("score NaN for candidate {index}, {:?}", candidates[index]),
+            "a score that is a number for every candidate",
+        )),
+    }
 }
 
 /// The candidate with the highest score; of equal ones the first.
@@ -51,8 +63,7 @@ where
     C: AsRef<[Candidate]> + ?Sized,
 {
     let mut best: Option<Choice> = None;
-    for (index, candidate) in candidates.as_ref().iter().enumerate() {
-        let score = checked_score(acquisition, index, candidate)?;
+    for (index, score) in scores(acquisition, candidates)?.into_iter().enumerate() {
         if best.is_none_or(|held| score > held.score) {
             best = Some(Choice { index, score });
         }
@@ -92,22 +103,6 @@ where
     Ok(choices)
 }
 
-fn checked_score<A: Acquisition + ?Sized>(
-    acquisition: &A,
-    index: usize,
-    candidate: &Candidate,
-) -> Result<f64> {
-    let score = acquisition.score(candidate);
-    if score.is_nan() {
-        return Err(Error::argument(
-            "acquisition",
-            format!("score NaN for candidate {index}, {candidate:?}"),
-            "a score that is a number for every candidate",
-        ));
-    }
-    Ok(score)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +135,15 @@ mod tests {
         assert_eq!(order, [1, 3, 0, 4]);
         assert_eq!(best(&PosteriorVariance, &candidates).unwrap(), ranked[0]);
         assert_eq!(top(&PosteriorVariance, &candidates, 99).unwrap().len(), 5);
+    }
+
+    #[test]
+    fn many_candidates_are_scored_as_one_by_one() {
+        let variances: Vec<f64> = (0..10_000).map(|i| ((i * 7919) % 10_007) as f64).collect();
+        let candidates = candidates(&variances);
+        assert_eq!(scores(&PosteriorVariance, &candidates).unwrap(), variances);
+        let error = scores(&Broken, &candidates).unwrap_err();
+        assert!(error.to_string().contains("candidate 0,"), "{error}");
     }
 
     #[test]

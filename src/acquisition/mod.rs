@@ -7,7 +7,8 @@
 //! by a multiplier.
 //!
 //! An acquisition judges by the belief at one place. A [`FieldCriterion`] asks what a measurement tells about all of a set of
-//! target points, for which it needs their joint posterior. [`gradient`] follows any acquisition over any surrogate.
+//! target points, for which it needs their joint posterior. [`gradient`] follows any acquisition over any surrogate, and
+//! [`Region`] finds where in a box it is highest.
 //!
 //! Everything here maximises; to minimise, negate the means and the incumbent.
 //!
@@ -58,6 +59,7 @@ mod improvement;
 mod information;
 mod level_set;
 mod max_value;
+mod maximise;
 pub mod multi_objective;
 mod price;
 mod schedule;
@@ -66,8 +68,8 @@ mod variance;
 
 pub use crate::sequential::Survival;
 pub use batch::{
-    BatchAcquisition, BatchExpectedImprovement, BatchLogExpectedImprovement, BatchSearch,
-    BatchUpperConfidenceBound, Draws, LocalPenalty, MonteCarlo, Outcomes,
+    BatchAcquisition, BatchExpectedImprovement, BatchGradient, BatchLogExpectedImprovement,
+    BatchSearch, BatchUpperConfidenceBound, DrawSlopes, Draws, LocalPenalty, MonteCarlo, Outcomes,
 };
 pub use candidate::{Candidate, Candidates};
 pub use choice::{Choice, best, scores, top};
@@ -88,6 +90,8 @@ pub use improvement::{
 pub use information::MutualInformation;
 pub use level_set::{ContourImprovement, LevelSetEntropy, Straddle};
 pub use max_value::MaxValueEntropy;
+pub(crate) use maximise::climb;
+pub use maximise::{DosedPeak, Doses, Landscape, Peak, Region};
 pub use price::{BudgetPrice, ClearingPrice, clearing_price};
 pub use schedule::ConfidenceSchedule;
 pub use slopes::{Gradient, ScoreSlopes, gradient};
@@ -123,7 +127,7 @@ pub enum Scale {
 /// assert_eq!(chosen_at_run_time.per_dose().score(&candidate), 0.5 / 20.0);
 /// # Ok::<(), dosewise::Error>(())
 /// ```
-pub trait Acquisition {
+pub trait Acquisition: Sync {
     /// The worth of a candidate. NaN is refused by [`best`]; −∞ is allowed and means "never".
     fn score(&self, candidate: &Candidate) -> f64;
 
