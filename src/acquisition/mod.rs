@@ -91,7 +91,7 @@ pub use information::MutualInformation;
 pub use level_set::{ContourImprovement, LevelSetEntropy, Straddle};
 pub use max_value::MaxValueEntropy;
 pub(crate) use maximise::climb;
-pub use maximise::{DosedPeak, Doses, Landscape, Peak, Region};
+pub use maximise::{BatchPeak, DosedPeak, Doses, Landscape, Peak, Region};
 pub use price::{BudgetPrice, ClearingPrice, clearing_price};
 pub use schedule::ConfidenceSchedule;
 pub use slopes::{Gradient, ScoreSlopes, gradient};

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | the worth of a batch from joint draws | [`MonteCarlo::score`] with a [`BatchAcquisition`] |
 //! | how that changes with the places | [`MonteCarlo::gradient`] |
+//! | the best batch anywhere in a box | [`Region::maximise_batch`](super::Region::maximise_batch) |
 //! | the best batch out of a list of places | [`BatchSearch`]: [`greedy`](BatchSearch::greedy) |
 //! | any single-place acquisition, one place after the other | [`BatchSearch::sequential`] with [`Outcomes`] |
 //! | the same with any surrogate and hardly a cost | [`BatchSearch::penalised`] with a [`LocalPenalty`] |

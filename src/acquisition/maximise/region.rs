@@ -312,7 +312,7 @@ impl Region {
     }
 
     /// Points of the unit box: all over it, the given places, and around those.
-    pub(super) fn looked_at(&self) -> Vec<Vec<f64>> {
+    fn looked_at(&self) -> Vec<Vec<f64>> {
         let mut points = sobol(self.dimension(), 0, self.points, self.seed);
         let mut stream = Stream::new(self.seed, Purpose::Policy, [3, 0]);
         let around = self.points / (8 * self.near.nrows().max(1));
@@ -331,7 +331,7 @@ impl Region {
     }
 
     /// Whether a point of the unit box is far enough from what is taken.
-    pub(super) fn open(&self, unit: &[f64]) -> bool {
+    fn open(&self, unit: &[f64]) -> bool {
         self.taken.rows().into_iter().all(|taken| {
             let apart = taken.iter().zip(unit).map(|(a, b)| (a - b).abs());
             apart.fold(0.0, f64::max) > self.distance
@@ -347,20 +347,21 @@ impl Region {
         self.open(&unit.collect::<Vec<f64>>())
     }
 
-    /// The same box for each of `count` places, one after the other, with one point more to look at.
-    pub(super) fn repeated(&self, count: usize, point: &[f64]) -> Self {
+    /// The same box for each of several `places`, one after the other, which are looked at too.
+    pub(super) fn repeated(&self, places: ArrayView2<'_, f64>) -> Result<Self> {
+        let count = places.nrows();
         let d = count * self.dimension();
-        Self {
+        let together = places.iter().copied().collect();
+        let repeated = Self {
             bounds: self.bounds.repeat(count),
-            // none where all that is on offer is pending
-            near: Array2::from_shape_fn((point.len() / d, d), |(_, k)| point[k]),
             taken: Array2::zeros((0, d)),
             ..self.clone()
-        }
+        };
+        repeated.near(&Array2::from_shape_vec((1, d), together).expect("all coordinates"))
     }
 
     /// The places of points of the unit box.
-    pub(super) fn places(&self, points: &[Vec<f64>]) -> Array2<f64> {
+    fn places(&self, points: &[Vec<f64>]) -> Array2<f64> {
         let places = points.iter().flat_map(|unit| self.place(unit));
         Array2::from_shape_vec((points.len(), self.dimension()), places.collect())
             .expect("d coordinates a point")
