@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn many_coordinates_of_unlike_curvature() {
-        let weight = |k: usize| 10.0_f64.powf(4.0 * k as f64 / 19.0);
+        let weight = |k: usize| 10.0_f64.powf(2.0 * k as f64 / 19.0);
         let parts = |x: &[f64], f: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {
             x.iter()
                 .enumerate()

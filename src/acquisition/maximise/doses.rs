@@ -58,27 +58,32 @@ impl Doses {
             Self::Grid(doses) => highest(doses.iter().map(|dose| judge(*dose))),
             Self::Range { least, most } if least == most => judge(*least),
             Self::Range { least, most } => {
-                let (low, high) = (least.ln(), most.ln());
-                let spacing = (high - low) / (COMPARED - 1) as f64;
-                let dose = |log: f64| log.exp().clamp(*least, *most);
-                let compared = (0..COMPARED).map(|i| judge(dose(low + spacing * i as f64)));
-                let coarse = highest(compared)?;
-                let centre = coarse.0.dose().ln();
-                let (mut left, mut right) =
-                    ((centre - spacing).max(low), (centre + spacing).min(high));
+                let logs = most.ln() - least.ln();
+                // the ends as they are, not as their logarithms round
+                let at = |share: f64| {
+                    judge(if share <= 0.0 {
+                        *least
+                    } else if share >= 1.0 {
+                        *most
+                    } else {
+                        (least.ln() + share * logs).exp().clamp(*least, *most)
+                    })
+                };
+                let spacing = 1.0 / (COMPARED - 1) as f64;
+                let coarse = highest((0..COMPARED).map(|i| at(spacing * i as f64)))?;
+                let centre = (coarse.0.dose().ln() - least.ln()) / logs;
+                let mut left = (centre - spacing).max(0.0);
+                let mut right = (centre + spacing).min(1.0);
                 let inner = |left: f64, right: f64| right - GOLDEN * (right - left);
                 let outer = |left: f64, right: f64| left + GOLDEN * (right - left);
-                let (mut a, mut b) = (
-                    judge(dose(inner(left, right)))?,
-                    judge(dose(outer(left, right)))?,
-                );
+                let (mut a, mut b) = (at(inner(left, right))?, at(outer(left, right))?);
                 for _ in 0..ROUNDS {
                     if a.1 >= b.1 {
                         right = outer(left, right);
-                        (b, a) = (a, judge(dose(inner(left, right)))?);
+                        (b, a) = (a, at(inner(left, right))?);
                     } else {
                         left = inner(left, right);
-                        (a, b) = (b, judge(dose(outer(left, right)))?);
+                        (a, b) = (b, at(outer(left, right))?);
                     }
                 }
                 highest([coarse, a, b].map(Ok))
