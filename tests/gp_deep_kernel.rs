@@ -221,6 +221,17 @@ fn as_a_surrogate_it_takes_flattened_patches() {
         }
     }
     assert!(model.slopes(&[0.0; 2]).is_err());
+    let by_covariance =
+        Array2::from_shape_fn((3, 3), |(i, j)| 0.5 + 0.3 * i as f64 - 0.2 * j as f64);
+    let of = |model: &dyn Surrogate| {
+        let by_mean = [1.0, -0.5, 0.3];
+        model
+            .joint_gradient(places.view(), 1..3, &by_mean, by_covariance.view())
+            .unwrap()
+    };
+    for (found, expected) in of(model).iter().zip(&of(&ByDifferences(&gp))) {
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+    }
 }
 
 #[test]

@@ -64,6 +64,18 @@ fn assert_consistent(model: &dyn Surrogate, what: &str) {
             );
         }
     }
+    let by_covariance = Array2::from_shape_fn((9, 9), |(i, j)| (i as f64 - 0.4 * j as f64).sin());
+    let of = |model: &dyn Surrogate| {
+        model
+            .joint_gradient(at.view(), 6..9, &[0.3; 9], by_covariance.view())
+            .unwrap()
+    };
+    for (found, expected) in of(model).iter().zip(&of(&Differences(model))) {
+        assert!(
+            (found - expected).abs() < 1e-6 * (1.0 + expected.abs()),
+            "{what}: {found} {expected}"
+        );
+    }
 }
 
 #[test]

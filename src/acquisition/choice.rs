@@ -2,6 +2,10 @@
 
 use super::{Acquisition, Candidate, Field, FieldCriterion};
 use crate::error::{Error, Result};
+use rayon::prelude::*;
+
+/// Candidates that one processor scores before another takes part.
+const TOGETHER: usize = 1024;
 
 /// What can score everything on offer of the kind `O`: an [`Acquisition`] a list of [`Candidate`]s, a [`FieldCriterion`] a
 /// [`Field`].
@@ -17,7 +21,7 @@ pub trait Rule<O: ?Sized> {
 
 impl<A: Acquisition + ?Sized, C: AsRef<[Candidate]> + ?Sized> Rule<C> for A {
     fn score_all(&self, candidates: &C) -> Result<Vec<f64>> {
-        let each = candidates.as_ref().iter();
+        let each = candidates.as_ref().par_iter().with_min_len(TOGETHER);
         Ok(each.map(|candidate| self.score(candidate)).collect())
     }
 }
@@ -37,7 +41,7 @@ pub struct Choice {
     pub score: f64,
 }
 
-/// Scores of everything on offer, in its order.
+/// Scores of everything on offer, in its order; on all cores where there are many candidates, with the same result.
 ///
 /// # Errors
 /// [`Error::Argument`] if a score is NaN; the message names the candidate. An infinite score is an ordinary one. And what the
@@ -166,6 +170,15 @@ mod tests {
         assert_eq!(order, [1, 3, 0, 4]);
         assert_eq!(best(&PosteriorVariance, &candidates).unwrap(), ranked[0]);
         assert_eq!(top(&PosteriorVariance, &candidates, 99).unwrap().len(), 5);
+    }
+
+    #[test]
+    fn many_candidates_are_scored_as_one_by_one() {
+        let variances: Vec<f64> = (0..10_000).map(|i| ((i * 7919) % 10_007) as f64).collect();
+        let candidates = candidates(&variances);
+        assert_eq!(scores(&PosteriorVariance, &candidates).unwrap(), variances);
+        let error = scores(&Broken, &candidates).unwrap_err();
+        assert!(error.to_string().contains("candidate 0,"), "{error}");
     }
 
     #[test]

@@ -29,6 +29,7 @@
 //! | the rest of a budget planned at once | [`knapsack`] of a [`MeasurementGain`] |
 //! | costs that are not known before | [`CostModel`] |
 //! | an acquisition over a whole field | [`AtEachPlace`] |
+//! | the place in a box where one is highest, or a batch of places | [`Region`] |
 //! | to climb one by its gradient | [`gradient`] |
 //!
 //! Everything here maximises; to minimise, negate the means and the incumbent.
@@ -81,6 +82,7 @@ mod information;
 mod level_set;
 mod lookahead;
 mod max_value;
+mod maximise;
 pub mod multi_objective;
 mod price;
 mod safe_exploration;
@@ -90,8 +92,8 @@ mod variance;
 
 pub use crate::sequential::Survival;
 pub use batch::{
-    BatchAcquisition, BatchExpectedImprovement, BatchLogExpectedImprovement, BatchSearch,
-    BatchUpperConfidenceBound, Draws, LocalPenalty, MonteCarlo, Outcomes,
+    BatchAcquisition, BatchExpectedImprovement, BatchGradient, BatchLogExpectedImprovement,
+    BatchSearch, BatchUpperConfidenceBound, DrawSlopes, Draws, LocalPenalty, MonteCarlo, Outcomes,
 };
 pub use candidate::{Candidate, Candidates};
 pub use choice::{Choice, Rule, best, scores, top};
@@ -113,6 +115,8 @@ pub use information::{CountInformation, LabelInformation, MutualInformation};
 pub use level_set::{ContourImprovement, LevelSetEntropy, Straddle};
 pub use lookahead::{CostBelief, CostModel, MeasurementGain, Plan, Rollout, SetFunction, knapsack};
 pub use max_value::MaxValueEntropy;
+pub(crate) use maximise::climb;
+pub use maximise::{BatchPeak, DosedPeak, Doses, Landscape, Peak, Region};
 pub use price::{BudgetPrice, ClearingPrice, clearing_price};
 pub use safe_exploration::{SafeExploration, SafeSets};
 pub use schedule::ConfidenceSchedule;
@@ -198,7 +202,7 @@ use dose_wrappers;
 /// assert_eq!(chosen_at_run_time.per_dose().score(&candidate), 0.5 / 20.0);
 /// # Ok::<(), dosewise::Error>(())
 /// ```
-pub trait Acquisition {
+pub trait Acquisition: Sync {
     /// The worth of a candidate. NaN is refused by [`best`]; −∞ is allowed and means "never".
     fn score(&self, candidate: &Candidate) -> f64;
 

@@ -2,7 +2,7 @@
 
 use super::{Acquisition, Candidate};
 use crate::error::{Error, Result};
-use crate::gp::Surrogate;
+use crate::gp::{Slopes, Surrogate};
 
 /// Step of the central differences, ε^⅓.
 const STEP: f64 = 6e-6;
@@ -93,7 +93,16 @@ pub fn gradient<A: Acquisition + ?Sized>(
 ) -> Result<Gradient> {
     let place = surrogate.slopes(point)?;
     let candidate = Candidate::new(place.mean, place.variance, noise_variance, dose)?;
-    let slopes = acquisition.slopes(&candidate);
+    by_place(acquisition, &candidate, &place)
+}
+
+/// The same for a candidate whose belief changes like `place`.
+pub(super) fn by_place<A: Acquisition + ?Sized>(
+    acquisition: &A,
+    candidate: &Candidate,
+    place: &Slopes,
+) -> Result<Gradient> {
+    let slopes = acquisition.slopes(candidate);
     // where the belief does not change, neither does the score, however steep it is
     let part = |steepness: f64, slope: f64| if slope == 0.0 { 0.0 } else { steepness * slope };
     let by_coordinate: Vec<f64> = place
@@ -105,12 +114,12 @@ pub fn gradient<A: Acquisition + ?Sized>(
     if let Some(wrong) = by_coordinate.iter().find(|slope| !slope.is_finite()) {
         return Err(Error::argument(
             "point",
-            format!("{point:?} where the slope of the score is {wrong}"),
+            format!("{candidate:?} where the slope of the score is {wrong}"),
             "a place where the score changes smoothly, not one known exactly",
         ));
     }
     Ok(Gradient {
-        score: acquisition.score(&candidate),
+        score: acquisition.score(candidate),
         by_coordinate,
     })
 }

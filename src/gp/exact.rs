@@ -10,12 +10,13 @@ use super::noise::Noise;
 use super::points::Points;
 use super::posterior::{Posterior, add_weighted_covariances};
 use super::saved::Parts;
-use super::slopes::slopes_at_one;
+use super::slopes::{joint_gradient, slopes_at_one};
 use super::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension};
 use crate::error::{Error, Result};
 use crate::linalg::Cholesky;
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use serde::Deserialize;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// A Gaussian process conditioned exactly on all measurements; memory n², time n³/3 once and n²/2 a measurement.
@@ -285,6 +286,16 @@ impl Surrogate for ExactGp {
 
     fn slopes(&self, point: &[f64]) -> Result<Slopes> {
         slopes_at_one(self, point)
+    }
+
+    fn joint_gradient(
+        &self,
+        points: ArrayView2<'_, f64>,
+        moving: Range<usize>,
+        by_mean: &[f64],
+        by_covariance: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>> {
+        joint_gradient(self, points, moving, by_mean, by_covariance)
     }
 }
 

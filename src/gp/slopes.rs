@@ -3,9 +3,12 @@
 use super::exact::ExactGp;
 use super::points::{Points, PointsView};
 use super::posterior::{prior_variance, reduce, solve_cross_covariance};
-use super::surrogate::Slopes;
+use super::surrogate::{Slopes, check_derivatives};
 use crate::error::Result;
-use ndarray::ArrayView2;
+use crate::linalg::zeros;
+use crate::vector::dot;
+use ndarray::{Array2, ArrayView2};
+use std::ops::Range;
 
 /// Places solved for together: wide enough for fast solves, narrow enough for the block to stay in cache.
 const BLOCK: usize = 64;
@@ -102,4 +105,53 @@ fn slopes_of_block(
         });
     }
     Ok(())
+}
+
+/// As [`Surrogate::joint_gradient`](super::Surrogate::joint_gradient), in closed form: with Σ = k(P, P) − k(P, X) K⁻¹ k(X, P),
+/// the slope by the place p_a is
+///
+/// ∂F/∂μ_a ∂μ_a/∂p_a + Σ_b (∂F/∂Σ_ab + ∂F/∂Σ_ba) (∂k(p_a, p_b)/∂p_a − Σⱼ βⱼ_b ∂k(p_a, xⱼ)/∂p_a), β = K⁻¹ k(X, P),
+///
+/// with half of ∂k(p, p)/∂p for b = a. All weights on the measurements are summed first, so each moving place costs one
+/// pass over them.
+pub(super) fn joint_gradient(
+    gp: &ExactGp,
+    points: ArrayView2<'_, f64>,
+    moving: Range<usize>,
+    by_mean: &[f64],
+    by_covariance: ArrayView2<'_, f64>,
+) -> Result<Array2<f64>> {
+    check_derivatives(points.nrows(), &moving, by_mean, by_covariance)?;
+    let places = gp.places("points", points)?;
+    let (places, measured, m) = (places.view(), gp.points().view(), points.nrows());
+    let mut solved = zeros(gp.len(), m)?;
+    solve_cross_covariance(gp, places, &mut solved)?;
+    gp.factor.backward_many(&mut solved, m)?;
+    let mut gradient = Array2::zeros((moving.len(), points.ncols()));
+    for (a, mut slopes) in moving.zip(gradient.rows_mut()) {
+        let point = points.row(a).to_vec();
+        let mut sum = vec![0.0; point.len()];
+        gp.mean().add_slopes(&point, measured, &mut sum)?;
+        sum.iter_mut().for_each(|slope| *slope *= by_mean[a]);
+        let mut both: Vec<f64> = (0..m)
+            .map(|b| by_covariance[[a, b]] + by_covariance[[b, a]])
+            .collect();
+        let weights: Vec<f64> = solved
+            .chunks_exact(m.max(1))
+            .zip(gp.alpha())
+            .map(|(row, alpha)| by_mean[a] * alpha - dot(row, &both))
+            .collect();
+        gp.kernel()
+            .accumulate_input_gradient(&point, measured, &weights, &mut sum);
+        gp.kernel()
+            .accumulate_variance_gradient(&point, 0.5 * both[a], &mut sum);
+        both[a] = 0.0;
+        gp.kernel()
+            .accumulate_input_gradient(&point, places, &both, &mut sum);
+        slopes
+            .iter_mut()
+            .zip(sum)
+            .for_each(|(slot, slope)| *slot = slope);
+    }
+    Ok(gradient)
 }

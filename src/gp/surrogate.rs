@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 use std::fmt::Debug;
+use std::ops::Range;
 
 /// Step of the differences of [`Surrogate::slopes`], relative to the coordinate: ε^⅓.
 const STEP: f64 = 6e-6;
@@ -51,34 +52,11 @@ pub trait Surrogate: Debug + Send + Sync {
         let at = |point: &[f64]| {
             let row = ArrayView2::from_shape((1, point.len()), point);
             let found = self.marginals(row.expect("one row of all coordinates"))?;
-            Ok::<_, Error>((found.mean[0], found.variance[0]))
+            Ok([found.mean[0], found.variance[0]])
         };
-        let (mean, variance) = at(point)?;
-        let largest = point.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-        let mut moved = point.to_vec();
-        let each = point.iter().enumerate().map(|(c, &x)| {
-            let scales = [x.abs(), largest, 1.0];
-            let scale = scales.into_iter().find(|scale| scale.is_normal());
-            let step = STEP * scale.unwrap_or(1.0);
-            let mut beside = |coordinate: f64| {
-                moved[c] = coordinate;
-                match at(&moved) {
-                    Ok(found) => (coordinate, found),
-                    Err(_) => (x, (mean, variance)),
-                }
-            };
-            let (up, down) = (beside(x + step), beside(x - step));
-            moved[c] = x;
-            if up.0 == down.0 {
-                return (0.0, 0.0);
-            }
-            let distance = up.0 - down.0;
-            (
-                (up.1.0 - down.1.0) / distance,
-                (up.1.1 - down.1.1) / distance,
-            )
-        });
-        let (of_mean, of_variance) = each.unzip();
+        let [mean, variance] = at(point)?;
+        let each = differences(point, [mean, variance], at);
+        let (of_mean, of_variance) = each.map(|[mean, variance]| (mean, variance)).unzip();
         Ok(Slopes {
             mean,
             variance,
@@ -86,6 +64,107 @@ pub trait Surrogate: Debug + Send + Sync {
             of_variance,
         })
     }
+
+    /// How a number that depends on the joint mean and covariance at the rows of `points` (m × d) changes with the
+    /// coordinates of the rows `moving`, one row of slopes each: what optimisers of batches climb.
+    ///
+    /// `by_mean` holds the derivatives ∂F/∂μᵢ of the number by the means, `by_covariance` (m × m) those by the entries of
+    /// the covariance, in the sense dF = Σᵢ ∂F/∂μᵢ dμᵢ + Σᵢⱼ ∂F/∂Σᵢⱼ dΣᵢⱼ: the chain rule carries them back to the places.
+    /// [`ExactGp`](super::ExactGp) and the models that are one inside answer in closed form; the default takes central
+    /// differences of [`Surrogate::joint`] as [`Surrogate::slopes`] does of the marginals, two joint posteriors for each
+    /// coordinate of a moving row.
+    ///
+    /// # Errors
+    /// As [`Surrogate::joint`], and [`Error::Argument`] if the derivatives or `moving` do not fit the m places.
+    fn joint_gradient(
+        &self,
+        points: ArrayView2<'_, f64>,
+        moving: Range<usize>,
+        by_mean: &[f64],
+        by_covariance: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>> {
+        check_derivatives(points.nrows(), &moving, by_mean, by_covariance)?;
+        let number = |points: ArrayView2<'_, f64>| {
+            let joint = self.joint(points)?;
+            let of_mean = joint.mean.iter().zip(by_mean).map(|(m, by)| m * by);
+            let of_covariance = joint.covariance.iter().zip(&by_covariance);
+            Ok([of_mean
+                .chain(of_covariance.map(|(c, by)| c * by))
+                .sum::<f64>()])
+        };
+        let here = number(points)?;
+        let mut gradient = Vec::with_capacity(moving.len() * points.ncols());
+        for row in moving.clone() {
+            let at = |point: &[f64]| {
+                let mut moved = points.to_owned();
+                moved
+                    .row_mut(row)
+                    .iter_mut()
+                    .zip(point)
+                    .for_each(|(slot, x)| *slot = *x);
+                number(moved.view())
+            };
+            gradient.extend(differences(&points.row(row).to_vec(), here, at).map(|[slope]| slope));
+        }
+        Ok(
+            Array2::from_shape_vec((moving.len(), points.ncols()), gradient)
+                .expect("d slopes a row"),
+        )
+    }
+}
+
+/// Central differences of the numbers `at` a point, whose values there are `here`, by one coordinate after the other.
+fn differences<const N: usize>(
+    point: &[f64],
+    here: [f64; N],
+    at: impl Fn(&[f64]) -> Result<[f64; N]>,
+) -> impl Iterator<Item = [f64; N]> {
+    let largest = point.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    let mut moved = point.to_vec();
+    (0..point.len()).map(move |c| {
+        let x = moved[c];
+        let scales = [x.abs(), largest, 1.0];
+        let scale = scales.into_iter().find(|scale| scale.is_normal());
+        let step = STEP * scale.unwrap_or(1.0);
+        let mut beside = |coordinate: f64| {
+            moved[c] = coordinate;
+            match at(&moved) {
+                Ok(found) => (coordinate, found),
+                Err(_) => (x, here),
+            }
+        };
+        let (up, down) = (beside(x + step), beside(x - step));
+        moved[c] = x;
+        if up.0 == down.0 {
+            return [0.0; N];
+        }
+        std::array::from_fn(|i| (up.1[i] - down.1[i]) / (up.0 - down.0))
+    })
+}
+
+/// Refuses derivatives that are not one for each mean and each covariance of `places` places, and rows beyond them.
+pub(super) fn check_derivatives(
+    places: usize,
+    moving: &Range<usize>,
+    by_mean: &[f64],
+    by_covariance: ArrayView2<'_, f64>,
+) -> Result<()> {
+    let found = (by_mean.len(), by_covariance.dim());
+    if found != (places, (places, places)) {
+        return Err(Error::argument(
+            "by_mean and by_covariance",
+            format!("{} and {} × {} derivatives", found.0, found.1.0, found.1.1),
+            format!("{places} and {places} × {places}, for as many places"),
+        ));
+    }
+    if moving.start > moving.end || moving.end > places {
+        return Err(Error::argument(
+            "moving",
+            format!("{moving:?}"),
+            format!("rows among the {places} places"),
+        ));
+    }
+    Ok(())
 }
 
 /// Mean and variance at m places.

@@ -5,17 +5,13 @@ use super::model::Model;
 use super::space::Space;
 use super::suggest::{ENUMERABLE, Tried};
 use super::value::Setting;
-use crate::acquisition::{Acquisition, Candidate, LogExpectedImprovement};
+use crate::acquisition::{Acquisition, Candidate, Gradient, LogExpectedImprovement, climb};
 use crate::error::Result;
 use crate::quasi_random::sobol;
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
-use argmin::core::{CostFunction, Executor, Gradient, State};
-use argmin::solver::linesearch::MoreThuenteLineSearch;
-use argmin::solver::quasinewton::LBFGS;
 use ndarray::Array2;
 use rand::RngExt;
-use std::cell::Cell;
 
 /// Points at which the acquisition is looked at before any climb, a coordinate, and at most.
 const RAW_PER_COORDINATE: usize = 128;
@@ -23,7 +19,7 @@ const MOST_RAW: usize = 1024;
 /// Climbs: from the best of those points and from others.
 const CLIMBS: usize = 8;
 /// Steps of one climb.
-const STEPS: u64 = 40;
+const STEPS: usize = 40;
 /// Spreads of the points around the best setting so far.
 const NEAR: [f64; 3] = [0.1, 0.02, 0.004];
 /// Settings closer than this to a failed one, in the unit box, are left alone.
@@ -140,48 +136,45 @@ impl Search<'_> {
         starts.into_iter().map(|rank| ranked[rank]).collect()
     }
 
-    /// Uphill from a setting along its continuous coordinates, by L-BFGS in u with coordinate ½ (1 + sin u), which keeps
-    /// the box without a kink.
+    /// Uphill from a setting along its continuous coordinates.
     fn climb(&self, start: &Setting, score: f64) -> Result<(f64, Setting)> {
         let free = self.continuous();
-        let unmoved = (score, start.clone());
-        if free.is_empty() {
-            return Ok(unmoved);
-        }
         let at = self.space.encode(start)?;
-        let hill = Hill {
-            search: self,
-            free: &free,
-            at: &at,
-            floor: Cell::new(-score + 1e3),
+        let place = |moved: &[f64]| {
+            let mut x = at.clone();
+            free.iter().zip(moved).for_each(|(&k, u)| x[k] = *u);
+            x
         };
-        let inner: Vec<f64> = free
-            .iter()
-            // Off the very edge, where the slope by u vanishes.
-            .map(|&k| (2.0 * at[k] - 1.0).clamp(-0.9999, 0.9999).asin())
-            .collect();
-        let Ok(line) = MoreThuenteLineSearch::new().with_bounds(1e-10, 1e2) else {
-            return Ok(unmoved);
+        let inner = free.iter().map(|&k| at[k]).collect();
+        let look = |moved: &[f64]| self.slope(&place(moved), &free);
+        if !free.is_empty()
+            && let Some(top) = climb(inner, STEPS, look)
+        {
+            let setting = self.space.decode(&place(&top.place));
+            let reached = self.scores(std::slice::from_ref(&setting))?[0];
+            if reached > score && self.open(&setting) {
+                return Ok((reached, setting));
+            }
+        }
+        Ok((score, start.clone()))
+    }
+
+    /// The score at x and how it changes along the `free` coordinates; `None` where a setting breaks an inequality.
+    fn slope(&self, x: &[f64], free: &[usize]) -> Option<Gradient> {
+        if !self.space.obeyed(&self.space.decode(x)) {
+            return None;
+        }
+        let (slopes, log_cost, of_cost) = self.model.slopes(x).ok()?;
+        let candidate = Candidate::new(slopes.mean, slopes.variance, 0.0, 1.0).ok()?;
+        let improvement = LogExpectedImprovement::over(self.model.incumbent).ok()?;
+        let by = improvement.slopes(&candidate);
+        let along = |&k: &usize| {
+            by.by_mean * slopes.of_mean[k] + by.by_variance * slopes.of_variance[k]
+                - self.cooling * of_cost[k]
         };
-        let Ok(solver) = LBFGS::new(line, 7).with_tolerance_grad(1e-5) else {
-            return Ok(unmoved);
-        };
-        let outcome = Executor::new(&hill, solver)
-            .configure(|state| state.param(inner).max_iters(STEPS))
-            .run();
-        // A line search that fails has not moved: the start stands.
-        let Ok(outcome) = outcome else {
-            return Ok(unmoved);
-        };
-        let Some(top) = outcome.state().get_best_param() else {
-            return Ok(unmoved);
-        };
-        let setting = self.space.decode(&hill.outer(top));
-        let reached = self.scores(std::slice::from_ref(&setting))?[0];
-        Ok(if reached > score && self.open(&setting) {
-            (reached, setting)
-        } else {
-            unmoved
+        Some(Gradient {
+            score: improvement.score(&candidate) - self.cooling * log_cost,
+            by_coordinate: free.iter().map(along).collect(),
         })
     }
 
@@ -244,70 +237,5 @@ impl Search<'_> {
             }
         }
         all
-    }
-}
-
-/// Minus the score along the free coordinates, for the optimiser.
-struct Hill<'a> {
-    search: &'a Search<'a>,
-    free: &'a [usize],
-    at: &'a [f64],
-    /// Reported where a setting breaks an inequality: bad, yet finite, so that line searches back off.
-    floor: Cell<f64>,
-}
-
-impl Hill<'_> {
-    fn outer(&self, inner: &[f64]) -> Vec<f64> {
-        let mut x = self.at.to_vec();
-        for (&k, u) in self.free.iter().zip(inner) {
-            x[k] = 0.5 * (1.0 + u.sin());
-        }
-        x
-    }
-}
-
-/// Step of the differences by which a score follows mean and variance.
-const STEP: f64 = 1e-6;
-
-impl CostFunction for &Hill<'_> {
-    type Param = Vec<f64>;
-    type Output = f64;
-
-    fn cost(&self, inner: &Vec<f64>) -> std::result::Result<f64, argmin::core::Error> {
-        let x = self.outer(inner);
-        if !self.search.space.obeyed(&self.search.space.decode(&x)) {
-            return Ok(self.floor.get());
-        }
-        let places = Array2::from_shape_fn((1, x.len()), |(_, k)| x[k]);
-        let (mean, variance, log_cost) = self.search.model.predict(&places)?;
-        let score = self.search.score(mean[0], variance[0], log_cost[0])?;
-        Ok(if score.is_finite() {
-            -score
-        } else {
-            self.floor.get()
-        })
-    }
-}
-
-impl Gradient for &Hill<'_> {
-    type Param = Vec<f64>;
-    type Gradient = Vec<f64>;
-
-    fn gradient(&self, inner: &Vec<f64>) -> std::result::Result<Vec<f64>, argmin::core::Error> {
-        let x = self.outer(inner);
-        let (slopes, log_cost, of_cost) = self.search.model.slopes(&x)?;
-        let score = |mean: f64, variance: f64| self.search.score(mean, variance, log_cost);
-        let (mean, variance) = (slopes.mean, slopes.variance.max(1e-12));
-        let h = STEP * variance.sqrt();
-        let by_mean = (score(mean + h, variance)? - score(mean - h, variance)?) / (2.0 * h);
-        let h = STEP * variance;
-        let by_variance = (score(mean, variance + h)? - score(mean, variance - h)?) / (2.0 * h);
-        let gradient = self.free.iter().zip(inner).map(|(&k, u)| {
-            let by_x = by_mean * slopes.of_mean[k] + by_variance * slopes.of_variance[k]
-                - self.search.cooling * of_cost[k];
-            let slope = -by_x * 0.5 * u.cos();
-            if slope.is_finite() { slope } else { 0.0 }
-        });
-        Ok(gradient.collect())
     }
 }

@@ -1,6 +1,6 @@
 //! Optimism over a batch.
 
-use super::draws::{BatchAcquisition, Draws};
+use super::draws::{BatchAcquisition, DrawSlopes, Draws};
 use crate::error::{Error, Result};
 use std::f64::consts::FRAC_PI_2;
 
@@ -38,20 +38,39 @@ impl BatchUpperConfidenceBound {
         }
         Ok(Self { deviations })
     }
+
+    fn factor(&self) -> f64 {
+        self.deviations * FRAC_PI_2.sqrt()
+    }
+
+    fn optimistic(&self, draws: &Draws, j: usize, s: usize) -> f64 {
+        let mean = draws.mean(j);
+        mean + self.factor() * (draws.of_place(j)[s] - mean).abs()
+    }
 }
 
 impl BatchAcquisition for BatchUpperConfidenceBound {
     fn score(&self, draws: &Draws) -> f64 {
-        let factor = self.deviations * FRAC_PI_2.sqrt();
-        let optimistic = |j: usize, s: usize| {
-            let mean = draws.mean(j);
-            mean + factor * (draws.of_place(j)[s] - mean).abs()
-        };
         let best = |s: usize| {
-            let values = (0..draws.len()).map(|j| optimistic(j, s));
+            let values = (0..draws.len()).map(|j| self.optimistic(draws, j, s));
             values.fold(f64::NEG_INFINITY, f64::max)
         };
         (0..draws.count()).map(best).sum::<f64>() / draws.count() as f64
+    }
+
+    /// One share of each draw falls to the place of the largest value, between its mean and its deviation.
+    fn slopes(&self, draws: &Draws) -> DrawSlopes {
+        let mut slopes = DrawSlopes::none(draws);
+        let share = 1.0 / draws.count() as f64;
+        for s in 0..draws.count() {
+            let value = |j: usize| self.optimistic(draws, j, s);
+            let best = (0..draws.len()).fold(0, |b, j| if value(j) > value(b) { j } else { b });
+            let surprise = draws.of_place(best)[s] - draws.mean(best);
+            let by_draw = share * self.factor() * surprise.signum();
+            slopes.by_draw[best][s] = by_draw;
+            slopes.by_mean[best] += share - by_draw;
+        }
+        slopes
     }
 }
 

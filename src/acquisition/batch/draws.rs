@@ -3,6 +3,9 @@
 use crate::error::{Error, Result};
 use ndarray::ArrayView2;
 
+/// Step of the central differences, ε^⅓.
+const STEP: f64 = 6e-6;
+
 /// A rule that says how much a batch is worth, from joint draws of its latent values; larger is better.
 ///
 /// Only [`score`](Self::score) is to be written.
@@ -26,6 +29,15 @@ use ndarray::ArrayView2;
 pub trait BatchAcquisition: Sync {
     /// The worth of a batch. NaN is refused by whoever asks; −∞ is allowed and means "never".
     fn score(&self, draws: &Draws) -> f64;
+
+    /// How the score changes with each draw and each mean, what [`MonteCarlo::gradient`](super::MonteCarlo::gradient) carries
+    /// back to the places.
+    ///
+    /// The default takes central differences, two scores for each number drawn; the acquisitions of this crate know their
+    /// derivatives in closed form.
+    fn slopes(&self, draws: &Draws) -> DrawSlopes {
+        DrawSlopes::by_differences(draws, |moved| self.score(moved))
+    }
 
     /// Places (n × d) whose latent values are to be drawn along with the batch, for incumbents that are not known exactly:
     /// their largest value in each draw is [`Draws::best_measured`]. None unless stated.
@@ -145,10 +157,67 @@ impl Draws {
         self.best_measured.as_deref()
     }
 
+    /// The place with the largest value in draw s, of equal ones the first.
+    pub(super) fn best_place(&self, s: usize) -> usize {
+        let higher = |best: usize, j: usize| {
+            if self.columns[j][s] > self.columns[best][s] {
+                j
+            } else {
+                best
+            }
+        };
+        (0..self.len()).fold(0, higher)
+    }
+
     /// The largest value of the batch in each draw.
     pub fn best(&self) -> impl Iterator<Item = f64> {
         let values = |s: usize| self.columns.iter().map(move |column| column[s]);
         (0..self.count()).map(move |s| values(s).fold(f64::NEG_INFINITY, f64::max))
+    }
+}
+
+/// Derivatives of the score of a batch by the numbers in its [`Draws`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct DrawSlopes {
+    /// By the posterior mean of each of the q places, with the draws held fixed.
+    pub by_mean: Vec<f64>,
+    /// By each of the S draws of each place: q lists.
+    pub by_draw: Vec<Vec<f64>>,
+}
+
+impl DrawSlopes {
+    /// No slope anywhere, for draws like these.
+    pub(in crate::acquisition) fn none(draws: &Draws) -> Self {
+        Self {
+            by_mean: vec![0.0; draws.len()],
+            by_draw: vec![vec![0.0; draws.count()]; draws.len()],
+        }
+    }
+
+    fn by_differences(draws: &Draws, score: impl Fn(&Draws) -> f64) -> Self {
+        let mut slopes = Self::none(draws);
+        let mut moved = draws.clone();
+        let sizes = draws.means.iter().chain(draws.columns.iter().flatten());
+        let largest = sizes.fold(0.0, |most: f64, value| most.max(value.abs()));
+        let step = STEP * if largest > 0.0 { largest } else { 1.0 };
+        let mut along = |number: fn(&mut Draws, usize, usize) -> &mut f64, j: usize, s: usize| {
+            let here = *number(&mut moved, j, s);
+            let (high, low) = (here + step, here - step);
+            let mut at = |value| {
+                *number(&mut moved, j, s) = value;
+                score(&moved)
+            };
+            let rise = at(high) - at(low);
+            *number(&mut moved, j, s) = here;
+            rise / (high - low)
+        };
+        for j in 0..draws.len() {
+            slopes.by_mean[j] = along(|draws, j, _| &mut draws.means[j], j, 0);
+            for s in 0..draws.count() {
+                slopes.by_draw[j][s] = along(|draws, j, s| &mut draws.columns[j][s], j, s);
+            }
+        }
+        slopes
     }
 }
 

@@ -1,6 +1,6 @@
 //! Expected improvement of a batch, over an incumbent that is known or one that is not.
 
-use super::draws::{BatchAcquisition, Draws};
+use super::draws::{BatchAcquisition, DrawSlopes, Draws};
 use crate::error::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 
@@ -90,6 +90,18 @@ impl BatchAcquisition for BatchExpectedImprovement {
         // not `max`, which would hide a NaN
         let gains = gaps.map(|gap| if gap < 0.0 { 0.0 } else { gap });
         gains.sum::<f64>() / draws.count() as f64
+    }
+
+    /// One share of each draw that improves falls to its best place.
+    fn slopes(&self, draws: &Draws) -> DrawSlopes {
+        let mut slopes = DrawSlopes::none(draws);
+        for s in 0..draws.count() {
+            let best = draws.best_place(s);
+            if draws.of_place(best)[s] > self.0.in_draw(s, draws) {
+                slopes.by_draw[best][s] = 1.0 / draws.count() as f64;
+            }
+        }
+        slopes
     }
 
     fn measured(&self) -> Option<ArrayView2<'_, f64>> {

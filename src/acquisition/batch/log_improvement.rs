@@ -1,6 +1,6 @@
 //! Logarithm of the expected improvement of a batch, with slopes everywhere.
 
-use super::draws::{BatchAcquisition, Draws};
+use super::draws::{BatchAcquisition, DrawSlopes, Draws};
 use super::improvement::Incumbent;
 use crate::error::{Error, Result};
 use ndarray::ArrayView2;
@@ -76,6 +76,14 @@ impl BatchLogExpectedImprovement {
         })
     }
 
+    /// The smoothed logarithms of the gains of all places in draw s.
+    fn log_gains(&self, draws: &Draws, s: usize, gains: &mut [f64]) {
+        let incumbent = self.incumbent.in_draw(s, draws);
+        for (j, gain) in gains.iter_mut().enumerate() {
+            *gain = log_fat_plus(draws.of_place(j)[s] - incumbent, self.plus_temperature);
+        }
+    }
+
     fn with(incumbent: Incumbent) -> Self {
         Self {
             incumbent,
@@ -89,14 +97,37 @@ impl BatchAcquisition for BatchLogExpectedImprovement {
     fn score(&self, draws: &Draws) -> f64 {
         let mut gains = vec![0.0; draws.len()];
         let in_draw = |s: usize| {
-            let incumbent = self.incumbent.in_draw(s, draws);
-            for (j, gain) in gains.iter_mut().enumerate() {
-                *gain = log_fat_plus(draws.of_place(j)[s] - incumbent, self.plus_temperature);
-            }
+            self.log_gains(draws, s, &mut gains);
             fat_maximum(&gains, self.max_temperature)
         };
         let logs: Vec<f64> = (0..draws.count()).map(in_draw).collect();
         log_mean_exp(&logs)
+    }
+
+    /// The share of a draw in the mean of exponentials, times that of a place in the smoothed maximum, times the slope of the
+    /// smoothed plus.
+    fn slopes(&self, draws: &Draws) -> DrawSlopes {
+        let mut slopes = DrawSlopes::none(draws);
+        let (mut gains, mut logs) = (vec![0.0; draws.len()], Vec::with_capacity(draws.count()));
+        for s in 0..draws.count() {
+            let incumbent = self.incumbent.in_draw(s, draws);
+            self.log_gains(draws, s, &mut gains);
+            logs.push(fat_maximum(&gains, self.max_temperature));
+            let shares = fat_shares(&gains, self.max_temperature);
+            for (j, share) in shares.into_iter().enumerate() {
+                let gap = draws.of_place(j)[s] - incumbent;
+                slopes.by_draw[j][s] = share * slope_of_log_fat_plus(gap, self.plus_temperature);
+            }
+        }
+        let (whole, count) = (log_mean_exp(&logs), logs.len() as f64);
+        for (s, log) in logs.into_iter().enumerate() {
+            let share = (log - whole).exp() / count;
+            slopes
+                .by_draw
+                .iter_mut()
+                .for_each(|of_place| of_place[s] *= share);
+        }
+        slopes
     }
 
     fn measured(&self) -> Option<ArrayView2<'_, f64>> {
@@ -120,6 +151,22 @@ fn log_fat_plus(t: f64, temperature: f64) -> f64 {
     temperature.ln() + value
 }
 
+/// Derivative of [`log_fat_plus`] by t.
+fn slope_of_log_fat_plus(t: f64, temperature: f64) -> f64 {
+    let u = t / temperature;
+    let square = u * u;
+    let slope = if square.is_finite() {
+        let (softplus, tail) = (u.max(0.0) + (-u.abs()).exp().ln_1p(), TAIL / (1.0 + square));
+        let sigmoid = 1.0 / (1.0 + (-u).exp());
+        (sigmoid - 2.0 * u * tail / (1.0 + square)) / (softplus + tail)
+    } else if u > 0.0 {
+        1.0 / u
+    } else {
+        -2.0 / u
+    };
+    slope / temperature
+}
+
 /// `M + τ ln Σ_j 1/(1 + u_j + u_j²/2)` with `u_j = (M − a_j)/τ`; NaN if one of the values is.
 fn fat_maximum(values: &[f64], temperature: f64) -> f64 {
     if let [value] = values {
@@ -134,6 +181,23 @@ fn fat_maximum(values: &[f64], temperature: f64) -> f64 {
         1.0 / (1.0 + u + 0.5 * u * u)
     };
     largest + temperature * values.iter().map(share).sum::<f64>().ln()
+}
+
+/// Derivatives of [`fat_maximum`] by the values, which sum to one: `(1 + u_j) p_j² / Σ_i p_i` with `p = 1/(1 + u + u²/2)`, and
+/// what they leave for the largest.
+fn fat_shares(values: &[f64], temperature: f64) -> Vec<f64> {
+    let top = (0..values.len()).fold(0, |top, j| if values[j] > values[top] { j } else { top });
+    let parts = values.iter().map(|value| {
+        let u = (values[top] - value) / temperature;
+        let part = 1.0 / (1.0 + u + 0.5 * u * u);
+        (part, (1.0 + u) * part * part)
+    });
+    let (parts, mut shares): (Vec<f64>, Vec<f64>) = parts.unzip();
+    let sum: f64 = parts.iter().sum();
+    shares.iter_mut().for_each(|share| *share /= sum);
+    shares[top] = 0.0;
+    shares[top] = 1.0 - shares.iter().sum::<f64>();
+    shares
 }
 
 /// `ln (1/n) Σ exp(a)`, without overflow; NaN if one of the values is.

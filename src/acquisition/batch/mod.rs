@@ -3,6 +3,8 @@
 //! | you want | you take |
 //! | --- | --- |
 //! | the worth of a batch from joint draws | [`MonteCarlo::score`] with a [`BatchAcquisition`] |
+//! | how that changes with the places | [`MonteCarlo::gradient`] |
+//! | the best batch anywhere in a box | [`Region::maximise_batch`](super::Region::maximise_batch) |
 //! | the best batch out of a list of places | [`BatchSearch`]: [`greedy`](BatchSearch::greedy) |
 //! | any single-place acquisition, one place after the other | [`BatchSearch::sequential`] with [`Outcomes`] |
 //! | the same with any surrogate and hardly a cost | [`BatchSearch::penalised`] with a [`LocalPenalty`] |
@@ -28,6 +30,7 @@ mod base_samples;
 mod confidence_bound;
 mod diversity;
 mod draws;
+mod gradient;
 mod improvement;
 mod joint_factor;
 mod log_improvement;
@@ -37,7 +40,8 @@ mod search;
 mod sequential;
 
 pub use confidence_bound::BatchUpperConfidenceBound;
-pub use draws::{BatchAcquisition, Draws};
+pub use draws::{BatchAcquisition, DrawSlopes, Draws};
+pub use gradient::BatchGradient;
 pub use improvement::BatchExpectedImprovement;
 pub use log_improvement::BatchLogExpectedImprovement;
 pub use monte_carlo::MonteCarlo;

@@ -109,16 +109,9 @@ impl MonteCarlo {
         if pending.nrows() > 0 {
             check_places("pending", pending)?;
         }
-        let setting = Setting {
-            measured: acquisition.measured(),
-            pending,
-            candidates: batch,
-            size: batch.nrows(),
-        };
+        let setting = Setting::whole(acquisition.measured(), pending, batch);
         let mut simulation = self.simulate(&[surrogate], &setting)?.remove(0);
-        for j in 0..batch.nrows() {
-            simulation.take(j)?;
-        }
+        simulation.take_all()?;
         let score = acquisition.score(&simulation.draws);
         if score.is_nan() {
             return Err(Error::argument(
@@ -136,16 +129,26 @@ impl MonteCarlo {
         surrogates: &[&'s dyn Surrogate],
         setting: &Setting<'_>,
     ) -> Result<Vec<Simulation<'s>>> {
-        let parts = surrogates.len();
+        let pairs = surrogates
+            .iter()
+            .zip(self.normals_of_each(setting, surrogates.len()));
+        pairs
+            .map(|(surrogate, normals)| Simulation::new(*surrogate, setting, normals))
+            .collect()
+    }
+
+    /// Normal numbers for each of `parts` independent surrogates, one column for each place.
+    pub(in crate::acquisition) fn normals_of_each(
+        &self,
+        setting: &Setting<'_>,
+        parts: usize,
+    ) -> Vec<Vec<Vec<f64>>> {
         let columns = self.normals(setting.width() * parts);
         let mut normals = vec![Vec::with_capacity(setting.width()); parts];
         for (k, column) in columns.into_iter().enumerate() {
             normals[k % parts].push(column);
         }
-        let pairs = surrogates.iter().zip(normals);
-        pairs
-            .map(|(surrogate, normals)| Simulation::new(*surrogate, setting, normals))
-            .collect()
+        normals
     }
 }
 
@@ -157,7 +160,21 @@ pub(in crate::acquisition) struct Setting<'a> {
     pub(in crate::acquisition) size: usize,
 }
 
-impl Setting<'_> {
+impl<'a> Setting<'a> {
+    /// All of a batch.
+    pub(in crate::acquisition) fn whole(
+        measured: Option<ArrayView2<'a, f64>>,
+        pending: ArrayView2<'a, f64>,
+        batch: ArrayView2<'a, f64>,
+    ) -> Self {
+        Self {
+            measured,
+            pending,
+            candidates: batch,
+            size: batch.nrows(),
+        }
+    }
+
     fn measured_count(&self) -> usize {
         self.measured.map_or(0, |places| places.nrows())
     }
@@ -175,12 +192,14 @@ pub(in crate::acquisition) struct Simulation<'s> {
     normals: Vec<Vec<f64>>,
     /// Places before the first candidate.
     head: usize,
+    /// Those of them that are pending.
+    pending: usize,
     /// Draws of the pending places and of those taken.
     draws: Draws,
 }
 
 impl<'s> Simulation<'s> {
-    fn new(
+    pub(in crate::acquisition) fn new(
         surrogate: &'s dyn Surrogate,
         setting: &Setting<'_>,
         normals: Vec<Vec<f64>>,
@@ -217,8 +236,28 @@ impl<'s> Simulation<'s> {
             factor,
             normals,
             head,
+            pending: pending.nrows(),
             draws,
         })
+    }
+
+    pub(super) fn factor(&self) -> &JointFactor<'s> {
+        &self.factor
+    }
+
+    /// One column of normal numbers for each place, in the order of the factor.
+    pub(super) fn normals(&self) -> &[Vec<f64>] {
+        &self.normals
+    }
+
+    /// Number of places before the first candidate.
+    pub(super) fn head(&self) -> usize {
+        self.head
+    }
+
+    /// Number of pending places.
+    pub(super) fn pending(&self) -> usize {
+        self.pending
     }
 
     /// Draws of the pending places and of those taken.
@@ -239,6 +278,11 @@ impl<'s> Simulation<'s> {
         draws.replace_last(self.factor.mean(index), |column| {
             self.factor.draw(index, &self.normals, column);
         });
+    }
+
+    /// Takes all candidates, in their order.
+    pub(in crate::acquisition) fn take_all(&mut self) -> Result<()> {
+        (self.head..self.factor.places().nrows()).try_for_each(|i| self.take(i - self.head))
     }
 
     /// Takes this candidate into the batch.

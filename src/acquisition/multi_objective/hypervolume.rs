@@ -74,6 +74,34 @@ pub(super) fn improvement(points: Vec<Vec<f64>>, held: &[Vec<f64>], reference: &
     (0..points.len()).map(exclusive).sum()
 }
 
+/// How the volume that `point` and the `others` dominate together grows with objective `k` of the point: the area of the face
+/// of its box that it shares with none of those that reach further along k.
+///
+/// Source: Emmerich and Deutz, *Time complexity and zeros of the hypervolume indicator gradient field*, EVOLVE III, 169 (2014).
+pub(super) fn face<'p>(
+    point: &[f64],
+    k: usize,
+    others: impl Iterator<Item = &'p Vec<f64>>,
+    reference: &[f64],
+) -> f64 {
+    if point.iter().zip(reference).any(|(p, r)| p <= r) {
+        return 0.0;
+    }
+    let flat = |point: &[f64]| [&point[..k], &point[k + 1..]].concat();
+    let further: Vec<Vec<f64>> = others
+        .filter(|other| other[k] > point[k])
+        .map(|other| flat(other))
+        .collect();
+    if further.is_empty() {
+        return flat(point)
+            .iter()
+            .zip(flat(reference))
+            .map(|(p, r)| p - r)
+            .product();
+    }
+    exclusive(&flat(point), further.iter(), &flat(reference))
+}
+
 /// Volume of a non-dominated set above the reference.
 fn volume(mut points: Vec<Vec<f64>>, reference: &[f64]) -> f64 {
     match reference {
@@ -132,6 +160,40 @@ mod tests {
         assert_eq!(one, 2.0);
         let gain = hypervolume_improvement(points.view(), empty.view(), &[0.0, 0.0]);
         assert_eq!(gain.unwrap(), 1.0);
+    }
+
+    #[test]
+    fn faces_are_the_slopes_of_the_volume() {
+        let reference = [0.0, 0.1, -0.2];
+        let points: Vec<Vec<f64>> = (0..7)
+            .map(|i| {
+                (0..3)
+                    .map(|k| ((i * [3, 5, 6][k] + k) % 7) as f64 / 7.0 + 0.01 * i as f64)
+                    .collect()
+            })
+            .collect();
+        for objectives in 1..=3 {
+            let cut: Vec<Vec<f64>> = points.iter().map(|p| p[..objectives].to_vec()).collect();
+            let reference = &reference[..objectives];
+            for (i, k) in (0..7).flat_map(|i| (0..objectives).map(move |k| (i, k))) {
+                let at = |step: f64| {
+                    let mut moved = cut.clone();
+                    moved[i][k] += step;
+                    volume(relevant(moved, reference), reference)
+                };
+                let wanted = (at(1e-6) - at(-1e-6)) / 2e-6;
+                let others = cut
+                    .iter()
+                    .enumerate()
+                    .filter(|(j, _)| *j != i)
+                    .map(|(_, p)| p);
+                let found = face(&cut[i], k, others, reference);
+                assert!(
+                    (found - wanted).abs() < 1e-8,
+                    "{objectives}: ({i}, {k}) {found} {wanted}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,23 +1,25 @@
 //! Expected growth of the hypervolume by a batch, from joint draws.
 
 use super::dominance::{check_reference, rows};
-use super::hypervolume::{improvement, relevant};
-use crate::acquisition::Choice;
+use super::hypervolume::{face, improvement, relevant};
 use crate::acquisition::batch::{
-    BatchSearch, Draws, MonteCarlo, Setting, Simulation, check_places, first_best,
+    BatchSearch, DrawSlopes, Draws, MonteCarlo, Setting, Simulation, check_places, first_best,
 };
+use crate::acquisition::{BatchGradient, Choice};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Expected hypervolume improvement of a batch (qEHVI), `E[HV(front ∪ {f(x_1), …, f(x_q)}) − HV(front)]`.
 ///
 /// One independent surrogate for each objective; the expectation is the mean over joint draws, the volumes are exact. Meant for
-/// two or three objectives.
+/// two or three objectives. [`over_measured`](Self::over_measured) gives the noisy form (qNEHVI), where the front is that of the
+/// latent values at measured places, drawn along with the batch.
 ///
-/// Source: Daulton, Balandat and Bakshy, NeurIPS 2020 (arXiv 2006.05078); the volume of each draw is that of
-/// [`hypervolume_improvement`](super::hypervolume_improvement) instead of inclusion and exclusion over boxes.
+/// Source: Daulton, Balandat and Bakshy, NeurIPS 2020 (arXiv 2006.05078), and NeurIPS 2021 (arXiv 2105.08195) for the noisy form;
+/// the volume of each draw is that of [`hypervolume_improvement`](super::hypervolume_improvement) instead of sums over boxes.
 ///
 /// ```
 /// use dosewise::acquisition::multi_objective::{BatchHypervolumeImprovement, ExpectedHypervolumeImprovement};
@@ -38,8 +40,17 @@ use rayon::prelude::*;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchHypervolumeImprovement {
-    front: Vec<Vec<f64>>,
+    front: Front,
     reference: Vec<f64>,
+}
+
+/// What is to be improved on.
+#[derive(Debug, Clone, PartialEq)]
+enum Front {
+    /// These non-dominated points above the reference.
+    Known(Vec<Vec<f64>>),
+    /// The latent values at these places, others in each draw.
+    Measured(Array2<f64>),
 }
 
 impl BatchHypervolumeImprovement {
@@ -51,7 +62,26 @@ impl BatchHypervolumeImprovement {
         let points = rows("front", front)?;
         check_reference(reference, front.ncols())?;
         Ok(Self {
-            front: relevant(points, reference),
+            front: Front::Known(relevant(points, reference)),
+            reference: reference.to_vec(),
+        })
+    }
+
+    /// Over the volume that the latent values at measured `places` (n × d) dominate above `reference` (k numbers), drawn jointly
+    /// with the batch: a measurement that noise lifted out of the crowd does not stand as a front.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no place, a coordinate is not finite, there is no objective, or the reference is not
+    /// finite.
+    pub fn over_measured<'p>(
+        places: impl Into<ArrayView2<'p, f64>>,
+        reference: &[f64],
+    ) -> Result<Self> {
+        let places = places.into();
+        check_places("places", places)?;
+        check_reference(reference, reference.len().max(1))?;
+        Ok(Self {
+            front: Front::Measured(places.to_owned()),
             reference: reference.to_vec(),
         })
     }
@@ -66,25 +96,77 @@ impl BatchHypervolumeImprovement {
         batch: ArrayView2<'_, f64>,
         monte_carlo: &MonteCarlo,
     ) -> Result<f64> {
-        check_places("batch", batch)?;
-        self.check(surrogates)?;
-        let setting = Setting {
-            measured: None,
-            pending: batch.split_at(ndarray::Axis(0), 0).0,
-            candidates: batch,
-            size: batch.nrows(),
-        };
-        let mut simulations = monte_carlo.simulate(surrogates, &setting)?;
-        for simulation in &mut simulations {
-            for j in 0..batch.nrows() {
-                simulation.take(j)?;
-            }
-        }
-        let draws: Vec<&Draws> = simulations.iter().map(Simulation::draws).collect();
-        Ok(self.mean_improvement(&draws))
+        Ok(self.mean_improvement(&self.simulate(surrogates, batch, monte_carlo)?))
     }
 
-    fn check(&self, surrogates: &[&dyn Surrogate]) -> Result<()> {
+    /// The score with its derivatives by the q × d coordinates, the normal numbers of the draws held fixed.
+    ///
+    /// As [`MonteCarlo::gradient`]; in each draw the volume grows with a value by the area of the face of its box that no other
+    /// point covers.
+    ///
+    /// # Errors
+    /// As [`score`](Self::score) and [`MonteCarlo::gradient`].
+    pub fn gradient(
+        &self,
+        surrogates: &[&dyn Surrogate],
+        batch: ArrayView2<'_, f64>,
+        monte_carlo: &MonteCarlo,
+    ) -> Result<BatchGradient> {
+        self.gradient_of(&self.simulate(surrogates, batch, monte_carlo)?)
+    }
+
+    fn simulate<'s>(
+        &self,
+        surrogates: &[&'s dyn Surrogate],
+        batch: ArrayView2<'_, f64>,
+        monte_carlo: &MonteCarlo,
+    ) -> Result<Vec<Simulation<'s>>> {
+        check_places("batch", batch)?;
+        self.check(surrogates)?;
+        let nothing = batch.split_at(Axis(0), 0).0;
+        let held = self.held(nothing)?;
+        let setting = Setting::whole(None, held.view(), batch);
+        let mut simulations = monte_carlo.simulate(surrogates, &setting)?;
+        simulations.iter_mut().try_for_each(Simulation::take_all)?;
+        Ok(simulations)
+    }
+
+    /// The measured places, then those pending: all that is drawn before the batch.
+    pub(in crate::acquisition) fn held(&self, pending: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        match &self.front {
+            Front::Known(_) => Ok(pending.to_owned()),
+            Front::Measured(places) => {
+                concatenate(Axis(0), &[places.view(), pending]).map_err(|_| {
+                    Error::argument(
+                        "batch",
+                        format!("{} coordinates a place", pending.ncols()),
+                        format!("{}, as the measured places have", places.ncols()),
+                    )
+                })
+            }
+        }
+    }
+
+    pub(in crate::acquisition) fn gradient_of(
+        &self,
+        simulations: &[Simulation<'_>],
+    ) -> Result<BatchGradient> {
+        let draws = draws(simulations);
+        let mut by_coordinate: Option<Array2<f64>> = None;
+        for (simulation, slopes) in simulations.iter().zip(self.slopes(&draws)) {
+            let found = simulation.by_place(&slopes)?;
+            by_coordinate = Some(match by_coordinate {
+                Some(sum) => sum + found,
+                None => found,
+            });
+        }
+        Ok(BatchGradient {
+            score: self.mean_over(&draws),
+            by_coordinate: by_coordinate.expect("at least one objective"),
+        })
+    }
+
+    pub(in crate::acquisition) fn check(&self, surrogates: &[&dyn Surrogate]) -> Result<()> {
         if surrogates.len() == self.reference.len() {
             return Ok(());
         }
@@ -95,16 +177,69 @@ impl BatchHypervolumeImprovement {
         ))
     }
 
+    /// The front in draw s.
+    fn front(&self, draws: &[&Draws], s: usize) -> Cow<'_, [Vec<f64>]> {
+        match &self.front {
+            Front::Known(points) => Cow::Borrowed(points),
+            Front::Measured(places) => {
+                let points = (0..places.nrows()).map(|j| outcome(draws, j, s)).collect();
+                Cow::Owned(relevant(points, &self.reference))
+            }
+        }
+    }
+
+    /// Number of drawn places that belong to the front.
+    fn measured(&self) -> usize {
+        match &self.front {
+            Front::Known(_) => 0,
+            Front::Measured(places) => places.nrows(),
+        }
+    }
+
+    pub(in crate::acquisition) fn mean_improvement(&self, simulations: &[Simulation<'_>]) -> f64 {
+        self.mean_over(&draws(simulations))
+    }
+
     /// The mean over draws of one objective each.
-    fn mean_improvement(&self, draws: &[&Draws]) -> f64 {
+    fn mean_over(&self, draws: &[&Draws]) -> f64 {
         let (places, count) = (draws[0].len(), draws[0].count());
-        let outcome = |j: usize, s: usize| draws.iter().map(|d| d.of_place(j)[s]).collect();
         let gain = |s: usize| {
-            let points: Vec<Vec<f64>> = (0..places).map(|j| outcome(j, s)).collect();
-            improvement(points, &self.front, &self.reference)
+            let points = (self.measured()..places).map(|j| outcome(draws, j, s));
+            let front = self.front(draws, s);
+            improvement(points.collect(), &front, &self.reference)
         };
         (0..count).map(gain).sum::<f64>() / count as f64
     }
+
+    /// Its slopes by the draws of each objective.
+    fn slopes(&self, draws: &[&Draws]) -> Vec<DrawSlopes> {
+        let (places, count, first) = (draws[0].len(), draws[0].count(), self.measured());
+        let mut slopes: Vec<DrawSlopes> = draws.iter().map(|d| DrawSlopes::none(d)).collect();
+        for s in 0..count {
+            let front = self.front(draws, s);
+            let points: Vec<Vec<f64>> = (first..places).map(|j| outcome(draws, j, s)).collect();
+            for (j, point) in points.iter().enumerate() {
+                let others = || {
+                    let before = points[..j].iter();
+                    before.chain(&points[j + 1..]).chain(front.iter())
+                };
+                for (k, slopes) in slopes.iter_mut().enumerate() {
+                    let area = face(point, k, others(), &self.reference);
+                    slopes.by_draw[first + j][s] = area / count as f64;
+                }
+            }
+        }
+        slopes
+    }
+}
+
+/// Outcome of all objectives at place j in draw s.
+fn outcome(draws: &[&Draws], j: usize, s: usize) -> Vec<f64> {
+    draws.iter().map(|draws| draws.of_place(j)[s]).collect()
+}
+
+fn draws<'d>(simulations: &'d [Simulation<'_>]) -> Vec<&'d Draws> {
+    simulations.iter().map(Simulation::draws).collect()
 }
 
 impl BatchSearch<'_> {
@@ -122,9 +257,10 @@ impl BatchSearch<'_> {
         monte_carlo: &MonteCarlo,
     ) -> Result<Vec<Choice>> {
         acquisition.check(surrogates)?;
+        let held = acquisition.held(self.pending())?;
         let setting = Setting {
             measured: None,
-            pending: self.pending(),
+            pending: held.view(),
             candidates: self.places(),
             size: self.size().min(self.places().nrows()),
         };
@@ -135,7 +271,7 @@ impl BatchSearch<'_> {
                 for (simulation, draws) in simulations.iter().zip(draws.iter_mut()) {
                     simulation.fill(candidate, draws);
                 }
-                acquisition.mean_improvement(&draws.iter().collect::<Vec<_>>())
+                acquisition.mean_over(&draws.iter().collect::<Vec<_>>())
             };
             let scores: Vec<f64> = open.par_iter().map_init(rooms, judge).collect();
             let choice = first_best(open, &scores)?;

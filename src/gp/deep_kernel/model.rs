@@ -17,9 +17,10 @@ use crate::gp::stationary::Matern52;
 use crate::gp::surrogate::{Joint, Marginals, Slopes, Surrogate};
 use crate::network::{Activation, Batch, Network, Padding, Pooling, Shape};
 use crate::units::Seed;
-use ndarray::{Array2, ArrayView2, Axis, aview1};
+use ndarray::{Array2, ArrayView2, Axis, Slice, aview1};
 use rayon::prelude::*;
 use serde::Deserialize;
+use std::ops::Range;
 
 /// A Gaussian process on features of patches that a network has learnt along with it.
 ///
@@ -291,5 +292,23 @@ impl Surrogate for DeepKernelGp {
             of_variance: back(&inner.of_variance)?,
             ..inner
         })
+    }
+
+    fn joint_gradient(
+        &self,
+        points: ArrayView2<'_, f64>,
+        moving: Range<usize>,
+        by_mean: &[f64],
+        by_covariance: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>> {
+        let features = self.features(points)?;
+        let rows = Slice::from(moving.clone());
+        let inner = self
+            .process
+            .joint_gradient(features.view(), moving, by_mean, by_covariance)?;
+        let (pass, _) = self
+            .map
+            .pass(&self.map.prepare(&points.slice_axis(Axis(0), rows).into())?)?;
+        Ok(self.map.backward(&pass, inner.view())?.inputs)
     }
 }

@@ -16,9 +16,10 @@ use super::prediction::{Observable, Prediction};
 use super::saved::HeteroscedasticParts;
 use super::variational::{BoundEvidence, Model, Variational};
 use crate::error::{Error, Result};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// A process f with noise of its own process: y = f(x) + ε, ε ~ N(0, exp g(x)), f ~ GP(mean, kernel),
 /// g ~ GP(log noise level, noise kernel).
@@ -378,6 +379,17 @@ impl Surrogate for HeteroscedasticGp {
 
     fn slopes(&self, point: &[f64]) -> Result<Slopes> {
         self.latent_or_prior().slopes(point)
+    }
+
+    fn joint_gradient(
+        &self,
+        points: ArrayView2<'_, f64>,
+        moving: Range<usize>,
+        by_mean: &[f64],
+        by_covariance: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>> {
+        self.latent_or_prior()
+            .joint_gradient(points, moving, by_mean, by_covariance)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::gp::surrogate::{Joint, Marginals, Slopes, Surrogate, check_dimension}
 use ndarray::{Array2, ArrayView2};
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// An [`ExactGp`] on scaled inputs and outputs that is spoken to in original units.
 ///
@@ -414,5 +415,25 @@ impl Surrogate for ScaledGp {
         let (transform, scaled) = self.places(row)?;
         let scaled = scaled.into_raw_vec_and_offset().0;
         transform.original_slopes(&self.gp.slopes(&scaled)?)
+    }
+
+    fn joint_gradient(
+        &self,
+        points: ArrayView2<'_, f64>,
+        moving: Range<usize>,
+        by_mean: &[f64],
+        by_covariance: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>> {
+        let (transform, scaled) = self.places(points)?;
+        let t = transform.outputs.scale;
+        let by_mean: Vec<f64> = by_mean.iter().map(|by| t * by).collect();
+        let by_covariance = by_covariance.mapv(|by| t * t * by);
+        let mut gradient =
+            self.gp
+                .joint_gradient(scaled.view(), moving, &by_mean, by_covariance.view())?;
+        for (mut column, input) in gradient.columns_mut().into_iter().zip(&transform.inputs) {
+            column.mapv_inplace(|slope| slope / input.scale);
+        }
+        Ok(gradient)
     }
 }
