@@ -2,10 +2,10 @@
 
 use super::dimension::Dimension;
 use super::model::Model;
+use super::policy::Policy;
 use super::space::Space;
 use super::suggest::{ENUMERABLE, Tried};
 use super::value::Setting;
-use crate::acquisition::{Acquisition, Candidate, LogExpectedImprovement};
 use crate::error::Result;
 use crate::quasi_random::sobol;
 use crate::random::{Purpose, Stream};
@@ -15,7 +15,7 @@ use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 use ndarray::Array2;
 use rand::RngExt;
-use std::cell::Cell;
+use std::cell::RefCell;
 
 /// Points at which the acquisition is looked at before any climb, a coordinate, and at most.
 const RAW_PER_COORDINATE: usize = 128;
@@ -33,8 +33,8 @@ const FAILURE_RADIUS: f64 = 1e-3;
 pub(super) struct Search<'a> {
     pub space: &'a Space,
     pub model: &'a Model,
-    /// Exponent of the cost in improvement per cost, from 1 to 0 as the budget is spent.
-    pub cooling: f64,
+    /// What makes a setting worth its cost.
+    pub policy: &'a Policy,
     pub tried: &'a Tried<'a>,
     pub seed: Seed,
     pub best: Option<&'a Setting>,
@@ -112,11 +112,8 @@ impl Search<'_> {
             .collect()
     }
 
-    /// Log expected improvement over the incumbent per cost to the power of the cooling.
     fn score(&self, mean: f64, variance: f64, log_cost: f64) -> Result<f64> {
-        let candidate = Candidate::new(mean, variance, 0.0, 1.0)?;
-        let improvement = LogExpectedImprovement::over(self.model.incumbent)?;
-        Ok(improvement.score(&candidate) - self.cooling * log_cost)
+        Ok(self.policy.score(mean, variance, log_cost)?.0)
     }
 
     /// The best point, and others drawn by rank (weight one over the rank), so that all hills get their share however
@@ -145,7 +142,7 @@ impl Search<'_> {
     fn climb(&self, start: &Setting, score: f64) -> Result<(f64, Setting)> {
         let free = self.continuous();
         let unmoved = (score, start.clone());
-        if free.is_empty() {
+        if free.is_empty() || !score.is_finite() {
             return Ok(unmoved);
         }
         let at = self.space.encode(start)?;
@@ -153,7 +150,8 @@ impl Search<'_> {
             search: self,
             free: &free,
             at: &at,
-            floor: Cell::new(-score + 1e3),
+            floor: -score + 1e3,
+            last: RefCell::default(),
         };
         let inner: Vec<f64> = free
             .iter()
@@ -253,7 +251,9 @@ struct Hill<'a> {
     free: &'a [usize],
     at: &'a [f64],
     /// Reported where a setting breaks an inequality: bad, yet finite, so that line searches back off.
-    floor: Cell<f64>,
+    floor: f64,
+    /// Where it was looked last, and what was seen.
+    last: RefCell<Option<(Vec<f64>, (f64, Vec<f64>))>>,
 }
 
 impl Hill<'_> {
@@ -266,26 +266,46 @@ impl Hill<'_> {
     }
 }
 
-/// Step of the differences by which a score follows mean and variance.
-const STEP: f64 = 1e-6;
+impl Hill<'_> {
+    /// Minus the score and its slopes by the inner coordinates; both are asked for one after the other.
+    fn look(&self, inner: &[f64]) -> Result<(f64, Vec<f64>)> {
+        if let Some((at, found)) = &*self.last.borrow()
+            && at == inner
+        {
+            return Ok(found.clone());
+        }
+        let x = self.outer(inner);
+        let found = if self.search.space.obeyed(&self.search.space.decode(&x)) {
+            let (slopes, log_cost, of_cost) = self.search.model.slopes(&x)?;
+            let policy = self.search.policy;
+            let (score, by) = policy.score(slopes.mean, slopes.variance, log_cost)?;
+            let gradient = self.free.iter().zip(inner).map(|(&k, u)| {
+                let by_x = by.by_mean * slopes.of_mean[k]
+                    + by.by_variance * slopes.of_variance[k]
+                    + by.by_log_cost * of_cost[k];
+                let slope = -by_x * 0.5 * u.cos();
+                if slope.is_finite() { slope } else { 0.0 }
+            });
+            let height = if score.is_finite() {
+                -score
+            } else {
+                self.floor
+            };
+            (height, gradient.collect())
+        } else {
+            (self.floor, vec![0.0; inner.len()])
+        };
+        self.last.replace(Some((inner.to_vec(), found.clone())));
+        Ok(found)
+    }
+}
 
 impl CostFunction for &Hill<'_> {
     type Param = Vec<f64>;
     type Output = f64;
 
     fn cost(&self, inner: &Vec<f64>) -> std::result::Result<f64, argmin::core::Error> {
-        let x = self.outer(inner);
-        if !self.search.space.obeyed(&self.search.space.decode(&x)) {
-            return Ok(self.floor.get());
-        }
-        let places = Array2::from_shape_fn((1, x.len()), |(_, k)| x[k]);
-        let (mean, variance, log_cost) = self.search.model.predict(&places)?;
-        let score = self.search.score(mean[0], variance[0], log_cost[0])?;
-        Ok(if score.is_finite() {
-            -score
-        } else {
-            self.floor.get()
-        })
+        Ok(self.look(inner)?.0)
     }
 }
 
@@ -294,20 +314,6 @@ impl Gradient for &Hill<'_> {
     type Gradient = Vec<f64>;
 
     fn gradient(&self, inner: &Vec<f64>) -> std::result::Result<Vec<f64>, argmin::core::Error> {
-        let x = self.outer(inner);
-        let (slopes, log_cost, of_cost) = self.search.model.slopes(&x)?;
-        let score = |mean: f64, variance: f64| self.search.score(mean, variance, log_cost);
-        let (mean, variance) = (slopes.mean, slopes.variance.max(1e-12));
-        let h = STEP * variance.sqrt();
-        let by_mean = (score(mean + h, variance)? - score(mean - h, variance)?) / (2.0 * h);
-        let h = STEP * variance;
-        let by_variance = (score(mean, variance + h)? - score(mean, variance - h)?) / (2.0 * h);
-        let gradient = self.free.iter().zip(inner).map(|(&k, u)| {
-            let by_x = by_mean * slopes.of_mean[k] + by_variance * slopes.of_variance[k]
-                - self.search.cooling * of_cost[k];
-            let slope = -by_x * 0.5 * u.cos();
-            if slope.is_finite() { slope } else { 0.0 }
-        });
-        Ok(gradient.collect())
+        Ok(self.look(inner)?.1)
     }
 }
