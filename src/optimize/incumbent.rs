@@ -42,7 +42,7 @@ impl Study {
             return Ok(None);
         }
         let model = Model::fit(self)?;
-        let worth = model.scale.shift + model.scale.spread * model.incumbent;
+        let worth = model.scale.undo(model.incumbent);
         let incumbent = told.clone().nth(model.best).map(|trial| Incumbent {
             trial: trial.id(),
             setting: trial.setting().clone(),

@@ -30,6 +30,7 @@ mod history;
 mod incumbent;
 mod journal;
 mod model;
+mod policy;
 mod problem;
 mod search;
 mod space;

@@ -19,14 +19,17 @@ const LENGTH_LOG_SD: f64 = 1.732_050_807_568_877_2;
 #[derive(Debug)]
 pub(super) struct Model {
     objective: ExactGp,
-    /// Of the logarithm of the cost; `None` if all costs are alike.
-    cost: Option<ExactGp>,
+    cost: CostModel,
     /// Number among the told trials of the one with the best posterior mean.
     pub best: usize,
     /// Posterior mean there, standardised: what has to be improved on.
     pub incumbent: f64,
     /// Posterior variance there, standardised, before pending trials are considered.
     pub variance: f64,
+    /// Typical variance of the noise of a measurement, standardised.
+    pub noise: f64,
+    /// What the pending trials are expected to cost.
+    pub promised: f64,
     /// Turns worths into standardised ones.
     pub scale: Scale,
 }
@@ -59,30 +62,21 @@ impl Model {
         let best = (0..means.len()).fold(0, |b, i| if means[i] > means[b] { i } else { b });
         let (incumbent, variance) = (means[best], here.variance[best]);
 
-        let costs: Vec<f64> = observations()
-            .map(|o| o.cost.unwrap_or(1.0).max(1e-300).ln())
-            .collect();
-        let (least, most) = costs
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), c| {
-                (l.min(*c), h.max(*c))
-            });
-        let cost = if most - least > SAME_COST.ln() {
-            Some(fitted(space, Noise::Homoscedastic(1e-2), &x, &costs)?)
-        } else {
-            None
+        let cost = CostModel::fit(space, &x, &log_costs(&told))?;
+        let noise = match objective.noise() {
+            Noise::Known(all) => all.iter().sum::<f64>() / all.len().max(1) as f64,
+            Noise::Homoscedastic(shared) => *shared,
         };
 
+        let mut promised = 0.0;
         let pending: Vec<&Trial> = study.pending().collect();
         if !pending.is_empty() {
             let places = coordinates(space, &pending)?;
+            promised = cost.log_costs(&places)?.iter().map(|c| c.exp()).sum();
             let means = objective.posterior_mean(&places)?;
-            let typical = match objective.noise() {
-                Noise::Known(all) => Some(all.iter().sum::<f64>() / all.len().max(1) as f64),
-                Noise::Homoscedastic(_) => None,
-            };
+            let told_noise = matches!(objective.noise(), Noise::Known(_)).then_some(noise);
             for (place, mean) in places.rows().into_iter().zip(means) {
-                objective.append(&place.to_vec(), mean, typical)?;
+                objective.append(&place.to_vec(), mean, told_noise)?;
             }
         }
         Ok(Self {
@@ -91,6 +85,8 @@ impl Model {
             best,
             incumbent,
             variance,
+            noise,
+            promised,
             scale,
         })
     }
@@ -98,24 +94,75 @@ impl Model {
     /// Mean and variance of the standardised objective and the expected log-cost at each row.
     pub fn predict(&self, x: &Array2<f64>) -> Result<(Vec<f64>, Vec<f64>, Vec<f64>)> {
         let marginals = self.objective.marginals(x.view())?;
-        let log_cost = match &self.cost {
-            Some(cost) => cost.posterior_mean(x)?,
-            None => vec![0.0; x.nrows()],
-        };
+        let log_cost = self.cost.log_costs(x)?;
         Ok((marginals.mean, marginals.variance, log_cost))
     }
 
     /// The same at one place with slopes; those of the log-cost last.
     pub fn slopes(&self, x: &[f64]) -> Result<(Slopes, f64, Vec<f64>)> {
-        let slopes = self.objective.slopes(x)?;
-        match &self.cost {
-            Some(cost) => {
-                let cost = cost.slopes(x)?;
-                Ok((slopes, cost.mean, cost.of_mean))
+        let (log_cost, of_cost) = self.cost.slopes(x)?;
+        Ok((self.objective.slopes(x)?, log_cost, of_cost))
+    }
+}
+
+/// What is believed of the logarithm of the cost.
+#[derive(Debug)]
+enum CostModel {
+    /// All costs are alike.
+    Same { log_cost: f64 },
+    /// Of the standardised logarithm.
+    Learned { process: Box<ExactGp>, scale: Scale },
+}
+
+impl CostModel {
+    fn fit(space: &Space, x: &Array2<f64>, log_costs: &[f64]) -> Result<Self> {
+        let least = log_costs.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = log_costs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let scale = Scale::of(log_costs);
+        if most - least <= SAME_COST.ln() {
+            let log_cost = scale.shift;
+            return Ok(Self::Same { log_cost });
+        }
+        let standardised: Vec<f64> = log_costs.iter().map(|c| scale.apply(*c)).collect();
+        let process = fitted(space, Noise::Homoscedastic(1e-2), x, &standardised)?;
+        Ok(Self::Learned {
+            process: Box::new(process),
+            scale,
+        })
+    }
+
+    /// The expected log-cost at each row.
+    fn log_costs(&self, x: &Array2<f64>) -> Result<Vec<f64>> {
+        match self {
+            Self::Same { log_cost } => Ok(vec![*log_cost; x.nrows()]),
+            Self::Learned { process, scale } => {
+                let means = process.posterior_mean(x)?;
+                Ok(means.iter().map(|m| scale.undo(*m)).collect())
             }
-            None => Ok((slopes, 0.0, vec![0.0; x.len()])),
         }
     }
+
+    /// The expected log-cost at one place with its slopes.
+    fn slopes(&self, x: &[f64]) -> Result<(f64, Vec<f64>)> {
+        match self {
+            Self::Same { log_cost } => Ok((*log_cost, vec![0.0; x.len()])),
+            Self::Learned { process, scale } => {
+                let slopes = process.slopes(x)?;
+                let of_cost = slopes.of_mean.iter().map(|s| s * scale.spread).collect();
+                Ok((scale.undo(slopes.mean), of_cost))
+            }
+        }
+    }
+}
+
+/// Logarithms of what the told trials cost; one that cost nothing counts as a tenth of the cheapest that cost something.
+fn log_costs(told: &[&Trial]) -> Vec<f64> {
+    let costs = || told.iter().map(|trial| trial.cost());
+    let least = costs().filter(|c| *c > 0.0).fold(f64::INFINITY, f64::min);
+    let free = if least.is_finite() { 0.1 * least } else { 1.0 };
+    // a tenth of the smallest number is zero
+    let log = |cost: f64| cost.max(free).max(f64::MIN_POSITIVE).ln();
+    costs().map(log).collect()
 }
 
 /// Shift and spread that make values of order one.
@@ -139,6 +186,10 @@ impl Scale {
 
     fn apply(self, value: f64) -> f64 {
         (value - self.shift) / self.spread
+    }
+
+    pub fn undo(self, value: f64) -> f64 {
+        self.shift + self.spread * value
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::dimension::Dimension;
 use super::model::Model;
+use super::policy::Policy;
 use super::space::Space;
 use super::suggest::{ENUMERABLE, Tried};
 use super::value::Setting;
-use crate::acquisition::{Acquisition, Candidate, Gradient, LogExpectedImprovement, climb};
+use crate::acquisition::{Gradient, climb};
 use crate::error::Result;
 use crate::quasi_random::sobol;
 use crate::random::{Purpose, Stream};
@@ -29,8 +30,8 @@ const FAILURE_RADIUS: f64 = 1e-3;
 pub(super) struct Search<'a> {
     pub space: &'a Space,
     pub model: &'a Model,
-    /// Exponent of the cost in improvement per cost, from 1 to 0 as the budget is spent.
-    pub cooling: f64,
+    /// What makes a setting worth its cost.
+    pub policy: &'a Policy,
     pub tried: &'a Tried<'a>,
     pub seed: Seed,
     pub best: Option<&'a Setting>,
@@ -108,11 +109,8 @@ impl Search<'_> {
             .collect()
     }
 
-    /// Log expected improvement over the incumbent per cost to the power of the cooling.
     fn score(&self, mean: f64, variance: f64, log_cost: f64) -> Result<f64> {
-        let candidate = Candidate::new(mean, variance, 0.0, 1.0)?;
-        let improvement = LogExpectedImprovement::over(self.model.incumbent)?;
-        Ok(improvement.score(&candidate) - self.cooling * log_cost)
+        Ok(self.policy.score(mean, variance, log_cost)?.0)
     }
 
     /// The best point, and others drawn by rank (weight one over the rank), so that all hills get their share however
@@ -165,15 +163,17 @@ impl Search<'_> {
             return None;
         }
         let (slopes, log_cost, of_cost) = self.model.slopes(x).ok()?;
-        let candidate = Candidate::new(slopes.mean, slopes.variance, 0.0, 1.0).ok()?;
-        let improvement = LogExpectedImprovement::over(self.model.incumbent).ok()?;
-        let by = improvement.slopes(&candidate);
+        let (score, by) = self
+            .policy
+            .score(slopes.mean, slopes.variance, log_cost)
+            .ok()?;
         let along = |&k: &usize| {
-            by.by_mean * slopes.of_mean[k] + by.by_variance * slopes.of_variance[k]
-                - self.cooling * of_cost[k]
+            by.by_mean * slopes.of_mean[k]
+                + by.by_variance * slopes.of_variance[k]
+                + by.by_log_cost * of_cost[k]
         };
         Some(Gradient {
-            score: improvement.score(&candidate) - self.cooling * log_cost,
+            score,
             by_coordinate: free.iter().map(along).collect(),
         })
     }

@@ -1,12 +1,12 @@
 //! What to try next.
 
 use super::model::Model;
+use super::policy::Policy;
 use super::search::Search;
 use super::space::Space;
 use super::study::Study;
 use super::trial::{Outcome, Trial};
 use super::value::Setting;
-use crate::acquisition::RemainingBudget;
 use crate::error::{Error, Result};
 use crate::quasi_random::sobol;
 use crate::units::Seed;
@@ -56,22 +56,16 @@ pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
         return initial_setting(&problem.space, asked, problem.seed, &tried).map(Suggestion::Try);
     }
     let model = Model::fit(study)?;
-    let cooling = match study.budget_left() {
-        Some((total, spent)) => {
-            let first: f64 = study.trials().iter().take(initial).map(Trial::cost).sum();
-            RemainingBudget {
-                total,
-                spent: spent.min(total),
-                spent_initially: first.min(0.999 * total),
-            }
-            .exponent()?
-        }
-        None => 1.0,
-    };
+    let left = study.budget_left().map(|(total, spent)| total - spent);
+    let policy = Policy::new(
+        model.incumbent,
+        model.noise,
+        left.map(|left| left - model.promised),
+    )?;
     let search = Search {
         space: &problem.space,
         model: &model,
-        cooling,
+        policy: &policy,
         tried: &tried,
         seed: Seed(problem.seed.0 ^ (asked as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
         best: told.get(model.best).map(|t| t.setting()),
