@@ -253,8 +253,11 @@ struct Hill<'a> {
     /// Reported where a setting breaks an inequality: bad, yet finite, so that line searches back off.
     floor: f64,
     /// Where it was looked last, and what was seen.
-    last: RefCell<Option<(Vec<f64>, (f64, Vec<f64>))>>,
+    last: RefCell<Option<(Vec<f64>, Height)>>,
 }
+
+/// Minus a score and its slopes.
+type Height = (f64, Vec<f64>);
 
 impl Hill<'_> {
     fn outer(&self, inner: &[f64]) -> Vec<f64> {
@@ -268,7 +271,7 @@ impl Hill<'_> {
 
 impl Hill<'_> {
     /// Minus the score and its slopes by the inner coordinates; both are asked for one after the other.
-    fn look(&self, inner: &[f64]) -> Result<(f64, Vec<f64>)> {
+    fn look(&self, inner: &[f64]) -> Result<Height> {
         if let Some((at, found)) = &*self.last.borrow()
             && at == inner
         {
