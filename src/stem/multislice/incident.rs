@@ -25,7 +25,10 @@ impl Incident {
             let mrad = 1e3 * probe.beam().wavelength();
             return Err(Error::argument(
                 "probe",
-                format!("a convergence semi-angle of {} mrad", probe.cutoff() * mrad),
+                format!(
+                    "a convergence semi-angle of {:.2} mrad",
+                    probe.cutoff() * mrad
+                ),
                 format!(
                     "at most {:.2} mrad, the largest angle that pixels of {:.4} × {:.4} Å keep",
                     grid.band() * mrad,

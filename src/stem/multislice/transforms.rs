@@ -84,7 +84,7 @@ impl Transforms {
         scratch: &mut Scratch,
         act: impl FnOnce(&mut [Complex32]),
     ) {
-        self.to_real_space(wave, first, scratch, |rows| act(rows));
+        self.to_real_space(wave, first, scratch, act);
         self.back_to_wave(wave, first, scratch);
     }
 
