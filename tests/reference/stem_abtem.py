@@ -3,8 +3,9 @@
 Needs abtem (1.0.11 was used) and ase.  python stem_abtem.py > stem_abtem.json
 
 abTEM divides the spectrum of each slice by sin(q)/q with q = |(kx·pixel_x, ky·pixel_y)|, which lifts its potential by up
-to 8 % at the highest frequencies; `potential` has that factor taken out again and atoms on the pixels, where spreading
-them over four pixels is exact. `lifted` tells how far the potential itself is from that, in parts of the peak.
+to 9 % at the highest frequencies, and spreads an atom between the pixels over its four neighbours, which weakens its high
+frequencies: with the sulfur between pixels of 0.049 Å it finds 7 % less HAADF signal. Here all atoms stand on pixels,
+and `potential` has the first factor taken out again; `lifted` tells how far abTEM's own is from it, in parts of the peak.
 """
 import json
 
@@ -62,7 +63,7 @@ def molybdenum_disulfide():
     missing = atoms.positions[vacancy, :2].copy()
     del atoms[vacancy]
     atoms.center(vacuum=vacuum, axis=2)
-    gpts, slices, detectors = (320, 336), 7, [(80, 180), (15, 30)]
+    gpts, slices, detectors = (320, 360), 7, [(80, 180), (15, 30)]  # every atom on a pixel
     probe = abtem.Probe(energy=80e3, semiangle_cutoff=30.2, soft=False)
     built = potential(atoms, gpts, slices)
     probe.grid.match(built)

@@ -201,7 +201,7 @@ impl Simulation {
         for (wave, position) in waves.zip(batch) {
             incident.place(*position, wave, |line| {
                 self.transforms
-                    .from_frequencies(line, &mut workspace.scratch);
+                    .to_half_transformed(line, &mut workspace.scratch);
             });
         }
     }
@@ -248,7 +248,7 @@ impl Simulation {
                         leave(index, exit, column, line);
                     }
                     if !last {
-                        self.transforms.from_frequencies(line, scratch);
+                        self.transforms.to_half_transformed(line, scratch);
                     }
                 }
             }
@@ -288,7 +288,7 @@ impl Simulation {
                 let waves = left.waves.chunks_exact_mut(length);
                 for (wave, mut image) in waves.zip(images.outer_iter_mut()) {
                     for line in wave.chunks_exact_mut(grid.rows()) {
-                        self.transforms.from_frequencies(line, &mut left.scratch);
+                        self.transforms.to_half_transformed(line, &mut left.scratch);
                     }
                     for first in (0..grid.rows()).step_by(BLOCK) {
                         self.transforms

@@ -72,7 +72,7 @@ impl Transforms {
     }
 
     /// (kx, ky) → (kx, y) of one band column, without a factor.
-    pub(super) fn from_frequencies(&self, line: &mut [Complex32], scratch: &mut Scratch) {
+    pub(super) fn to_half_transformed(&self, line: &mut [Complex32], scratch: &mut Scratch) {
         (self.inverse_y).process_with_scratch(line, &mut scratch.transform);
     }
 
@@ -114,7 +114,7 @@ impl Transforms {
     }
 
     /// (x, y) → (kx, y) of the rows from `first` on, which [`Transforms::to_real_space`] or
-    /// [`Transforms::from_real_space`] left in the scratch.
+    /// [`Transforms::half_transform`] left in the scratch.
     fn back_to_wave(&self, wave: &mut [Complex32], first: usize, scratch: &mut Scratch) {
         let (rows, columns) = (self.grid.rows(), self.grid.columns());
         let height = BLOCK.min(rows - first);
@@ -129,7 +129,7 @@ impl Transforms {
     }
 
     /// (x, y) → (kx, y) of a whole image in real space.
-    pub(super) fn from_real_space(
+    pub(super) fn half_transform(
         &self,
         image: &[Complex32],
         wave: &mut [Complex32],

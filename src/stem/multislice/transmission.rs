@@ -20,12 +20,12 @@ pub(super) fn transmission(
     let grid = transforms.grid();
     let scale = 1.0 / grid.len() as f32;
     let mut wave = vec![Complex32::ZERO; transforms.wave_len()];
-    transforms.from_real_space(&image, &mut wave, scratch);
+    transforms.half_transform(&image, &mut wave, scratch);
     for (band_column, line) in wave.chunks_exact_mut(grid.rows()).enumerate() {
         transforms.to_frequencies(line, scratch);
         transforms.limit(band_column, line);
         line.iter_mut().for_each(|value| *value *= scale);
-        transforms.from_frequencies(line, scratch);
+        transforms.to_half_transformed(line, scratch);
     }
     let rows = image.chunks_mut(BLOCK * grid.columns());
     for (index, rows) in rows.enumerate() {
