@@ -25,6 +25,13 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 //!
+//! # Accuracy
+//!
+//! Against a plain multislice in numpy (complex128; `tests/reference/stem_multislice.py`): potentials 10⁻⁹ of the peak,
+//! exit waves 3·10⁻⁶ of the amplitude, signals 10⁻⁶ of the whole beam. Against abTEM 1.0.11 (`stem_abtem.py`): the image of
+//! a vacancy in MoS₂ within 0.3 % (HAADF) and 10⁻⁵ (ABF) of the mean, if all atoms stand on pixels. With atoms between
+//! them abTEM's potential is the less exact one, see `potential`.
+//!
 //! # Where to read on
 //!
 //! [`Multislice`] says what is to be computed and refuses what cannot be; [`Simulation`] sends waves through. Inside,
