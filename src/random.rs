@@ -30,6 +30,8 @@ pub enum Purpose {
     Policy = 8,
     /// Resampling and restarts in statistics and optimisation.
     Resampling = 9,
+    /// Displacement of a vibrating atom in a frozen snapshot.
+    Phonons = 20,
 }
 
 /// A reproducible stream of random numbers; implements the generator traits of `rand`.

@@ -3,7 +3,7 @@
 //! 636, doi 10.1107/S205327331401643X: f(k) = Σ aᵢ (2 + bᵢ k²)/(1 + bᵢ k²)², k = 2 sin(θ/2)/λ.
 
 /// One row: a₁..a₅ in Å, then b₁..b₅ in Å².
-type Coefficients = [[f64; 5]; 2];
+pub(crate) type Coefficients = [[f64; 5]; 2];
 
 /// Coefficients of the neutral atoms; the element with atomic number Z stands at index Z − 1.
 #[rustfmt::skip]

@@ -14,8 +14,10 @@ pub mod element;
 pub mod field;
 mod fourier;
 pub(crate) mod interpolation;
+mod kirkland;
 pub mod knock_on;
 mod lobato;
+pub mod multislice;
 pub mod perfect_image;
 pub mod poisson;
 pub mod probe;
@@ -36,11 +38,12 @@ pub use detector::AnnularDetector;
 pub use element::Element;
 pub use field::{Atom, Column, columns};
 pub use knock_on::{CrossSection, KnockOn};
+pub use multislice::{AtomicMotion, Multislice, Sampling, Simulation};
 pub use perfect_image::PerfectImage;
 pub use poisson::Arrivals;
 pub use probe::{Aberration, Aberrations, Grid, Probe};
 pub use response::{IncoherentModel, KERNEL_RADIUS, Kernel};
-pub use scattering::ScatteringFactor;
+pub use scattering::{Parametrisation, ScatteringFactor};
 pub use space_group::SpaceGroup;
 pub use structure::{
     Grain, HalfSpace, Orientation, OrthogonalCell, PlacedAtom, Polyhedron, Region, Sphere,

@@ -1,0 +1,160 @@
+//! What a user of the multislice waits for, in processor milliseconds of one thread.
+//!
+//! `cargo bench --bench stem` measures this crate on a monolayer (MoS2 with a vacancy) and on a crystal (20 nm of
+//! SrTiO3), beside the floor that the transforms set: two complete two-dimensional transforms of the same size by
+//! rustfft for each probe and slice. With `DOSEWISE_PEER_PYTHON` naming a Python that has abTEM, the peer does every
+//! task right after it on the same atoms, grid, slices and probes. A word behind `--` keeps the tasks that contain it.
+
+#[path = "../gp/cpu_time.rs"]
+mod cpu_time;
+mod peer;
+mod specimens;
+
+use cpu_time::least_seconds;
+use dosewise::stem::{
+    Aberrations, AnnularDetector, AtomicMotion, Beam, Multislice, Probe, Sampling, Simulation,
+};
+use dosewise::units::{Point, Seed};
+use peer::Peer;
+use rustfft::FftPlanner;
+use rustfft::num_complex::Complex32;
+use specimens::Workload;
+
+/// Probes along one side of a scan.
+const SIDE: usize = 4;
+
+fn main() {
+    let single = rayon::ThreadPoolBuilder::new().num_threads(1);
+    single.build_global().expect("no pool before this one");
+    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    println!(
+        "processor milliseconds of one thread for each probe and slice, least of a few runs of 16 probes\n"
+    );
+    println!("| task | floor | ours | peer | peer / ours | ours / floor | mean signal | peer |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    for workload in [
+        specimens::molybdenum_disulfide(),
+        specimens::strontium_titanate(),
+    ] {
+        let mut peer = None;
+        for task in ["every slice", "empty slices merged", "2 phonons"] {
+            let title = format!("{} {task}", workload.name);
+            if filter.as_deref().is_some_and(|word| !title.contains(word)) {
+                continue;
+            }
+            let peer = peer.get_or_insert_with(|| Peer::start(&workload));
+            run(&workload, task, &title, peer.as_mut());
+        }
+    }
+}
+
+fn run(workload: &Workload, task: &str, title: &str, peer: Option<&mut Peer>) {
+    let beam = Beam::new(workload.energy_kev).expect("an energy");
+    let (rows, columns) = (workload.rows, workload.columns);
+    let mut case = Multislice::new(
+        &workload.structure,
+        beam,
+        Sampling::Pixels { rows, columns },
+    )
+    .expect("a grid")
+    .slice_thickness(workload.slice_thickness)
+    .merge_empty_slices(task != "every slice");
+    let configurations = 2;
+    if task == "2 phonons" {
+        let seed = Seed(7);
+        case = case.motion(AtomicMotion::FrozenPhonons {
+            configurations,
+            seed,
+        });
+    }
+    let probe = Probe::new(beam, workload.semiangle_mrad, Aberrations::default()).expect("a probe");
+    let place = |n: usize| workload.corner + n as f64 * workload.step;
+    let positions: Vec<_> = (0..SIDE * SIDE)
+        .map(|n| Point::new(place(n / SIDE), place(n % SIDE)))
+        .collect();
+    let detectors: Vec<_> = (workload.detectors.iter())
+        .map(|(inner, outer)| AnnularDetector::new(*inner, *outer).expect("a detector"))
+        .collect();
+    let scan = |simulation: &Simulation| {
+        let signal = simulation
+            .scan(&probe, &positions, &detectors)
+            .expect("a scan");
+        signal
+            .index_axis(ndarray::Axis(0), 0)
+            .mean()
+            .expect("probes")
+    };
+
+    let slices = (workload.structure.extent().z / workload.slice_thickness * (1.0 - 1e-9)).ceil();
+    let mut steps = slices * positions.len() as f64;
+    let mut value = f64::NAN;
+    let floor = 1e3 * least_seconds(1.0, transforms(rows, columns));
+    let seconds = if task == "2 phonons" {
+        // the potentials of all configurations are part of the work
+        steps *= configurations as f64;
+        least_seconds(2.0, || value = scan(&case.build().expect("room")))
+    } else {
+        let simulation = case.build().expect("room");
+        least_seconds(2.0, || value = scan(&simulation))
+    };
+    let ours = 1e3 * seconds / steps;
+    let theirs = peer.map(|peer| peer.ask(if task == "2 phonons" { "2" } else { "0" }));
+    let (peer, ratio, found) = theirs.map_or_else(Default::default, |answer| {
+        let milliseconds = 1e3 * answer.seconds / steps;
+        (
+            format!("{milliseconds:.3}"),
+            format!("{:.1}", milliseconds / ours),
+            format!("{:.5}", answer.value),
+        )
+    });
+    println!(
+        "| {title} | {floor:.3} | {ours:.3} | {peer} | {ratio} | {:.2} | {value:.5} | {found} |",
+        ours / floor
+    );
+}
+
+/// One transform there and one back, transposed in between, without scaling.
+fn transforms(rows: usize, columns: usize) -> impl FnMut() {
+    let mut planner = FftPlanner::<f32>::new();
+    let [along_x, back_x] = [
+        planner.plan_fft_forward(columns),
+        planner.plan_fft_inverse(columns),
+    ];
+    let [along_y, back_y] = [
+        planner.plan_fft_forward(rows),
+        planner.plan_fft_inverse(rows),
+    ];
+    let plans = [&along_x, &back_x, &along_y, &back_y];
+    let longest = plans
+        .map(|plan| plan.get_inplace_scratch_len())
+        .into_iter()
+        .max()
+        .unwrap_or(0);
+    let mut scratch = vec![Complex32::ZERO; longest];
+    let mut wave = vec![Complex32::ONE; rows * columns];
+    let mut other = wave.clone();
+    move || {
+        along_x.process_with_scratch(&mut wave, &mut scratch);
+        transpose(&wave, &mut other, rows, columns);
+        along_y.process_with_scratch(&mut other, &mut scratch);
+        back_y.process_with_scratch(&mut other, &mut scratch);
+        transpose(&other, &mut wave, columns, rows);
+        back_x.process_with_scratch(&mut wave, &mut scratch);
+        // a pass that keeps the numbers finite, as every user of the transform needs one
+        let scale = 1.0 / (rows * columns) as f32;
+        wave.iter_mut().for_each(|value| *value *= scale);
+    }
+}
+
+/// In blocks of 16 × 16.
+fn transpose(from: &[Complex32], to: &mut [Complex32], rows: usize, columns: usize) {
+    for top in (0..rows).step_by(16) {
+        for left in (0..columns).step_by(16) {
+            for row in top..(top + 16).min(rows) {
+                for column in left..(left + 16).min(columns) {
+                    to[column * rows + row] = from[row * columns + column];
+                }
+            }
+        }
+    }
+}
