@@ -47,11 +47,12 @@ impl Study {
         let row = |trial| {
             let trial: &Trial = trial;
             spent += trial.cost();
-            if let Some(observation) = trial.observation()
-                && best.is_none_or(|b| self.worth(observation.value) > self.worth(b))
+            if let Some(worth) = self.allowed_worth(trial)
+                && best.is_none_or(|best| worth > best)
             {
-                best = Some(observation.value);
+                best = Some(worth);
             }
+            let best = best.map(|worth| self.worth(worth));
             HistoryRow { trial, spent, best }
         };
         History {

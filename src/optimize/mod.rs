@@ -25,7 +25,9 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod constraint;
 mod dimension;
+mod feasibility;
 mod history;
 mod incumbent;
 mod journal;
@@ -34,16 +36,19 @@ mod problem;
 mod search;
 mod space;
 mod space_file;
+mod stopping;
 mod study;
 mod suggest;
 mod trial;
 mod value;
 
+pub use constraint::Constraint;
 pub use dimension::Dimension;
 pub use history::{History, HistoryRow};
 pub use incumbent::Incumbent;
 pub use problem::{Direction, Problem};
 pub use space::Space;
+pub use stopping::Stop;
 pub use study::Study;
 pub use trial::{Observation, Outcome, Trial};
 pub use value::{Setting, Value};

@@ -1,5 +1,6 @@
 //! The surrogates of a study: one for the objective, one for the logarithm of the cost.
 
+use super::feasibility::Feasibility;
 use super::space::Space;
 use super::study::Study;
 use super::trial::Trial;
@@ -10,6 +11,8 @@ use crate::gp::{
 };
 use ndarray::Array2;
 
+/// A standardised value worse than any: what is to be improved on as long as nothing told is allowed.
+const WORST: f64 = -1e6;
 /// Costs that differ by less than this factor are one cost.
 const SAME_COST: f64 = 1.05;
 /// Standard deviation of ln ℓ in the prior of lengthscales, √3.
@@ -21,6 +24,8 @@ pub(super) struct Model {
     objective: ExactGp,
     /// Of the logarithm of the cost; `None` if all costs are alike.
     cost: Option<ExactGp>,
+    /// Of the constrained quantities; `None` if there is none.
+    pub feasibility: Option<Feasibility>,
     /// Number among the told trials of the one with the best posterior mean.
     pub best: usize,
     /// Posterior mean there, standardised: what has to be improved on.
@@ -56,8 +61,16 @@ impl Model {
         let mut objective = fitted(space, noise, &x, &y)?;
         let here = objective.marginals(x.view())?;
         let means = &here.mean;
-        let best = (0..means.len()).fold(0, |b, i| if means[i] > means[b] { i } else { b });
-        let (incumbent, variance) = (means[best], here.variance[best]);
+        let feasibility = Feasibility::fit(study, &told, &x)?;
+        let best = match &feasibility {
+            Some(feasibility) => feasibility.best(&x, means)?,
+            None => (0..means.len()).fold(0, |b, i| if means[i] > means[b] { i } else { b }),
+        };
+        let incumbent = match &feasibility {
+            Some(feasibility) if !feasibility.is_known() => WORST,
+            _ => means[best],
+        };
+        let variance = here.variance[best];
 
         let costs: Vec<f64> = observations()
             .map(|o| o.cost.unwrap_or(1.0).max(1e-300).ln())
@@ -88,11 +101,17 @@ impl Model {
         Ok(Self {
             objective,
             cost,
+            feasibility,
             best,
             incumbent,
             variance,
             scale,
         })
+    }
+
+    /// Whether costs differ and are modelled.
+    pub fn has_costs(&self) -> bool {
+        self.cost.is_some()
     }
 
     /// Mean and variance of the standardised objective and the expected log-cost at each row.
@@ -126,7 +145,7 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    fn of(values: &[f64]) -> Self {
+    pub fn of(values: &[f64]) -> Self {
         let count = values.len().max(1) as f64;
         let shift = values.iter().sum::<f64>() / count;
         let square: f64 = values.iter().map(|v| (v - shift).powi(2)).sum();
@@ -137,12 +156,12 @@ impl Scale {
         }
     }
 
-    fn apply(self, value: f64) -> f64 {
+    pub fn apply(self, value: f64) -> f64 {
         (value - self.shift) / self.spread
     }
 }
 
-fn coordinates(space: &Space, trials: &[&Trial]) -> Result<Array2<f64>> {
+pub(super) fn coordinates(space: &Space, trials: &[&Trial]) -> Result<Array2<f64>> {
     let mut x = Array2::zeros((trials.len(), space.width()));
     for (mut row, trial) in x.rows_mut().into_iter().zip(trials) {
         let encoded = space.encode(trial.setting())?;
@@ -156,7 +175,7 @@ fn coordinates(space: &Space, trials: &[&Trial]) -> Result<Array2<f64>> {
 /// Matérn 5/2 over the ordered coordinates times one kernel for each choice, fitted with priors that keep few trials from
 /// fixing lengthscales: log-normal with ln ℓ around √2 + ½ ln d (Hvarfner, Hellsten & Nardi 2024, arXiv 2402.02229). Its
 /// mode over ℓ counts, as in that paper, which over ln ℓ is the mode of a log-normal lower by its log-variance.
-fn fitted(space: &Space, noise: Noise, x: &Array2<f64>, y: &[f64]) -> Result<ExactGp> {
+pub(super) fn fitted(space: &Space, noise: Noise, x: &Array2<f64>, y: &[f64]) -> Result<ExactGp> {
     let (mut ordered, mut kernel): (Vec<usize>, Option<Box<dyn Kernel>>) = (Vec::new(), None);
     let mut column = 0;
     for (_, dimension) in space.dimensions() {

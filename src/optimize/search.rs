@@ -98,7 +98,7 @@ impl Search<'_> {
         Ok(raw)
     }
 
-    fn scores(&self, settings: &[Setting]) -> Result<Vec<f64>> {
+    pub fn scores(&self, settings: &[Setting]) -> Result<Vec<f64>> {
         let mut x = Array2::zeros((settings.len(), self.space.width()));
         for (mut row, setting) in x.rows_mut().into_iter().zip(settings) {
             let encoded = self.space.encode(setting)?;
@@ -107,8 +107,9 @@ impl Search<'_> {
                 .for_each(|(slot, value)| *slot = value);
         }
         let (mean, variance, log_cost) = self.model.predict(&x)?;
+        let allowed = self.model.log_feasibility(&x)?;
         (0..settings.len())
-            .map(|i| self.score(mean[i], variance[i], log_cost[i]))
+            .map(|i| Ok(self.score(mean[i], variance[i], log_cost[i])? + allowed[i]))
             .collect()
     }
 
@@ -280,7 +281,8 @@ impl CostFunction for &Hill<'_> {
         }
         let places = Array2::from_shape_fn((1, x.len()), |(_, k)| x[k]);
         let (mean, variance, log_cost) = self.search.model.predict(&places)?;
-        let score = self.search.score(mean[0], variance[0], log_cost[0])?;
+        let score = self.search.score(mean[0], variance[0], log_cost[0])?
+            + self.search.model.log_feasibility(&places)?[0];
         Ok(if score.is_finite() {
             -score
         } else {
@@ -302,9 +304,11 @@ impl Gradient for &Hill<'_> {
         let by_mean = (score(mean + h, variance)? - score(mean - h, variance)?) / (2.0 * h);
         let h = STEP * variance;
         let by_variance = (score(mean, variance + h)? - score(mean, variance - h)?) / (2.0 * h);
+        let of_allowed = self.search.model.feasibility_slopes(&x)?;
         let gradient = self.free.iter().zip(inner).map(|(&k, u)| {
             let by_x = by_mean * slopes.of_mean[k] + by_variance * slopes.of_variance[k]
-                - self.search.cooling * of_cost[k];
+                - self.search.cooling * of_cost[k]
+                + of_allowed[k];
             let slope = -by_x * 0.5 * u.cos();
             if slope.is_finite() { slope } else { 0.0 }
         });

@@ -23,17 +23,14 @@ pub(super) const ENUMERABLE: u64 = 20_000;
 pub(super) enum Suggestion {
     Try(Setting),
     NothingLeft,
+    NothingPays,
 }
 
 pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
     let problem = study.problem();
     let asked = study.trials().len();
-    let told: Vec<&Trial> = study
-        .trials()
-        .iter()
-        .filter(|t| t.observation().is_some())
-        .collect();
-    let initial = FEWEST.max(problem.space.width() + MORE_THAN_COORDINATES);
+    let told = study.trials().iter().filter(|t| t.observation().is_some());
+    let initial = initial_count(&problem.space);
     let tried = Tried::new(study);
     if let Some(count) = problem.space.count()
         && count <= ENUMERABLE
@@ -52,9 +49,40 @@ pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
             Err(infeasible())
         };
     }
-    if asked < initial || told.len() < 2 {
+    if asked < initial || told.count() < 2 {
         return initial_setting(&problem.space, asked, problem.seed, &tried).map(Suggestion::Try);
     }
+    let found = with_search(study, &tried, |search| {
+        if study.pays(search)? {
+            search.run().map(Some)
+        } else {
+            Ok(None)
+        }
+    })?;
+    match found {
+        None => Ok(Suggestion::NothingPays),
+        Some(Some(setting)) => Ok(Suggestion::Try(setting)),
+        Some(None) => {
+            initial_setting(&problem.space, asked, problem.seed, &tried).map(Suggestion::Try)
+        }
+    }
+}
+
+/// Number of trials of the initial design.
+fn initial_count(space: &Space) -> usize {
+    FEWEST.max(space.width() + MORE_THAN_COORDINATES)
+}
+
+/// Fits the model to the told trials, at least two, and lets `look` use the search for the next setting.
+pub(super) fn with_search<T>(
+    study: &Study,
+    tried: &Tried<'_>,
+    look: impl FnOnce(&Search<'_>) -> Result<T>,
+) -> Result<T> {
+    let problem = study.problem();
+    let asked = study.trials().len();
+    let mut told = study.trials().iter().filter(|t| t.observation().is_some());
+    let initial = initial_count(&problem.space);
     let model = Model::fit(study)?;
     let cooling = match study.budget_left() {
         Some((total, spent)) => {
@@ -68,18 +96,14 @@ pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
         }
         None => 1.0,
     };
-    let search = Search {
+    look(&Search {
         space: &problem.space,
         model: &model,
         cooling,
-        tried: &tried,
+        tried,
         seed: Seed(problem.seed.0 ^ (asked as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
-        best: told.get(model.best).map(|t| t.setting()),
-    };
-    match search.run()? {
-        Some(setting) => Ok(Suggestion::Try(setting)),
-        None => initial_setting(&problem.space, asked, problem.seed, &tried).map(Suggestion::Try),
-    }
+        best: told.nth(model.best).map(Trial::setting),
+    })
 }
 
 /// Settings that are not to be tried again.
@@ -89,7 +113,7 @@ pub(super) struct Tried<'a> {
 }
 
 impl<'a> Tried<'a> {
-    fn new(study: &'a Study) -> Self {
+    pub fn new(study: &'a Study) -> Self {
         let failed = |t: &&Trial| matches!(t.outcome(), Outcome::Failed { .. });
         Self {
             settings: study.trials().iter().map(Trial::setting).collect(),
