@@ -38,7 +38,9 @@ impl Constraint {
             return Err(Error::argument(
                 "name",
                 format!("`{name}`"),
-                format!("a name that no parameter and no other constraint has, none of {COLUMNS:?}"),
+                format!(
+                    "a name that no parameter and no other constraint has, none of {COLUMNS:?}"
+                ),
             ));
         }
         self.limit.check().map_err(|error| match error {
@@ -126,7 +128,10 @@ impl Problem {
             let all = self.constraints.iter();
             all.map(|constraint| constraint.name.as_str()).collect()
         };
-        if let Some(missing) = declared().into_iter().find(|name| !told.contains_key(*name)) {
+        if let Some(missing) = declared()
+            .into_iter()
+            .find(|name| !told.contains_key(*name))
+        {
             let allowed = "a number for each constrained quantity";
             return Err(Error::argument(missing, "no value", allowed));
         }

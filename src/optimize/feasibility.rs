@@ -98,7 +98,9 @@ impl Feasibility {
 
     fn marginals(&self, x: &Array2<f64>) -> Result<Vec<Marginals>> {
         let quantities = self.quantities.iter();
-        quantities.map(|quantity| quantity.marginals(x.view())).collect()
+        quantities
+            .map(|quantity| quantity.marginals(x.view()))
+            .collect()
     }
 }
 

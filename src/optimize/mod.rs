@@ -7,7 +7,10 @@
 //! | a study that survives a kill | [`Study::open`], [`Study::resume`] |
 //! | noise, costs, failures | [`Observation`], [`Study::fail`] |
 //! | the best so far, by the numbers or by the model | [`Study::best`], [`Study::incumbent`] |
+//! | limits that only the experiment shows | [`Problem::subject_to`], [`Observation::constraint`] |
+//! | to stop | [`Study::budget`], [`Study::patience`], [`Study::least_gain`] |
 //! | everything in a table | [`Study::history`] |
+//! | the numbers behind figures | [`Study::convergence`], [`Study::slice`], [`Study::map`], [`Study::beliefs`] |
 //! | a space from a file | [`Space::load`] |
 //!
 //! ```
@@ -25,15 +28,19 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod belief;
 mod constraint;
+mod convergence;
 mod dimension;
 mod feasibility;
 mod history;
 mod incumbent;
 mod journal;
+mod map;
 mod model;
 mod problem;
 mod search;
+mod slice;
 mod space;
 mod space_file;
 mod stopping;
@@ -42,11 +49,15 @@ mod suggest;
 mod trial;
 mod value;
 
+pub use belief::Belief;
 pub use constraint::Constraint;
+pub use convergence::{Convergence, Step};
 pub use dimension::Dimension;
 pub use history::{History, HistoryRow};
 pub use incumbent::Incumbent;
+pub use map::{MapAxis, StudyMap};
 pub use problem::{Direction, Problem};
+pub use slice::Slice;
 pub use space::Space;
 pub use stopping::Stop;
 pub use study::Study;

@@ -4,6 +4,7 @@ use super::feasibility::Feasibility;
 use super::space::Space;
 use super::study::Study;
 use super::trial::Trial;
+use super::value::Setting;
 use crate::error::Result;
 use crate::gp::{
     Categorical, ExactGp, FitOptions, Kernel, LogNormal, Matern52, Mean, Noise, Prior, Slopes,
@@ -45,7 +46,7 @@ impl Model {
             .iter()
             .filter(|t| t.observation().is_some())
             .collect();
-        let x = coordinates(space, &told)?;
+        let x = coordinates(space, told.iter().map(|t| t.setting()))?;
         let observations = || told.iter().filter_map(|t| t.observation());
         let worth: Vec<f64> = observations().map(|o| study.worth(o.value)).collect();
         let scale = Scale::of(&worth);
@@ -88,7 +89,7 @@ impl Model {
 
         let pending: Vec<&Trial> = study.pending().collect();
         if !pending.is_empty() {
-            let places = coordinates(space, &pending)?;
+            let places = coordinates(space, pending.iter().map(|t| t.setting()))?;
             let means = objective.posterior_mean(&places)?;
             let typical = match objective.noise() {
                 Noise::Known(all) => Some(all.iter().sum::<f64>() / all.len().max(1) as f64),
@@ -107,6 +108,11 @@ impl Model {
             variance,
             scale,
         })
+    }
+
+    /// The process of the standardised objective, the told trials first, then the pending ones.
+    pub fn objective(&self) -> &ExactGp {
+        &self.objective
     }
 
     /// Whether costs differ and are modelled.
@@ -161,10 +167,14 @@ impl Scale {
     }
 }
 
-pub(super) fn coordinates(space: &Space, trials: &[&Trial]) -> Result<Array2<f64>> {
-    let mut x = Array2::zeros((trials.len(), space.width()));
-    for (mut row, trial) in x.rows_mut().into_iter().zip(trials) {
-        let encoded = space.encode(trial.setting())?;
+/// What a model sees of settings, one a row.
+pub(super) fn coordinates<'s>(
+    space: &Space,
+    settings: impl ExactSizeIterator<Item = &'s Setting>,
+) -> Result<Array2<f64>> {
+    let mut x = Array2::zeros((settings.len(), space.width()));
+    for (mut row, setting) in x.rows_mut().into_iter().zip(settings) {
+        let encoded = space.encode(setting)?;
         row.iter_mut()
             .zip(encoded)
             .for_each(|(slot, value)| *slot = value);

@@ -1,7 +1,7 @@
 //! Where the acquisition is highest: everywhere at once, then uphill, then step by step over what is discrete.
 
 use super::dimension::Dimension;
-use super::model::Model;
+use super::model::{Model, coordinates};
 use super::space::Space;
 use super::suggest::{ENUMERABLE, Tried};
 use super::value::Setting;
@@ -99,13 +99,7 @@ impl Search<'_> {
     }
 
     pub fn scores(&self, settings: &[Setting]) -> Result<Vec<f64>> {
-        let mut x = Array2::zeros((settings.len(), self.space.width()));
-        for (mut row, setting) in x.rows_mut().into_iter().zip(settings) {
-            let encoded = self.space.encode(setting)?;
-            row.iter_mut()
-                .zip(encoded)
-                .for_each(|(slot, value)| *slot = value);
-        }
+        let x = coordinates(self.space, settings.iter())?;
         let (mean, variance, log_cost) = self.model.predict(&x)?;
         let allowed = self.model.log_feasibility(&x)?;
         (0..settings.len())

@@ -152,6 +152,19 @@ impl Space {
         &self.dimensions
     }
 
+    /// The parameter `name`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such parameter.
+    pub fn dimension(&self, name: &str) -> Result<&Dimension> {
+        let mut all = self.dimensions.iter();
+        let found = all.find(|(n, _)| n == name).map(|(_, dimension)| dimension);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = self.dimensions.iter().map(|(n, _)| n.as_str()).collect();
+            Error::argument("name", format!("`{name}`"), format!("one of {names:?}"))
+        })
+    }
+
     /// Number of different settings, inequalities not considered; `None` for a continuum or more than 2⁶⁴.
     pub fn count(&self) -> Option<u64> {
         let mut counts = self.dimensions.iter().map(|(_, d)| d.count());
@@ -249,10 +262,9 @@ impl Space {
     }
 
     fn left_side(&self, inequality: &Inequality, setting: &Setting) -> f64 {
-        let term = |(name, coefficient): &(String, f64)| match setting.get(name) {
-            Ok(Value::Float(value)) => coefficient * value,
-            Ok(Value::Integer(value)) => coefficient * *value as f64,
-            _ => f64::NAN,
+        let term = |(name, coefficient): &(String, f64)| {
+            let value = setting.get(name).ok().and_then(Value::number);
+            value.map_or(f64::NAN, |value| coefficient * value)
         };
         inequality.terms.iter().map(term).sum()
     }
@@ -260,16 +272,12 @@ impl Space {
     fn check_inequality(&self, inequality: &Inequality) -> Result<()> {
         let mut least = 0.0;
         for (name, coefficient) in &inequality.terms {
-            let mut all = self.dimensions.iter();
-            let dimension = all.find(|(n, _)| n == name).map(|(_, d)| d);
-            let (low, high) = match dimension {
-                Some(Dimension::Float { low, high } | Dimension::LogFloat { low, high }) => {
-                    (*low, *high)
-                }
-                Some(Dimension::Integer { low, high }) => (*low as f64, *high as f64),
-                Some(Dimension::Grid { values }) => (values[0], values[values.len() - 1]),
-                other => {
-                    let found = format!("`{name}`: {other:?}");
+            let (low, high) = match self.dimension(name)? {
+                Dimension::Float { low, high } | Dimension::LogFloat { low, high } => (*low, *high),
+                Dimension::Integer { low, high } => (*low as f64, *high as f64),
+                Dimension::Grid { values } => (values[0], values[values.len() - 1]),
+                Dimension::Choice { .. } | Dimension::Pixel { .. } => {
+                    let found = format!("`{name}`, which is none");
                     return Err(Error::argument(
                         "terms",
                         found,

@@ -104,7 +104,11 @@ impl Study {
 
     /// The rule that needs no model and says stop.
     pub(super) fn rule_that_stops(&self) -> Option<Stop> {
-        if self.rules.budget.is_some_and(|budget| self.spent() >= budget) {
+        if self
+            .rules
+            .budget
+            .is_some_and(|budget| self.spent() >= budget)
+        {
             return Some(Stop::BudgetSpent);
         }
         let told = self.trials().iter().filter(|t| t.observation().is_some());
