@@ -12,6 +12,7 @@
 //! | everything in a table | [`Study::history`] |
 //! | the numbers behind figures | [`Study::convergence`], [`Study::slice`], [`Study::map`], [`Study::beliefs`] |
 //! | a space from a file | [`Space::load`] |
+//! | results and trials from files | [`Study::tell_file`], [`Study::import`], [`History::save`] |
 //!
 //! ```
 //! use dosewise::optimize::{Observation, Problem, Space, Study};
@@ -31,14 +32,18 @@
 mod belief;
 mod constraint;
 mod convergence;
+mod csv;
 mod dimension;
 mod feasibility;
 mod history;
 mod incumbent;
 mod journal;
 mod map;
+mod mask;
 mod model;
+mod plain;
 mod problem;
+mod results;
 mod search;
 mod slice;
 mod space;
@@ -56,6 +61,8 @@ pub use dimension::Dimension;
 pub use history::{History, HistoryRow};
 pub use incumbent::Incumbent;
 pub use map::{MapAxis, StudyMap};
+pub use mask::Mask;
+pub use plain::PlainSetting;
 pub use problem::{Direction, Problem};
 pub use slice::Slice;
 pub use space::Space;

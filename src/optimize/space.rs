@@ -1,8 +1,10 @@
 //! What may be tried: named parameters and inequalities between them.
 
 use super::dimension::Dimension;
+use super::mask::Mask;
 use super::value::{Setting, Value};
 use crate::error::{Error, Result};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
@@ -98,7 +100,45 @@ impl Space {
     /// # Errors
     /// As [`Space::float`].
     pub fn pixels(self, name: &str, rows: usize, columns: usize) -> Result<Self> {
-        self.with(name, Dimension::Pixel { rows, columns })
+        let mask = None;
+        self.with(
+            name,
+            Dimension::Pixel {
+                rows,
+                columns,
+                mask,
+            },
+        )
+    }
+
+    /// Adds a parameter that is a pixel of an image, where the mask is `true`.
+    ///
+    /// ```
+    /// use dosewise::optimize::{Dimension, Space};
+    /// let bright = ndarray::array![[0.2, 0.9], [0.8, 0.1], [0.7, 0.9]].mapv(|v| v > 0.5);
+    /// let space = Space::new().pixels_where("place", &bright)?;
+    /// assert_eq!(space.count(), Some(4));
+    /// # Ok::<(), dosewise::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Space::float`]; also if no pixel is allowed.
+    pub fn pixels_where<'a>(
+        self,
+        name: &str,
+        allowed: impl Into<ArrayView2<'a, bool>>,
+    ) -> Result<Self> {
+        let mask = Mask::new(allowed)?;
+        let (rows, columns) = mask.shape();
+        let mask = Some(mask);
+        self.with(
+            name,
+            Dimension::Pixel {
+                rows,
+                columns,
+                mask,
+            },
+        )
     }
 
     /// Adds a parameter.

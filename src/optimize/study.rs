@@ -290,7 +290,7 @@ impl Study {
 
     /// Checks an event, writes it down, and lets it happen; in this order, so that nothing is believed that is not on
     /// the disk and nothing is on the disk that cannot be believed.
-    fn record(&mut self, event: Event) -> Result<()> {
+    pub(super) fn record(&mut self, event: Event) -> Result<()> {
         self.check(&event)?;
         if let Some(journal) = &mut self.journal {
             journal.append(&event)?;
@@ -331,7 +331,7 @@ impl Study {
         self.check_observation(observation)
     }
 
-    fn check_observation(&self, observation: &Observation) -> Result<()> {
+    pub(super) fn check_observation(&self, observation: &Observation) -> Result<()> {
         observation.check()?;
         self.problem.check_told(&observation.constraints)
     }

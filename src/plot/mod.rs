@@ -12,6 +12,9 @@
 //! | [`EpisodePanel`] | one episode: truth, dose, counts, posterior |
 //! | [`FieldImage`] | one field with scale bar and colour bar |
 //! | [`GrowthCurves`] | how a cost grows with a size, and the law it follows |
+//! | [`ConvergenceFigure`] | how a study came to its best, against cost |
+//! | [`SliceFigure`] | what a study believes along one parameter |
+//! | [`MapFigure`] | what a study believes over two, and where it looks next |
 //!
 //! A figure of one's own draws on a [`Canvas`] in points.
 
@@ -31,6 +34,7 @@ mod legend;
 pub mod pareto;
 pub mod quality_curves;
 mod render;
+pub mod study;
 pub mod style;
 
 pub use canvas::Canvas;
@@ -42,4 +46,5 @@ pub use growth::{GrowthCurve, GrowthCurves, GrowthPanel};
 pub use image::FieldImage;
 pub use pareto::{ParetoFronts, ParetoPanel, ParetoPoint};
 pub use quality_curves::{Band, QualityCurve, QualityCurves, QualityPanel};
+pub use study::{ConvergenceFigure, MapFigure, SliceFigure};
 pub use style::{ColourMap, Strategy};
