@@ -34,13 +34,23 @@ impl AskOptions {
             // Printed one by one: whatever was asked for is known to who asked, even if the next one fails.
             let Some(trial) = study.ask()? else {
                 if let Some(stop) = study.stopped() {
-                    eprintln!("nothing left to try after {asked} of {}: {stop}", self.count);
+                    eprintln!(
+                        "nothing left to try after {asked} of {}: {stop}",
+                        self.count
+                    );
                 }
                 break;
             };
             if self.csv {
                 let table = study.history().settings_to_csv(trial.id() as usize);
-                print!("{}", if asked == 0 { &table } else { after_names(&table) });
+                print!(
+                    "{}",
+                    if asked == 0 {
+                        &table
+                    } else {
+                        after_names(&table)
+                    }
+                );
             } else {
                 print_line(&Asked {
                     trial: trial.id(),

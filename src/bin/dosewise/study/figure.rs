@@ -76,6 +76,8 @@ fn map(study: &Study, parameters: &str) -> Result<dosewise::optimize::StudyMap> 
 
 /// Letters and digits as they are, anything else as a hyphen.
 fn file_name(text: &str) -> String {
-    let kept = text.chars().map(|c| if c.is_alphanumeric() { c } else { '-' });
+    let kept = text
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { '-' });
     kept.collect()
 }

@@ -7,7 +7,7 @@ use dosewise::{Error, Result};
 use std::path::PathBuf;
 
 /// What `--help` says about the file of a space.
-pub const SPACE_HELP: &str = r##"A space is a JSON file of names and dimensions, perhaps with inequalities Σ c x ≤ limit between its numbers:
+pub const SPACE_HELP: &str = r#"A space is a JSON file of names and dimensions, perhaps with inequalities Σ c x ≤ limit between its numbers:
 
   {"dimensions": [
      ["defocus",  {"float":     {"low": -200, "high": 200}}],
@@ -16,10 +16,10 @@ pub const SPACE_HELP: &str = r##"A space is a JSON file of names and dimensions,
      ["detector", {"choice":    {"names": ["HAADF", "MAADF"]}}],
      ["aperture", {"grid":      {"values": [20, 30, 50]}}],
      ["place",    {"pixel":     {"rows": 64, "columns": 64}}],
-     ["site",     {"pixel":     {"rows": 2, "columns": 4, "mask": ["..##", "####"]}}]],
+     ["site",     {"pixel":     {"rows": 2, "columns": 4, "mask": ["..##", ".###"]}}]],
    "inequalities": [{"terms": [["frames", 1], ["dwell", 2]], "limit": 60}]}
 
-All keys are checked; "inequalities" and the "mask" of pixels that may be tried (#) may be left out."##;
+All keys are checked; "inequalities" and the "mask" of pixels that may be tried (#) may be left out."#;
 
 #[derive(Args)]
 pub struct NewOptions {

@@ -120,7 +120,8 @@ impl BestOptions {
         let best = study.best().ok_or_else(|| nothing(few))?.id();
         let history = study.history();
         let mut rows = history.rows().iter();
-        rows.find(|row| row.trial.id() == best).map_or(Ok(()), print_line)
+        rows.find(|row| row.trial.id() == best)
+            .map_or(Ok(()), print_line)
     }
 }
 

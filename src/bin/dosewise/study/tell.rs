@@ -95,7 +95,9 @@ pub struct FailOptions {
 
 impl FailOptions {
     pub fn run(&self) -> Result<()> {
-        self.journal.open()?.fail(self.trial, &self.reason, self.cost)
+        self.journal
+            .open()?
+            .fail(self.trial, &self.reason, self.cost)
     }
 }
 
