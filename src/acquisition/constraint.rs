@@ -308,3 +308,52 @@ fn check(beliefs: &[Marginals], limits: &[Limit]) -> Result<usize> {
     }
     Ok(places)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn between_two_limits_keeps_its_digits_in_both_tails() {
+        // Φ(3) − Φ(2) and Φ(−10) − Φ(−11), from scipy.special.ndtr.
+        for (low, high, probability) in [
+            (2.0, 3.0, 0.021_400_233_916_549_1_f64),
+            (
+                -11.0,
+                -10.0,
+                7.619_853_024_160_527e-24 - 1.910_659_574_498_679e-28,
+            ),
+        ] {
+            for (low, high) in [(low, high), (-high, -low)] {
+                let found = Limit::Between(low, high).log_probability(0.0, 1.0);
+                let error = (found - probability.ln()).abs();
+                assert!(
+                    error < 1e-12 * probability.ln().abs(),
+                    "{low} {high}: {error}"
+                );
+            }
+        }
+        let far = Limit::Between(100.0, 101.0).log_probability(0.0, 1.0);
+        assert!((far - normal::ln_cdf(-100.0)).abs() < 1e-9);
+        assert!(Limit::Between(1.0, 1.0).check().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn slopes_are_those_of_differences(
+            mean in -3.0..3.0_f64, variance in 0.05..4.0_f64, low in -2.0..1.0_f64, width in 0.01..3.0_f64,
+        ) {
+            for limit in [Limit::AtLeast(low), Limit::AtMost(low), Limit::Between(low, low + width)] {
+                let at = |mean, variance| limit.log_probability(mean, variance);
+                let (by_mean, by_variance) = limit.slopes(mean, variance);
+                let h = 1e-5;
+                let expected = (at(mean + h, variance) - at(mean - h, variance)) / (2.0 * h);
+                prop_assert!((by_mean - expected).abs() < 1e-5 * (1.0 + expected.abs()), "{} {}", by_mean, expected);
+                let h = 1e-5 * variance;
+                let expected = (at(mean, variance + h) - at(mean, variance - h)) / (2.0 * h);
+                prop_assert!((by_variance - expected).abs() < 1e-5 * (1.0 + expected.abs()), "{} {}", by_variance, expected);
+            }
+        }
+    }
+}
