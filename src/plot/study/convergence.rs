@@ -98,7 +98,7 @@ impl ConvergenceFigure {
         let room = (high - low).max(1e-9 * low.abs());
         let bands = bands.map(|end| end.clamp(low - 0.5 * room, high + 0.5 * room));
         let (low, high) = bands.fold((low, high), |(l, h), end| (l.min(end), h.max(end)));
-        Axis::rounded(low, high, 5)
+        Axis::linear(low, high, 5)
     }
 
     fn legend(&self) -> Legend {

@@ -3,7 +3,7 @@
 use super::{DEVIATIONS, MODEL, TOLD, with_air};
 use crate::error::{Error, Result};
 use crate::optimize::{Belief, Dimension, Outcome, Slice, Trial, Value};
-use crate::plot::axis::Axis;
+use crate::plot::axis::{Axis, number};
 use crate::plot::canvas::Canvas;
 use crate::plot::check;
 use crate::plot::figure::Figure;
@@ -82,8 +82,7 @@ impl SliceFigure {
         match &self.slice.dimension {
             Dimension::Float { low, high } => Axis::linear(*low, *high, 5),
             Dimension::LogFloat { low, high } => Axis::log(*low, *high),
-            Dimension::Integer { low, high } => Axis::linear(*low as f64, *high as f64, 5),
-            Dimension::Grid { values } => Axis::linear(values[0], values[values.len() - 1], 5),
+            Dimension::Integer { .. } | Dimension::Grid { .. } => self.discrete_axis(),
             Dimension::Choice { names } => {
                 let ticks = names.iter().enumerate();
                 let ticks = ticks
@@ -93,6 +92,24 @@ impl SliceFigure {
             }
             Dimension::Pixel { .. } => Axis::linear(0.0, 1.0, 5),
         }
+    }
+
+    /// An axis with room beside the first and the last number, and a tick at each where there are few.
+    fn discrete_axis(&self) -> Axis {
+        let values = self.slice.beliefs.iter().map(|belief| &belief.setting);
+        let values = values.filter_map(|setting| setting.get(&self.slice.parameter).ok()?.number());
+        let values: Vec<f64> = values.collect();
+        let trials = self.slice.trials.iter().map(|trial| trial.setting());
+        let trials = trials.filter_map(|setting| setting.get(&self.slice.parameter).ok()?.number());
+        let (low, high) = with_air(values.iter().copied().chain(trials));
+        if values.len() > 8 || high <= low {
+            return Axis::linear(low, high, 5);
+        }
+        let steps = values.windows(2).map(|pair| pair[1] - pair[0]);
+        let step = steps.fold(f64::INFINITY, f64::min).min(high - low);
+        let largest = low.abs().max(high.abs());
+        let ticks = values.iter().map(|v| (*v, number(*v, step, largest)));
+        Axis::named(low, high, ticks.collect())
     }
 
     fn is_choice(&self) -> bool {
@@ -227,7 +244,7 @@ impl Figure for SliceFigure {
         );
         let grid = PanelGrid {
             panels: 1,
-            y: Axis::rounded(low, high, 5),
+            y: Axis::linear(low, high, 5),
             legend: self.legend(),
             note: None,
         };
