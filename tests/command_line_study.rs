@@ -326,3 +326,142 @@ fn two_processes_take_turns() {
     asked.sort_unstable();
     assert_eq!(asked, [1, 2, 3, 4, 5, 6]);
 }
+
+#[test]
+fn constraints_figures_and_tables_work_by_single_commands() {
+    let bench = Bench::new(&[
+        "--minimise",
+        "--subject-to",
+        "drift<=0.5",
+        "--subject-to",
+        "0 <= hot <= 9",
+    ]);
+    for _ in 0..7 {
+        let asked = &bench.lines("ask", &[])[0];
+        let x = asked["setting"]["x"].as_f64().unwrap();
+        let told = [
+            "--trial",
+            &asked["trial"].to_string(),
+            "--value",
+            &x.to_string(),
+            "--noise",
+            "0.01",
+            "--constraint",
+            &format!("drift={}", -x),
+            "--constraint",
+            "hot=1",
+        ];
+        assert!(bench.study("tell", &told).status.success());
+    }
+    // The smallest value is not allowed.
+    let best = &bench.lines("best", &[])[0];
+    assert!(best["value"].as_f64().unwrap() >= -0.5);
+    assert!(best["constraints"]["drift"].as_f64().unwrap() <= 0.5);
+    assert!(
+        bench.lines("best", &["--model"])[0]["mean"]
+            .as_f64()
+            .unwrap()
+            > -0.7
+    );
+    let table = text(&bench.study("show", &[]).stdout);
+    assert!(
+        table.contains("limit  drift ≤ 0.5") && table.contains("refused"),
+        "{table}"
+    );
+
+    let out = bench.folder.path().join("figures");
+    let figure = [
+        "--out",
+        path(&out),
+        "--slice",
+        "x",
+        "--slice",
+        "mode",
+        "--map",
+        "at",
+    ];
+    let drawn = bench.study("figure", &figure);
+    assert!(drawn.status.success(), "{}", text(&drawn.stderr));
+    let files: Vec<String> = text(&drawn.stdout).lines().map(str::to_owned).collect();
+    assert_eq!(files.len(), 8);
+    assert!(
+        files
+            .iter()
+            .all(|file| std::fs::metadata(file).unwrap().len() > 1000)
+    );
+
+    // Another study takes over the trials of this one.
+    for flag in ["--csv", "--json"] {
+        let shown = text(&bench.study("show", &[flag]).stdout);
+        let file = if flag == "--csv" {
+            bench.write("trials.csv", &shown)
+        } else {
+            let whole: Value = serde_json::from_str(&shown).unwrap();
+            bench.write("trials.json", &whole["trials"].to_string())
+        };
+        assert!(
+            bench
+                .study("add", &["--from", path(&file)])
+                .status
+                .success()
+        );
+    }
+    let study = Study::resume(bench.journal()).unwrap();
+    assert_eq!(study.trials().len(), 28); // its own, those, and all of them again
+    assert_eq!(study.trials()[8].outcome(), study.trials()[1].outcome());
+    drop(study);
+    let asked = text(&bench.study("ask", &["--csv", "--count", "2"]).stdout);
+    let rows: Vec<&str> = asked.lines().collect();
+    assert_eq!((rows.len(), rows[0]), (3, "trial,x,mode,at.row,at.column"));
+    assert!(rows[1].starts_with("28,") && rows[2].starts_with("29,"));
+    let results = bench.write(
+        "results.csv",
+        "trial,value,drift,hot\n28,1,0.1,2\n29,1,0.1,3\n",
+    );
+    assert!(
+        bench
+            .study("tell", &["--from", path(&results)])
+            .status
+            .success()
+    );
+    let stopped = bench.study("ask", &["--least-gain", "1e9"]);
+    assert!(stopped.status.success() && stopped.stdout.is_empty());
+    assert!(text(&stopped.stderr).contains("promises enough"));
+    bench.lines("ask", &[]);
+    bench.refused(
+        "tell",
+        &["--trial", "30", "--value", "1"],
+        &["drift", "no value"],
+    );
+    let tell = ["--trial", "30", "--value", "1", "--constraint"];
+    bench.refused(
+        "tell",
+        &[&tell[..], &["drift"]].concat(),
+        &["--constraint", "NAME=VALUE"],
+    );
+    for (flags, part) in [
+        (["--slice", "focus"], "focus"),
+        (["--slice", "at"], "pixels"),
+        (["--map", "x,mode"], "mode"),
+        (["--map", "a,b,c"], "X,Y"),
+        (["--map", "x"], "pixels"),
+    ] {
+        let nowhere = bench.folder.path().join("nowhere");
+        bench.refused(
+            "figure",
+            &[&["--out", path(&nowhere)][..], &flags].concat(),
+            &[part],
+        );
+        assert!(!nowhere.exists());
+    }
+    std::fs::remove_file(bench.journal()).unwrap();
+    let space = path(&bench.folder.path().join("space.json")).to_owned();
+    for (limit, part) in [
+        ("drift", "LIMIT"),
+        ("drift<=a", "LIMIT"),
+        ("x<=1", "`x`"),
+        ("d>=nan", "d"),
+    ] {
+        bench.refused("new", &["--space", &space, "--subject-to", limit], &[part]);
+    }
+}

@@ -1,5 +1,6 @@
 //! One parameter of a space: which values it may take and how a model sees them.
 
+use super::mask::Mask;
 use super::value::Value;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ pub enum Dimension {
         rows: usize,
         /// Number of columns.
         columns: usize,
+        /// The pixels that may be tried; all of them if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mask: Option<Mask>,
     },
 }
 
@@ -97,7 +101,18 @@ impl Dimension {
                 let allowed = "at least one finite number, strictly rising";
                 Err(Error::argument(name, format!("{values:?}"), allowed))
             }
-            Self::Pixel { rows, columns } => {
+            Self::Pixel {
+                rows,
+                columns,
+                mask,
+            } => {
+                if let Some(mask) = mask
+                    && mask.shape() != (*rows, *columns)
+                {
+                    let (r, c) = mask.shape();
+                    let found = format!("a mask of {r} × {c} pixels");
+                    return Err(Error::argument(name, found, format!("{rows} × {columns}")));
+                }
                 let pixels = rows.saturating_mul(*columns);
                 if (1..=1 << 31).contains(&pixels) {
                     return Ok(());
@@ -119,7 +134,10 @@ impl Dimension {
             Self::Integer { low, high } => Some(low.abs_diff(*high) + 1),
             Self::Choice { names } => Some(names.len() as u64),
             Self::Grid { values } => Some(values.len() as u64),
-            Self::Pixel { rows, columns } => Some((rows * columns) as u64),
+            Self::Pixel {
+                mask: Some(mask), ..
+            } => Some(mask.count() as u64),
+            Self::Pixel { rows, columns, .. } => Some((rows * columns) as u64),
         }
     }
 
@@ -149,6 +167,12 @@ impl Dimension {
             Self::Integer { low, .. } => Some(Value::Integer(low + index as i64)),
             Self::Choice { names } => Some(Value::Choice(names[index as usize].clone())),
             Self::Grid { values } => Some(Value::Float(values[index as usize])),
+            Self::Pixel {
+                mask: Some(mask), ..
+            } => {
+                let (row, column) = mask.nth(index as usize)?;
+                Some(Value::Pixel { row, column })
+            }
             Self::Pixel { columns, .. } => Some(Value::Pixel {
                 row: index as usize / columns,
                 column: index as usize % columns,
@@ -174,7 +198,15 @@ impl Dimension {
                     .map(|v| Value::Float(*v))
                     .collect()
             }
-            (Self::Pixel { rows, columns }, Value::Pixel { row, column }) => {
+            (
+                Self::Pixel {
+                    rows,
+                    columns,
+                    mask,
+                },
+                Value::Pixel { row, column },
+            ) => {
+                let allowed = |row, column| mask.as_ref().is_none_or(|m| m.contains(row, column));
                 [(0, 1), (2, 1), (1, 0), (1, 2)]
                     .into_iter()
                     .filter_map(|(down, right)| {
@@ -182,7 +214,8 @@ impl Dimension {
                             (row + down).checked_sub(1)?,
                             (column + right).checked_sub(1)?,
                         );
-                        (row < *rows && column < *columns).then_some(Value::Pixel { row, column })
+                        (row < *rows && column < *columns && allowed(row, column))
+                            .then_some(Value::Pixel { row, column })
                     })
                     .collect()
             }
@@ -215,8 +248,16 @@ impl Dimension {
                     0.0
                 });
             }
-            (Self::Pixel { rows, columns }, Value::Pixel { row, column })
-                if row < rows && column < columns =>
+            (
+                Self::Pixel {
+                    rows,
+                    columns,
+                    mask,
+                },
+                Value::Pixel { row, column },
+            ) if row < rows
+                && column < columns
+                && mask.as_ref().is_none_or(|m| m.contains(*row, *column)) =>
             {
                 // One scale for both directions, so that a pixel is as long as it is wide.
                 let span = (rows.max(columns) - 1).max(1) as f64;
@@ -251,8 +292,16 @@ impl Dimension {
                 let nearest = nearest.min_by(|a, b| (a - at).abs().total_cmp(&(b - at).abs()));
                 Value::Float(nearest.unwrap_or(at))
             }
-            Self::Pixel { rows, columns } => {
+            Self::Pixel {
+                rows,
+                columns,
+                mask,
+            } => {
                 let span = (rows.max(columns) - 1).max(1) as f64;
+                if let Some(mask) = mask {
+                    let (row, column) = mask.nearest(coordinates[0] * span, coordinates[1] * span);
+                    return Value::Pixel { row, column };
+                }
                 let place =
                     |c: f64, count: usize| ((c * span).round().max(0.0) as usize).min(count - 1);
                 Value::Pixel {
@@ -266,7 +315,16 @@ impl Dimension {
     /// A value from uniform deviates within [0, 1), one a coordinate.
     pub(super) fn sample(&self, deviates: &[f64]) -> Value {
         match (self, self.count()) {
-            (Self::Pixel { rows, columns }, _) => Value::Pixel {
+            (
+                Self::Pixel {
+                    mask: Some(mask), ..
+                },
+                _,
+            ) => {
+                let (row, column) = mask.sample([deviates[0], deviates[1]]);
+                Value::Pixel { row, column }
+            }
+            (Self::Pixel { rows, columns, .. }, _) => Value::Pixel {
                 row: (deviates[0] * *rows as f64) as usize,
                 column: (deviates[1] * *columns as f64) as usize,
             },
@@ -304,6 +362,12 @@ mod tests {
             Dimension::Pixel {
                 rows: 3,
                 columns: 11,
+                mask: None,
+            },
+            Dimension::Pixel {
+                rows: 2,
+                columns: 3,
+                mask: Mask::try_from(vec!["#.#".to_owned(), ".##".to_owned()]).ok(),
             },
         ]
     }
@@ -366,6 +430,12 @@ mod tests {
             Dimension::Pixel {
                 rows: 0,
                 columns: 4,
+                mask: None,
+            },
+            Dimension::Pixel {
+                rows: 1,
+                columns: 4,
+                mask: Mask::try_from(vec!["#.".to_owned()]).ok(),
             },
         ];
         for dimension in bad {

@@ -21,7 +21,8 @@ pub struct Incumbent {
 
 impl Study {
     /// The told setting with the best posterior mean. With noise this is the one to use: the best value as measured
-    /// ([`Study::best`]) is mostly the luckiest. `None` until two trials are told.
+    /// ([`Study::best`]) is mostly the luckiest. Where there are constraints, only settings count at which the posterior
+    /// mean of every constrained quantity keeps to its limit. `None` until two trials are told, or if none counts.
     ///
     /// ```
     /// use dosewise::optimize::{Observation, Setting, Space, Study, Value};
@@ -42,6 +43,9 @@ impl Study {
             return Ok(None);
         }
         let model = Model::fit(self)?;
+        if model.feasibility.as_ref().is_some_and(|f| !f.is_known()) {
+            return Ok(None);
+        }
         let worth = model.scale.undo(model.incumbent);
         let incumbent = told.clone().nth(model.best).map(|trial| Incumbent {
             trial: trial.id(),

@@ -1,5 +1,6 @@
 //! A study on disk: one line an event, so that a kill at any instant loses at most the event being written.
 
+use super::constraint::Constraint;
 use super::problem::Direction;
 use super::space::Space;
 use super::trial::Observation;
@@ -21,6 +22,9 @@ pub(super) struct Header {
     pub space: Space,
     pub direction: Direction,
     pub seed: Seed,
+    /// Left out where there is none, as before there were any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
 }
 
 pub(super) const FORMAT: &str = "dosewise study 1";
@@ -172,6 +176,13 @@ impl Journal {
                 "direction",
                 format!("{:?}", found.direction),
                 format!("{:?}", wanted.direction),
+            );
+        }
+        if found.constraints != wanted.constraints {
+            return config(
+                "constraints",
+                format!("{:?}", found.constraints),
+                format!("{:?}", wanted.constraints),
             );
         }
         if found.seed != wanted.seed {

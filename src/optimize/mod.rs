@@ -7,8 +7,12 @@
 //! | a study that survives a kill | [`Study::open`], [`Study::resume`] |
 //! | noise, costs, failures | [`Observation`], [`Study::fail`] |
 //! | the best so far, by the numbers or by the model | [`Study::best`], [`Study::incumbent`] |
+//! | limits that only the experiment shows | [`Problem::subject_to`], [`Observation::constraint`] |
+//! | to stop | [`Study::budget`], [`Study::patience`], [`Study::least_gain`] |
 //! | everything in a table | [`Study::history`] |
+//! | the numbers behind figures | [`Study::convergence`], [`Study::slice`], [`Study::map`], [`Study::beliefs`] |
 //! | a space from a file | [`Space::load`] |
+//! | results and trials from files | [`Study::tell_file`], [`Study::import`], [`History::save`] |
 //!
 //! ```
 //! use dosewise::optimize::{Observation, Problem, Space, Study};
@@ -25,26 +29,45 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod belief;
+mod constraint;
+mod convergence;
+mod csv;
 mod dimension;
+mod feasibility;
 mod history;
 mod incumbent;
 mod journal;
+mod map;
+mod mask;
 mod model;
+mod plain;
 mod policy;
 mod problem;
+mod results;
 mod search;
+mod slice;
 mod space;
 mod space_file;
+mod stopping;
 mod study;
 mod suggest;
 mod trial;
 mod value;
 
+pub use belief::Belief;
+pub use constraint::Constraint;
+pub use convergence::{Convergence, Step};
 pub use dimension::Dimension;
 pub use history::{History, HistoryRow};
 pub use incumbent::Incumbent;
+pub use map::{MapAxis, StudyMap};
+pub use mask::Mask;
+pub use plain::PlainSetting;
 pub use problem::{Direction, Problem};
+pub use slice::Slice;
 pub use space::Space;
+pub use stopping::Stop;
 pub use study::Study;
 pub use trial::{Observation, Outcome, Trial};
 pub use value::{Setting, Value};

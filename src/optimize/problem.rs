@@ -1,5 +1,6 @@
 //! What a study is about: what may be tried, and whether large or small values are wanted.
 
+use super::constraint::Constraint;
 use super::space::Space;
 use crate::units::Seed;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,8 @@ pub struct Problem {
     pub direction: Direction,
     /// Decides the initial design and every search.
     pub seed: Seed,
+    /// Quantities that must keep within limits, see [`Problem::subject_to`].
+    pub constraints: Vec<Constraint>,
 }
 
 impl Problem {
@@ -33,6 +36,7 @@ impl Problem {
             space,
             direction: Direction::Maximise,
             seed: Seed(0),
+            constraints: Vec::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where the acquisition is highest: everywhere at once, then uphill, then step by step over what is discrete.
 
 use super::dimension::Dimension;
-use super::model::Model;
+use super::model::{Model, coordinates};
 use super::policy::Policy;
 use super::space::Space;
 use super::suggest::{ENUMERABLE, Tried};
@@ -11,7 +11,6 @@ use crate::error::Result;
 use crate::quasi_random::sobol;
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
-use ndarray::Array2;
 use rand::RngExt;
 
 /// Points at which the acquisition is looked at before any climb, a coordinate, and at most.
@@ -95,17 +94,12 @@ impl Search<'_> {
         Ok(raw)
     }
 
-    fn scores(&self, settings: &[Setting]) -> Result<Vec<f64>> {
-        let mut x = Array2::zeros((settings.len(), self.space.width()));
-        for (mut row, setting) in x.rows_mut().into_iter().zip(settings) {
-            let encoded = self.space.encode(setting)?;
-            row.iter_mut()
-                .zip(encoded)
-                .for_each(|(slot, value)| *slot = value);
-        }
+    pub fn scores(&self, settings: &[Setting]) -> Result<Vec<f64>> {
+        let x = coordinates(self.space, settings.iter())?;
         let (mean, variance, log_cost) = self.model.predict(&x)?;
+        let allowed = self.model.log_feasibility(&x)?;
         (0..settings.len())
-            .map(|i| self.score(mean[i], variance[i], log_cost[i]))
+            .map(|i| Ok(self.score(mean[i], variance[i], log_cost[i])? + allowed[i]))
             .collect()
     }
 
@@ -167,13 +161,15 @@ impl Search<'_> {
             .policy
             .score(slopes.mean, slopes.variance, log_cost)
             .ok()?;
+        let (allowed, of_allowed) = self.model.feasibility_slopes(x).ok()?;
         let along = |&k: &usize| {
             by.by_mean * slopes.of_mean[k]
                 + by.by_variance * slopes.of_variance[k]
                 + by.by_log_cost * of_cost[k]
+                + of_allowed[k]
         };
         Some(Gradient {
-            score,
+            score: score + allowed,
             by_coordinate: free.iter().map(along).collect(),
         })
     }

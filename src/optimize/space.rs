@@ -1,8 +1,10 @@
 //! What may be tried: named parameters and inequalities between them.
 
 use super::dimension::Dimension;
+use super::mask::Mask;
 use super::value::{Setting, Value};
 use crate::error::{Error, Result};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
@@ -98,7 +100,45 @@ impl Space {
     /// # Errors
     /// As [`Space::float`].
     pub fn pixels(self, name: &str, rows: usize, columns: usize) -> Result<Self> {
-        self.with(name, Dimension::Pixel { rows, columns })
+        let mask = None;
+        self.with(
+            name,
+            Dimension::Pixel {
+                rows,
+                columns,
+                mask,
+            },
+        )
+    }
+
+    /// Adds a parameter that is a pixel of an image, where the mask is `true`.
+    ///
+    /// ```
+    /// use dosewise::optimize::{Dimension, Space};
+    /// let bright = ndarray::array![[0.2, 0.9], [0.8, 0.1], [0.7, 0.9]].mapv(|v| v > 0.5);
+    /// let space = Space::new().pixels_where("place", &bright)?;
+    /// assert_eq!(space.count(), Some(4));
+    /// # Ok::<(), dosewise::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Space::float`]; also if no pixel is allowed.
+    pub fn pixels_where<'a>(
+        self,
+        name: &str,
+        allowed: impl Into<ArrayView2<'a, bool>>,
+    ) -> Result<Self> {
+        let mask = Mask::new(allowed)?;
+        let (rows, columns) = mask.shape();
+        let mask = Some(mask);
+        self.with(
+            name,
+            Dimension::Pixel {
+                rows,
+                columns,
+                mask,
+            },
+        )
     }
 
     /// Adds a parameter.
@@ -150,6 +190,19 @@ impl Space {
     /// The parameters by name.
     pub fn dimensions(&self) -> &[(String, Dimension)] {
         &self.dimensions
+    }
+
+    /// The parameter `name`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such parameter.
+    pub fn dimension(&self, name: &str) -> Result<&Dimension> {
+        let mut all = self.dimensions.iter();
+        let found = all.find(|(n, _)| n == name).map(|(_, dimension)| dimension);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = self.dimensions.iter().map(|(n, _)| n.as_str()).collect();
+            Error::argument("name", format!("`{name}`"), format!("one of {names:?}"))
+        })
     }
 
     /// Number of different settings, inequalities not considered; `None` for a continuum or more than 2⁶⁴.
@@ -249,10 +302,9 @@ impl Space {
     }
 
     fn left_side(&self, inequality: &Inequality, setting: &Setting) -> f64 {
-        let term = |(name, coefficient): &(String, f64)| match setting.get(name) {
-            Ok(Value::Float(value)) => coefficient * value,
-            Ok(Value::Integer(value)) => coefficient * *value as f64,
-            _ => f64::NAN,
+        let term = |(name, coefficient): &(String, f64)| {
+            let value = setting.get(name).ok().and_then(Value::number);
+            value.map_or(f64::NAN, |value| coefficient * value)
         };
         inequality.terms.iter().map(term).sum()
     }
@@ -260,16 +312,12 @@ impl Space {
     fn check_inequality(&self, inequality: &Inequality) -> Result<()> {
         let mut least = 0.0;
         for (name, coefficient) in &inequality.terms {
-            let mut all = self.dimensions.iter();
-            let dimension = all.find(|(n, _)| n == name).map(|(_, d)| d);
-            let (low, high) = match dimension {
-                Some(Dimension::Float { low, high } | Dimension::LogFloat { low, high }) => {
-                    (*low, *high)
-                }
-                Some(Dimension::Integer { low, high }) => (*low as f64, *high as f64),
-                Some(Dimension::Grid { values }) => (values[0], values[values.len() - 1]),
-                other => {
-                    let found = format!("`{name}`: {other:?}");
+            let (low, high) = match self.dimension(name)? {
+                Dimension::Float { low, high } | Dimension::LogFloat { low, high } => (*low, *high),
+                Dimension::Integer { low, high } => (*low as f64, *high as f64),
+                Dimension::Grid { values } => (values[0], values[values.len() - 1]),
+                Dimension::Choice { .. } | Dimension::Pixel { .. } => {
+                    let found = format!("`{name}`, which is none");
                     return Err(Error::argument(
                         "terms",
                         found,

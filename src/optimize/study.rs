@@ -2,6 +2,7 @@
 
 use super::journal::{Event, FORMAT, Header, Journal, Opening};
 use super::problem::{Direction, Problem};
+use super::stopping::{Stop, StoppingRules};
 use super::suggest::{Suggestion, suggest};
 use super::trial::{Observation, Outcome, Trial};
 use crate::error::{Error, Result};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 /// A study: trials asked for, told, pending and failed, and the rule that suggests the next.
 ///
-/// The first trials fill the space evenly; then a Gaussian process (Matérn 5/2, one lengthscale a parameter, learned
+/// The first trials fill the space evenly; then a Gaussian process (smooth or rough as the values say, one lengthscale a parameter, learned
 /// noise or the noise told) ranks settings by the log expected improvement of the posterior mean after one more
 /// measurement. Where costs differ, a second process models their logarithm, improvement counts per cost, and what costs
 /// more than is left of the budget comes last. Pending trials are taken at the model's mean, so that
@@ -34,8 +35,8 @@ use std::time::Duration;
 pub struct Study {
     problem: Problem,
     trials: Vec<Trial>,
-    budget: Option<f64>,
-    patience: Option<usize>,
+    pub(super) rules: StoppingRules,
+    stopped: Option<Stop>,
     journal: Option<Journal>,
 }
 
@@ -45,16 +46,15 @@ impl Study {
     /// # Errors
     /// [`Error::Argument`] if the space has no parameter, or was read from somewhere and contradicts itself.
     pub fn in_memory(problem: impl Into<Problem>) -> Result<Self> {
-        let mut problem = problem.into();
-        problem.space = problem.space.checked()?;
+        let problem = problem.into().checked()?;
         if problem.space.dimensions().is_empty() {
             return Err(Error::argument("space", "no parameter", "at least one"));
         }
         Ok(Self {
             problem,
             trials: Vec::new(),
-            budget: None,
-            patience: None,
+            rules: StoppingRules::default(),
+            stopped: None,
             journal: None,
         })
     }
@@ -98,15 +98,15 @@ impl Study {
     pub fn resume_within(path: impl AsRef<Path>, wait: Duration) -> Result<Self> {
         let path = path.as_ref();
         let header = Journal::header(path)?;
-        let space = header
-            .space
-            .checked()
-            .map_err(|error| Error::parse(path, 1, error, "a space"))?;
         let problem = Problem {
-            space,
+            space: header.space,
             direction: header.direction,
             seed: header.seed,
+            constraints: header.constraints,
         };
+        let problem = problem
+            .checked()
+            .map_err(|error| Error::parse(path, 1, error, "a problem"))?;
         let opening = Opening {
             wait,
             ..Opening::default()
@@ -121,6 +121,7 @@ impl Study {
             space: study.problem.space.clone(),
             direction: study.problem.direction,
             seed: study.problem.seed,
+            constraints: study.problem.constraints.clone(),
         };
         let (journal, events) = Journal::open(path, &header, opening)?;
         for (line, event) in events.into_iter().enumerate() {
@@ -133,50 +134,32 @@ impl Study {
         Ok(study)
     }
 
-    /// Stops asking once this much cost has been told; one trial costs 1 unless told otherwise.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] unless positive and finite.
-    pub fn budget(self, cost: f64) -> Result<Self> {
-        if !(cost > 0.0 && cost.is_finite()) {
-            return Err(Error::argument("cost", cost, "a positive finite number"));
-        }
-        Ok(Self {
-            budget: Some(cost),
-            ..self
-        })
-    }
-
-    /// Stops asking after this many told trials in a row without a new best.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for zero.
-    pub fn patience(self, trials: usize) -> Result<Self> {
-        if trials == 0 {
-            return Err(Error::argument("trials", trials, "at least 1"));
-        }
-        Ok(Self {
-            patience: Some(trials),
-            ..self
-        })
-    }
-
-    /// The next trial; `None` if the budget is spent, patience is at its end, or every setting of a finite space has
-    /// been tried.
+    /// The next trial; `None` if a rule says stop (see [`Study::budget`], [`Study::patience`], [`Study::least_gain`]) or
+    /// every setting of a finite space has been tried. [`Study::stopped`] then knows which.
     ///
     /// # Errors
     /// [`Error::Argument`] if the inequalities leave no setting; [`Error::Io`] if the journal cannot be written.
     pub fn ask(&mut self) -> Result<Option<Trial>> {
-        if self.exhausted() {
+        self.stopped = self.rule_that_stops();
+        if self.stopped.is_some() {
             return Ok(None);
         }
-        let setting = match suggest(self)? {
-            Suggestion::Try(setting) => setting,
-            Suggestion::NothingLeft => return Ok(None),
+        let stop = match suggest(self)? {
+            Suggestion::Try(setting) => {
+                let trial = self.trials.len() as u64;
+                self.record(Event::Asked { trial, setting })?;
+                return Ok(self.trials.last().cloned());
+            }
+            Suggestion::NothingLeft => Stop::SpaceExhausted,
+            Suggestion::NothingPays => Stop::NothingPays,
         };
-        let trial = self.trials.len() as u64;
-        self.record(Event::Asked { trial, setting })?;
-        Ok(self.trials.last().cloned())
+        self.stopped = Some(stop);
+        Ok(None)
+    }
+
+    /// Why the last [`Study::ask`] gave no trial; `None` if it gave one.
+    pub fn stopped(&self) -> Option<Stop> {
+        self.stopped
     }
 
     /// Several trials to run side by side; fewer, perhaps none, where [`Study::ask`] gives none.
@@ -217,9 +200,9 @@ impl Study {
             if found.and_then(Trial::observation) == Some(&observation) {
                 continue;
             }
-            self.check(&Event::Told { trial, observation })?;
-            let earlier = *fresh.entry(trial).or_insert(observation);
-            if earlier != observation {
+            self.check_told(trial, &observation)?;
+            let earlier = fresh.entry(trial).or_insert_with(|| observation.clone());
+            if *earlier != observation {
                 return Err(Error::argument(
                     "trial",
                     format!("{trial} with two different results"),
@@ -252,7 +235,7 @@ impl Study {
     /// # Errors
     /// [`Error::Argument`] if the setting is not of the space, or as [`Study::tell`].
     pub fn add(&mut self, setting: super::Setting, observation: Observation) -> Result<u64> {
-        observation.check()?;
+        self.check_observation(&observation)?;
         let trial = self.trials.len() as u64;
         self.record(Event::Asked { trial, setting })?;
         self.tell(trial, observation)?;
@@ -280,15 +263,21 @@ impl Study {
         self.trials.iter().map(Trial::cost).sum()
     }
 
-    /// The told trial with the best value as measured; with noise, prefer [`Study::incumbent`].
+    /// The told trial with the best value as measured, of those that keep all constraints as measured; with noise, prefer
+    /// [`Study::incumbent`].
     pub fn best(&self) -> Option<&Trial> {
-        let told = self
-            .trials
-            .iter()
-            .filter_map(|t| Some((t, self.worth(t.observation()?.value))));
+        let trials = self.trials.iter();
+        let told = trials.filter_map(|t| Some((t, self.allowed_worth(t)?)));
         let better = |a: (&'_ Trial, f64), b: (&'_ Trial, f64)| a.1 >= b.1;
         told.reduce(|best, next| if better(best, next) { best } else { next })
             .map(|(trial, _)| trial)
+    }
+
+    /// The worth of a told trial that keeps all constraints.
+    pub(super) fn allowed_worth(&self, trial: &Trial) -> Option<f64> {
+        let observation = trial.observation()?;
+        let allowed = self.problem.allows(observation);
+        allowed.then(|| self.worth(observation.value))
     }
 
     /// Larger is better, whatever the direction.
@@ -299,35 +288,9 @@ impl Study {
         }
     }
 
-    pub(super) fn budget_left(&self) -> Option<(f64, f64)> {
-        self.budget.map(|budget| (budget, self.spent()))
-    }
-
-    fn exhausted(&self) -> bool {
-        if self.budget.is_some_and(|budget| self.spent() >= budget) {
-            return true;
-        }
-        let Some(patience) = self.patience else {
-            return false;
-        };
-        let told: Vec<f64> = self
-            .trials
-            .iter()
-            .filter_map(|t| Some(self.worth(t.observation()?.value)))
-            .collect();
-        let best = told
-            .iter()
-            .copied()
-            .enumerate()
-            .fold((0, f64::NEG_INFINITY), |best, next| {
-                if next.1 > best.1 { next } else { best }
-            });
-        told.len() > best.0 + patience
-    }
-
     /// Checks an event, writes it down, and lets it happen; in this order, so that nothing is believed that is not on
     /// the disk and nothing is on the disk that cannot be believed.
-    fn record(&mut self, event: Event) -> Result<()> {
+    pub(super) fn record(&mut self, event: Event) -> Result<()> {
         self.check(&event)?;
         if let Some(journal) = &mut self.journal {
             journal.append(&event)?;
@@ -355,15 +318,22 @@ impl Study {
                 }
                 self.problem.space.check(setting)
             }
-            Event::Told { trial, observation } => {
-                self.check_pending(*trial)?;
-                observation.check()
-            }
+            Event::Told { trial, observation } => self.check_told(*trial, observation),
             Event::Failed { trial, cost, .. } => {
                 self.check_pending(*trial)?;
                 Observation::new(0.0).cost(*cost).check()
             }
         }
+    }
+
+    fn check_told(&self, trial: u64, observation: &Observation) -> Result<()> {
+        self.check_pending(trial)?;
+        self.check_observation(observation)
+    }
+
+    pub(super) fn check_observation(&self, observation: &Observation) -> Result<()> {
+        observation.check()?;
+        self.problem.check_told(&observation.constraints)
     }
 
     fn check_pending(&self, trial: u64) -> Result<()> {

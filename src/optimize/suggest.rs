@@ -23,17 +23,14 @@ pub(super) const ENUMERABLE: u64 = 20_000;
 pub(super) enum Suggestion {
     Try(Setting),
     NothingLeft,
+    NothingPays,
 }
 
 pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
     let problem = study.problem();
     let asked = study.trials().len();
-    let told: Vec<&Trial> = study
-        .trials()
-        .iter()
-        .filter(|t| t.observation().is_some())
-        .collect();
-    let initial = FEWEST.max(problem.space.width() + MORE_THAN_COORDINATES);
+    let told = study.trials().iter().filter(|t| t.observation().is_some());
+    let initial = initial_count(&problem.space);
     let tried = Tried::new(study);
     if let Some(count) = problem.space.count()
         && count <= ENUMERABLE
@@ -52,9 +49,37 @@ pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
             Err(infeasible())
         };
     }
-    if asked < initial || told.len() < 2 {
+    if asked < initial || told.count() < 2 {
         return initial_setting(&problem.space, asked, problem.seed, &tried).map(Suggestion::Try);
     }
+    let found = with_search(study, &tried, |search| match search.run()? {
+        Some(setting) if !study.pays(search, &setting)? => Ok(Suggestion::NothingPays),
+        Some(setting) => Ok(Suggestion::Try(setting)),
+        None => Ok(Suggestion::NothingLeft),
+    })?;
+    match found {
+        // what is left of a space that is not finite lies too near to what was tried
+        Suggestion::NothingLeft => {
+            initial_setting(&problem.space, asked, problem.seed, &tried).map(Suggestion::Try)
+        }
+        found => Ok(found),
+    }
+}
+
+/// Number of trials of the initial design.
+fn initial_count(space: &Space) -> usize {
+    FEWEST.max(space.width() + MORE_THAN_COORDINATES)
+}
+
+/// Fits the model to the told trials, at least two, and lets `look` use the search for the next setting.
+pub(super) fn with_search<T>(
+    study: &Study,
+    tried: &Tried<'_>,
+    look: impl FnOnce(&Search<'_>) -> Result<T>,
+) -> Result<T> {
+    let problem = study.problem();
+    let asked = study.trials().len();
+    let mut told = study.trials().iter().filter(|t| t.observation().is_some());
     let model = Model::fit(study)?;
     let left = study.budget_left().map(|(total, spent)| total - spent);
     let policy = Policy::new(
@@ -62,18 +87,14 @@ pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
         model.noise,
         left.map(|left| left - model.promised),
     )?;
-    let search = Search {
+    look(&Search {
         space: &problem.space,
         model: &model,
         policy: &policy,
-        tried: &tried,
+        tried,
         seed: Seed(problem.seed.0 ^ (asked as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
-        best: told.get(model.best).map(|t| t.setting()),
-    };
-    match search.run()? {
-        Some(setting) => Ok(Suggestion::Try(setting)),
-        None => initial_setting(&problem.space, asked, problem.seed, &tried).map(Suggestion::Try),
-    }
+        best: told.nth(model.best).map(Trial::setting),
+    })
 }
 
 /// Settings that are not to be tried again.
@@ -83,7 +104,7 @@ pub(super) struct Tried<'a> {
 }
 
 impl<'a> Tried<'a> {
-    fn new(study: &'a Study) -> Self {
+    pub fn new(study: &'a Study) -> Self {
         let failed = |t: &&Trial| matches!(t.outcome(), Outcome::Failed { .. });
         Self {
             settings: study.trials().iter().map(Trial::setting).collect(),

@@ -3,6 +3,7 @@
 use super::value::Setting;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What an experiment showed.
 ///
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// let observation = Observation::new(0.83).noise(0.01).cost(25.0); // a variance of 0.01, a dose of 25 e⁻/Å²
 /// assert_eq!(observation.cost, Some(25.0));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
     /// The measured objective.
@@ -22,6 +23,9 @@ pub struct Observation {
     /// What the experiment cost (dose, time or money); one if not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<f64>,
+    /// The quantities that the problem constrains, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub constraints: BTreeMap<String, f64>,
 }
 
 impl Observation {
@@ -31,6 +35,7 @@ impl Observation {
             value,
             noise: None,
             cost: None,
+            constraints: BTreeMap::new(),
         }
     }
 
@@ -48,6 +53,12 @@ impl Observation {
             cost: Some(cost),
             ..self
         }
+    }
+
+    /// Adds the value of a quantity that the problem constrains, see [`Problem::subject_to`](super::Problem::subject_to).
+    pub fn constraint(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.constraints.insert(name.into(), value);
+        self
     }
 
     pub(super) fn check(&self) -> Result<()> {

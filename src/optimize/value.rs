@@ -22,6 +22,17 @@ pub enum Value {
     },
 }
 
+impl Value {
+    /// The number, of a real or whole-numbered parameter.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Float(value) => Some(*value),
+            Self::Integer(value) => Some(*value as f64),
+            Self::Choice(_) | Self::Pixel { .. } => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -76,6 +87,16 @@ impl Setting {
                 Err(Error::argument("name", name, format!("one of {names:?}")))
             }
         }
+    }
+
+    /// The same setting with another value of parameter `name`.
+    pub(super) fn with(&self, name: &str, value: Value) -> Self {
+        let mut setting = self.clone();
+        let mut all = setting.values.iter_mut();
+        if let Some((_, slot)) = all.find(|(n, _)| n == name) {
+            *slot = value;
+        }
+        setting
     }
 
     /// The value of a real parameter.

@@ -10,6 +10,8 @@ pub(crate) struct Axis {
     pub(crate) low: f64,
     pub(crate) high: f64,
     pub(crate) log: bool,
+    /// Whether the ticks were given rather than chosen.
+    pub(crate) named: bool,
     /// Values that carry a label.
     pub(crate) ticks: Vec<(f64, String)>,
     /// Values that carry a short tick only.
@@ -25,6 +27,7 @@ impl Axis {
             low,
             high,
             log: false,
+            named: false,
             ticks: linear_ticks(low, high, step),
             minor: Vec::new(),
         }
@@ -39,6 +42,7 @@ impl Axis {
             low,
             high,
             log: false,
+            named: false,
             ticks: linear_ticks(low, high, step),
             minor: Vec::new(),
         }
@@ -82,8 +86,21 @@ impl Axis {
             low,
             high,
             log: true,
+            named: false,
             ticks,
             minor,
+        }
+    }
+
+    /// A linear axis with ticks of one's own.
+    pub(crate) fn named(low: f64, high: f64, ticks: Vec<(f64, String)>) -> Self {
+        Self {
+            low,
+            high,
+            log: false,
+            named: true,
+            ticks,
+            minor: Vec::new(),
         }
     }
 
@@ -98,7 +115,7 @@ impl Axis {
                 apart < half(0) + half(1) + BETWEEN
             })
         };
-        if self.log {
+        if self.log || self.named {
             return self;
         }
         (2..=6)

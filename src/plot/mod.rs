@@ -13,6 +13,9 @@
 //! | [`FieldImage`] | one field with scale bar and colour bar |
 //! | [`GrowthCurves`] | how a cost grows with a size, and the law it follows |
 //! | [`TheoryFigure`] | measured points with their intervals on the curves of theory |
+//! | [`ConvergenceFigure`] | how a study came to its best, against cost |
+//! | [`SliceFigure`] | what a study believes along one parameter |
+//! | [`MapFigure`] | what a study believes over two, and where it looks next |
 //!
 //! A figure of one's own draws on a [`Canvas`] in points.
 
@@ -32,6 +35,7 @@ mod legend;
 pub mod pareto;
 pub mod quality_curves;
 mod render;
+pub mod study;
 pub mod style;
 pub mod theory;
 
@@ -44,5 +48,6 @@ pub use growth::{GrowthCurve, GrowthCurves, GrowthPanel};
 pub use image::FieldImage;
 pub use pareto::{ParetoFronts, ParetoPanel, ParetoPoint};
 pub use quality_curves::{Band, QualityCurve, QualityCurves, QualityPanel};
+pub use study::{ConvergenceFigure, MapFigure, SliceFigure};
 pub use style::{ColourMap, Strategy};
 pub use theory::{MeasuredPoint, TheoryFigure, TheoryPanel, TheorySeries};
