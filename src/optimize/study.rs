@@ -12,11 +12,11 @@ use std::time::Duration;
 
 /// A study: trials asked for, told, pending and failed, and the rule that suggests the next.
 ///
-/// The first trials fill the space evenly; then a Gaussian process (smooth or rough as the values say, one lengthscale a parameter, learned
-/// noise or the noise told) ranks settings by the log expected improvement of the posterior mean after one more
-/// measurement. Where costs differ, a second process models their logarithm, improvement counts per cost, and what costs
-/// more than is left of the budget comes last. Pending trials are taken at the model's mean, so that
-/// several may be out at once. Every suggestion follows from the problem and the events so far, so a study that was
+/// The first trials fill the space evenly; then a Gaussian process (as smooth or rough as the values say, one lengthscale a
+/// parameter, learned noise or the noise told) ranks settings by the log expected improvement of the posterior mean after
+/// one more measurement. Where costs differ, a second process models their logarithm, improvement counts per cost, and what
+/// costs more than is left of the budget comes last. Pending trials are taken at the model's mean, so that several may be
+/// out at once. Every suggestion follows from the problem and the events so far, so a study that was
 /// stopped and resumed goes on as one that never was.
 ///
 /// ```

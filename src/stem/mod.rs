@@ -1,5 +1,7 @@
 //! Scanning transmission electron microscopy: scattering, probe, response, damage.
 
+pub mod aberrations;
+pub mod aperture;
 pub mod beam;
 mod bessel;
 pub mod cell;
@@ -7,11 +9,13 @@ pub mod charge;
 pub mod cif;
 mod cif_crystal;
 mod cif_token;
+pub mod coherence;
 pub mod constants;
 pub mod crystal;
 pub mod detector;
 pub mod element;
 pub mod field;
+pub mod focal_spread;
 mod fourier;
 pub(crate) mod interpolation;
 mod kirkland;
@@ -24,26 +28,33 @@ pub mod probe;
 mod quadrature;
 pub mod response;
 pub mod scattering;
+pub mod source;
 pub mod space_group;
 pub mod structure;
 pub mod symmetry;
 pub mod thermal_motion;
+pub mod tilt;
 
+pub use aberrations::{Aberration, Aberrations, scherzer_defocus};
+pub use aperture::ApertureEdge;
 pub use beam::Beam;
 pub use cell::Cell;
 pub use charge::{Charge, DoseMeter, Fluence};
 pub use cif::Cif;
+pub use coherence::Coherence;
 pub use crystal::{Crystal, Site};
 pub use detector::AnnularDetector;
 pub use element::Element;
 pub use field::{Atom, Column, columns};
+pub use focal_spread::{ChromaticAberration, FocalSpread, Focus};
 pub use knock_on::{CrossSection, KnockOn};
 pub use multislice::{AtomicMotion, Multislice, Sampling, Simulation};
 pub use perfect_image::PerfectImage;
 pub use poisson::Arrivals;
-pub use probe::{Aberration, Aberrations, Grid, Probe};
+pub use probe::{Grid, Probe};
 pub use response::{IncoherentModel, KERNEL_RADIUS, Kernel};
 pub use scattering::{Parametrisation, ScatteringFactor};
+pub use source::{Edges, Source};
 pub use space_group::SpaceGroup;
 pub use structure::{
     Grain, HalfSpace, Orientation, OrthogonalCell, PlacedAtom, Polyhedron, Region, Sphere,
@@ -51,3 +62,4 @@ pub use structure::{
 };
 pub use symmetry::SymmetryOperation;
 pub use thermal_motion::ThermalMotion;
+pub use tilt::Tilt;

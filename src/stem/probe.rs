@@ -1,164 +1,15 @@
 //! The focused electron probe: an aperture full of plane waves, bent by the lens aberrations.
 
 use crate::error::{Error, Result};
+use crate::stem::aberrations::Aberrations;
+use crate::stem::aperture::ApertureEdge;
 use crate::stem::beam::Beam;
+use crate::stem::focal_spread::FocalSpread;
 use crate::stem::fourier::{Fourier2, frequency};
+use crate::stem::tilt::Tilt;
 use ndarray::Array2;
 use rustfft::num_complex::Complex64;
-use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::f64::consts::PI;
-
-/// One aberration coefficient in Krivanek's notation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Aberration {
-    /// Radial order n of C_nm: the phase grows as the angle to the power n + 1.
-    pub order: u32,
-    /// Azimuthal multiplicity m of C_nm.
-    pub symmetry: u32,
-    /// Magnitude C_nm, Å.
-    pub magnitude: f64,
-    /// Orientation φ_nm, rad; meaningless for m = 0.
-    pub angle: f64,
-}
-
-/// The (n, m) of every aberration to fifth order.
-const TERMS: [(u32, u32); 14] = [
-    (1, 0),
-    (1, 2),
-    (2, 1),
-    (2, 3),
-    (3, 0),
-    (3, 2),
-    (3, 4),
-    (4, 1),
-    (4, 3),
-    (4, 5),
-    (5, 0),
-    (5, 2),
-    (5, 4),
-    (5, 6),
-];
-
-/// The aberrations of the probe-forming lens.
-///
-/// χ(k, φ) = (2π/λ) Σ C_nm/(n+1) · (λk)^(n+1) · cos m(φ − φ_nm), with k in 1/Å and φ the azimuth from the fast (x)
-/// towards the slow (y) scan direction (Krivanek, Dellby & Lupini, Ultramicroscopy 78 (1999) 1). C10 is minus the
-/// underfocus: C10 > 0 is overfocus.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(try_from = "BTreeMap<String, Coefficient>")]
-pub struct Aberrations {
-    terms: Vec<Aberration>,
-}
-
-/// How a world file writes a coefficient: `C10 = 20.0` or `C12 = { magnitude = 15.0, angle_deg = 30.0 }`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "something else, expected a length in Å, or { magnitude = …, angle_deg = … }"
-)]
-enum Coefficient {
-    Magnitude(f64),
-    Oriented(Oriented),
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Oriented {
-    magnitude: f64,
-    angle_deg: f64,
-}
-
-impl TryFrom<BTreeMap<String, Coefficient>> for Aberrations {
-    type Error = Error;
-
-    fn try_from(map: BTreeMap<String, Coefficient>) -> Result<Self> {
-        let names: Vec<String> = TERMS.iter().map(|(n, m)| format!("C{n}{m}")).collect();
-        let mut terms = Vec::new();
-        for (name, coefficient) in map {
-            let Some(index) = names.iter().position(|known| *known == name) else {
-                return Err(Error::argument(
-                    "aberrations",
-                    format!("`{name}`"),
-                    names.join(", "),
-                ));
-            };
-            let (magnitude, angle) = match coefficient {
-                Coefficient::Magnitude(magnitude) => (magnitude, 0.0),
-                Coefficient::Oriented(Oriented {
-                    magnitude,
-                    angle_deg,
-                }) => (magnitude, angle_deg.to_radians()),
-            };
-            let (order, symmetry) = TERMS[index];
-            terms.push(Aberration {
-                order,
-                symmetry,
-                magnitude,
-                angle,
-            });
-        }
-        Self::new(terms)
-    }
-}
-
-impl Aberrations {
-    /// A set of aberrations; each (n, m) at most once, magnitudes within ±1e10 Å, angles within ±1e6 rad.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for an (n, m) beyond fifth order or of wrong parity, a repeated one, or a number out of range.
-    pub fn new(terms: Vec<Aberration>) -> Result<Self> {
-        for (index, term) in terms.iter().enumerate() {
-            let name = format!("C{}{}", term.order, term.symmetry);
-            if !TERMS.contains(&(term.order, term.symmetry)) {
-                return Err(Error::argument(
-                    "aberrations",
-                    name,
-                    "C10, C12, C21, C23, … C56",
-                ));
-            }
-            if terms[..index]
-                .iter()
-                .any(|t| (t.order, t.symmetry) == (term.order, term.symmetry))
-            {
-                return Err(Error::argument(
-                    "aberrations",
-                    format!("{name} twice"),
-                    "each coefficient once",
-                ));
-            }
-            if !(term.magnitude.abs() <= 1e10 && term.angle.abs() <= 1e6) {
-                return Err(Error::argument(
-                    name,
-                    format!("{} Å at {} rad", term.magnitude, term.angle),
-                    "a length within ±1e10 Å at an angle within ±1e6 rad",
-                ));
-            }
-        }
-        Ok(Self { terms })
-    }
-
-    /// The coefficients that are set.
-    pub fn terms(&self) -> &[Aberration] {
-        &self.terms
-    }
-
-    /// Phase χ in rad at the spatial frequency (ky, kx), 1/Å.
-    pub fn phase(&self, ky: f64, kx: f64, wavelength: f64) -> f64 {
-        let angle = ky.hypot(kx) * wavelength;
-        let azimuth = ky.atan2(kx);
-        let sum: f64 = self
-            .terms
-            .iter()
-            .map(|t| {
-                t.magnitude / f64::from(t.order + 1)
-                    * angle.powi(t.order as i32 + 1)
-                    * (f64::from(t.symmetry) * (azimuth - t.angle)).cos()
-            })
-            .sum();
-        2.0 * PI / wavelength * sum
-    }
-}
 
 /// A regular grid of pixels in real space, Å.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -184,7 +35,7 @@ impl Grid {
         }
     }
 
-    fn check(self) -> Result<Self> {
+    pub(super) fn check(self) -> Result<Self> {
         let pixels_ok = [self.pixel_y, self.pixel_x]
             .iter()
             .all(|p| (1e-6..=1e6).contains(p));
@@ -203,10 +54,11 @@ impl Grid {
     }
 }
 
-/// A coherent electron probe with a hard round aperture.
+/// A coherent electron probe.
 ///
-/// ψ(r) = F⁻¹[A(k) exp(−iχ(k))], normalised to one electron (Kirkland, *Advanced Computing in Electron Microscopy*,
-/// 3rd ed. 2020, eq. 3.40, doi 10.1007/978-3-030-33260-0). A spatial frequency belongs to the aperture when λk ≤ α.
+/// ψ(r) = F⁻¹[A(k − k_t) exp(−iχ(k))], normalised to one electron (Kirkland, *Advanced Computing in Electron Microscopy*,
+/// 3rd ed. 2020, eq. 3.40, doi 10.1007/978-3-030-33260-0). The aperture A is round and hard, 1 where λk ≤ α, unless
+/// another [`ApertureEdge`] is asked for; k_t is 0 unless the beam is tilted.
 ///
 /// ```
 /// use dosewise::stem::{Aberrations, Beam, Grid, Probe};
@@ -221,15 +73,23 @@ pub struct Probe {
     beam: Beam,
     semiangle_mrad: f64,
     aberrations: Aberrations,
+    edge: ApertureEdge,
+    tilt: Tilt,
+    envelope: FocalSpread,
 }
 
 impl Probe {
+    /// Smallest convergence semi-angle accepted, mrad.
+    pub const MIN_SEMIANGLE_MRAD: f64 = 0.1;
+    /// Largest convergence semi-angle accepted, mrad.
+    pub const MAX_SEMIANGLE_MRAD: f64 = 200.0;
+
     /// A probe of convergence semi-angle `semiangle_mrad` (mrad).
     ///
     /// # Errors
     /// [`Error::Argument`] when the semi-angle is not within 0.1 to 200 mrad.
     pub fn new(beam: Beam, semiangle_mrad: f64, aberrations: Aberrations) -> Result<Self> {
-        if !(0.1..=200.0).contains(&semiangle_mrad) {
+        if !(Self::MIN_SEMIANGLE_MRAD..=Self::MAX_SEMIANGLE_MRAD).contains(&semiangle_mrad) {
             return Err(Error::argument(
                 "semiangle_mrad",
                 semiangle_mrad,
@@ -240,6 +100,46 @@ impl Probe {
             beam,
             semiangle_mrad,
             aberrations,
+            edge: ApertureEdge::Hard,
+            tilt: Tilt::default(),
+            envelope: FocalSpread::NONE,
+        })
+    }
+
+    /// The same probe through an aperture with another edge.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a soft edge whose width is not above 0 or exceeds twice the semi-angle.
+    pub fn with_edge(self, edge: ApertureEdge) -> Result<Self> {
+        let edge = edge.check(self.semiangle_mrad)?;
+        Ok(Self { edge, ..self })
+    }
+
+    /// The same probe with the beam tilted: the aperture moves in k-space by k_t = θ/λ, the aberrations stay about the axis
+    /// of the lens. So a tilt through an aberrated lens also shifts, defocuses and distorts the probe; without
+    /// aberrations it is the factor exp(2πi k_t·r).
+    pub fn with_tilt(self, tilt: Tilt) -> Self {
+        Self { tilt, ..self }
+    }
+
+    /// The same probe with every plane wave damped by [`FocalSpread::envelope`].
+    ///
+    /// That is the wave averaged over the foci, what linear phase contrast sees. The intensity of a probe is the average of
+    /// the intensities, which differs in the order of the spread squared: use
+    /// [`Coherence`](crate::stem::Coherence) for it.
+    pub fn with_envelope(self, envelope: FocalSpread) -> Self {
+        Self { envelope, ..self }
+    }
+
+    /// The same probe with `offset` Å added to C10.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when C10 leaves ±1e10 Å.
+    pub fn defocused(&self, offset: f64) -> Result<Self> {
+        let aberrations = self.aberrations.defocused(offset)?;
+        Ok(Self {
+            aberrations,
+            ..self.clone()
         })
     }
 
@@ -248,16 +148,30 @@ impl Probe {
         self.beam
     }
 
-    /// Largest spatial frequency in the aperture, α/λ in 1/Å; the intensity is band-limited to twice this.
+    /// The convergence semi-angle α, mrad.
+    pub fn semiangle_mrad(&self) -> f64 {
+        self.semiangle_mrad
+    }
+
+    /// The aberrations of the lens.
+    pub fn aberrations(&self) -> &Aberrations {
+        &self.aberrations
+    }
+
+    /// Largest spatial frequency in the aperture, 1/Å: α/λ, with half the width of a soft edge and the tilt added. The
+    /// intensity is band-limited to twice this.
     pub fn cutoff(&self) -> f64 {
-        self.semiangle_mrad * 1e-3 / self.beam.wavelength()
+        let tilt = self.tilt.y_mrad().hypot(self.tilt.x_mrad());
+        let reach = self.semiangle_mrad + self.edge.overhang() + tilt;
+        reach * 1e-3 / self.beam.wavelength()
     }
 
     /// The wave ψ on `grid`, `[row, column]`, centred at pixel `[rows/2, columns/2]`; Σ|ψ|²·pixel area = 1.
     ///
     /// # Errors
-    /// [`Error::Argument`] when the grid is empty, larger than 2²⁶ pixels, of pixels outside 1e-6 to 1e6 Å, or too coarse to hold the aperture
-    /// (its Nyquist frequency lies below α/λ).
+    /// [`Error::Argument`] when the grid is empty, larger than 2²⁶ pixels, of pixels outside 1e-6 to 1e6 Å, too coarse to hold the aperture
+    /// (its Nyquist frequency lies below [`Probe::cutoff`]), or so small a field that no plane wave of it falls into a tilted
+    /// aperture.
     pub fn wave(&self, grid: Grid) -> Result<Array2<Complex64>> {
         let grid = grid.check()?;
         let nyquist = 0.5 / grid.pixel_y.max(grid.pixel_x);
@@ -271,7 +185,6 @@ impl Probe {
                 ),
             ));
         }
-        let wavelength = self.beam.wavelength();
         let (centre_y, centre_x) = (
             (grid.rows / 2) as f64 * grid.pixel_y,
             (grid.columns / 2) as f64 * grid.pixel_x,
@@ -279,18 +192,42 @@ impl Probe {
         let mut wave = Array2::from_shape_fn((grid.rows, grid.columns), |(row, column)| {
             let ky = frequency(row, grid.rows, grid.pixel_y);
             let kx = frequency(column, grid.columns, grid.pixel_x);
-            if ky.hypot(kx) * wavelength * 1e3 <= self.semiangle_mrad {
-                let shift = 2.0 * PI * (ky * centre_y + kx * centre_x);
-                Complex64::from_polar(1.0, -self.aberrations.phase(ky, kx, wavelength) - shift)
-            } else {
-                Complex64::ZERO
+            let amplitude = self.amplitude(ky, kx, grid);
+            if amplitude == 0.0 {
+                return Complex64::ZERO;
             }
+            let shift = 2.0 * PI * (ky * centre_y + kx * centre_x);
+            let phase = self.aberrations.phase(ky, kx, self.beam.wavelength());
+            Complex64::from_polar(amplitude, -phase - shift)
         });
         Fourier2::new(grid.rows, grid.columns).inverse(&mut wave);
         let total: f64 =
             wave.iter().map(|z| z.norm_sqr()).sum::<f64>() * grid.pixel_y * grid.pixel_x;
+        if total == 0.0 {
+            return Err(Error::argument(
+                "grid",
+                format!("{grid:?}"),
+                "a field so large that one of its plane waves falls into the tilted aperture",
+            ));
+        }
         wave.mapv_inplace(|z| z / total.sqrt());
         Ok(wave)
+    }
+
+    /// |ψ| in k-space before it is normalised.
+    fn amplitude(&self, ky: f64, kx: f64, grid: Grid) -> f64 {
+        let wavelength = self.beam.wavelength();
+        let (tilt_y, tilt_x) = self.tilt.spatial_frequency(self.beam);
+        let (y, x) = (ky - tilt_y, kx - tilt_x);
+        let radius = y.hypot(x);
+        let step_y = 1.0 / (grid.rows as f64 * grid.pixel_y);
+        let step_x = 1.0 / (grid.columns as f64 * grid.pixel_x);
+        let step = (step_y * y / radius).hypot(step_x * x / radius);
+        self.edge.amplitude(
+            radius * wavelength * 1e3,
+            self.semiangle_mrad,
+            step * wavelength * 1e3,
+        ) * self.envelope.envelope(self.beam, ky.hypot(kx))
     }
 
     /// The intensity |ψ|² on `grid` in 1/Å², centred like [`Probe::wave`].
@@ -305,6 +242,7 @@ impl Probe {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stem::Aberration;
     use statrs::function::gamma::ln_gamma;
 
     /// Bessel function J1 by its power series, good to 1e-12 for arguments below 20.
@@ -384,17 +322,5 @@ mod tests {
             .to_string();
         assert!(coarse.contains("pixel"), "{coarse}");
         assert!(probe.intensity(Grid::square(0, 0.1)).is_err());
-        let odd = Aberration {
-            order: 1,
-            symmetry: 1,
-            magnitude: 1.0,
-            angle: 0.0,
-        };
-        assert!(
-            Aberrations::new(vec![odd])
-                .unwrap_err()
-                .to_string()
-                .contains("C11")
-        );
     }
 }
