@@ -184,7 +184,7 @@ impl Grid {
         }
     }
 
-    fn check(self) -> Result<Self> {
+    pub(super) fn check(self) -> Result<Self> {
         let pixels_ok = [self.pixel_y, self.pixel_x]
             .iter()
             .all(|p| (1e-6..=1e6).contains(p));
