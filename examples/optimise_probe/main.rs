@@ -25,10 +25,10 @@ use std::path::PathBuf;
 #[derive(Parser)]
 struct Options {
     /// Paired seeds that are scored.
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(2..=10_000))]
     seeds: u64,
     /// Seeds on which each competitor chooses between its settings.
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=900))]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=900))]
     tuning: u64,
     /// Dose of one attempt, all frames together, e⁻/Å².
     #[arg(long, default_value_t = 40_000.0)]
@@ -52,7 +52,7 @@ const MEASURES: [Measure; 3] = [
         of: |quality| quality.residual,
     },
     Measure {
-        name: "electrons lost from within 1 Å / %",
+        name: "electrons lost / %",
         of: |quality| 100.0 * quality.electrons_lost,
     },
     Measure {

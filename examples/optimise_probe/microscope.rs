@@ -16,11 +16,13 @@ use std::f64::consts::TAU;
 pub type Setting = [f64; 3];
 
 /// Largest value of each, either way, Å.
-pub const RANGE: f64 = 150.0;
+pub const RANGE: f64 = 100.0;
 /// Largest unknown value of each, either way, Å: the operator starts at zero.
-const UNKNOWN: f64 = 100.0;
+const UNKNOWN: f64 = 60.0;
 /// Probe positions along an edge of a frame, about 16 Å.
 const FRAME: usize = 48;
+/// Sharpness below which the figure of merit is linear: about the noise of a frame.
+const FAINT: f64 = 0.1;
 /// Share of molybdenum that is tungsten.
 const TUNGSTEN: f64 = 0.2;
 
@@ -183,7 +185,7 @@ impl Microscope {
     }
 }
 
-/// A box of 16 × 9 rectangular cells of MoS₂ with tungsten in random places.
+/// A box of 10 × 6 rectangular cells of MoS₂ with tungsten in random places.
 fn alloy(seed: Seed) -> Result<Structure> {
     let file = "worlds/crystals/mos2_monolayer.cif";
     let crystal = Crystal::parse_cif(
@@ -192,7 +194,7 @@ fn alloy(seed: Seed) -> Result<Structure> {
     )?;
     let cell = crystal.cell().matrix();
     let (a, c) = (cell.column(0).norm(), cell.column(2).norm());
-    let (height, width) = (9.0 * 3.0_f64.sqrt() * a, 16.0 * a);
+    let (height, width) = (6.0 * 3.0_f64.sqrt() * a, 10.0 * a);
     let mut stream = Stream::new(seed, Purpose::Defects, [0, 0]);
     let atoms = crystal.atoms_in_field(height, width, 0.0, Point::new(0.2, 0.3))?;
     let placed = atoms.into_iter().map(|atom| {
@@ -228,9 +230,14 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The figure of merit, from counts alone.
-    pub fn sharpness(&self) -> Result<Sharpness> {
-        Sharpness::of_counts(self.counts.iter().copied())
+    /// The figure of merit and its noise **variance**, from counts alone: asinh(Ŝ/s) of the [`Sharpness`] Ŝ, the variance to
+    /// first order. The sharpness falls off like a bell; its logarithm, which this is above s, like a parabola.
+    pub fn merit(&self) -> Result<(f64, f64)> {
+        let Sharpness { value, variance } = Sharpness::of_counts(self.counts.iter().copied())?;
+        Ok((
+            (value / FAINT).asinh(),
+            variance / (value * value + FAINT * FAINT),
+        ))
     }
 
     /// Both frames taken together.

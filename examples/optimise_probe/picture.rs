@@ -47,7 +47,7 @@ impl BeforeAfter {
             ("sharpest", Some(microscope.sharpest())),
         ];
         let column = |title: &str, setting: Setting| -> Result<Column> {
-            // Twice as large as shown, so that nothing wraps around.
+            // Three times as large as shown, so that nothing wraps around.
             let (size, pixel) = PROBE;
             let wide = microscope.probe(setting, Grid::square(3 * size, pixel))?;
             let frame = microscope.counts(&microscope.image(setting)?, Dose(DOSE), 1 << 40);

@@ -34,7 +34,7 @@ impl Best {
         let Some(frame) = session.look(setting, dose)? else {
             return Ok(None);
         };
-        let value = frame.sharpness()?.value;
+        let value = frame.merit()?.0;
         if value > self.value {
             (self.value, self.setting) = (value, setting);
             session.hand_in(setting);
@@ -189,7 +189,7 @@ pub fn one_at_a_time(
                 let Some(frame) = session.look(setting, dose)? else {
                     return Ok(());
                 };
-                points.push((setting[k], frame.sharpness()?.value));
+                points.push((setting[k], frame.merit()?.0));
             }
             here[k] = top(&points);
             session.hand_in(here);

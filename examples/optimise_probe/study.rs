@@ -4,7 +4,6 @@
 use super::microscope::{Frame, RANGE, Session, Setting};
 use dosewise::Result;
 use dosewise::optimize::{self, Observation, Problem, Space, Study};
-use dosewise::stem::Sharpness;
 use dosewise::units::Seed;
 
 const NAMES: [&str; 3] = ["defocus", "astigmatism a", "astigmatism b"];
@@ -25,7 +24,7 @@ fn place(setting: &optimize::Setting) -> Result<Setting> {
 }
 
 fn observed(frame: &Frame) -> Result<Observation> {
-    let Sharpness { value, variance } = frame.sharpness()?;
+    let (value, variance) = frame.merit()?;
     Ok(Observation::new(value).noise(variance))
 }
 
@@ -103,15 +102,15 @@ pub fn sequential(
         let Some(mut frame) = session.look(setting, first)? else {
             break;
         };
-        let mut shown = frame.sharpness()?;
+        let (mut value, mut variance) = frame.merit()?;
         while frame.dose < most
-            && shown.value + factor * shown.variance.sqrt() > best
+            && value + factor * variance.sqrt() > best
             && let Some(more) = session.look(setting, frame.dose.min(most - frame.dose))?
         {
             frame = frame.with(&more);
-            shown = frame.sharpness()?;
+            (value, variance) = frame.merit()?;
         }
-        best = best.max(shown.value);
+        best = best.max(value);
         study.tell(trial.id(), observed(&frame)?)?;
         hand_ins.after(&study, session, session.left() < first)?;
     }
