@@ -1,6 +1,7 @@
 //! The incoherent response: the annular dark-field image of a single atom.
 
 use crate::error::{Error, Result};
+use crate::stem::beam::Beam;
 use crate::stem::constants::POTENTIAL;
 use crate::stem::detector::AnnularDetector;
 use crate::stem::element::Element;
@@ -206,19 +207,8 @@ impl IncoherentModel {
     /// the intensity's band limit 2α/λ passes the Nyquist frequency of the kernel's 0.1 Å pixels; or when less than
     /// 90 % of the electrons land within [`KERNEL_RADIUS`] of the aim (strong aberrations or a tiny aperture).
     pub fn new(probe: Probe, detector: AnnularDetector, blur: f64) -> Result<Self> {
-        if !(0.0..=3.0).contains(&blur) {
-            return Err(Error::argument("blur", blur, "0 to 3 Å"));
-        }
-        let (inner, _) = detector.spatial_frequencies(probe.beam());
-        if inner < probe.cutoff() {
-            let cone = probe.cutoff() * probe.beam().wavelength() * 1e3;
-            let allowed = format!("at least the convergence semi-angle {cone:.3} mrad");
-            return Err(Error::argument(
-                "inner_mrad",
-                detector.inner_mrad(),
-                allowed,
-            ));
-        }
+        check_blur(blur)?;
+        check_detector(detector, &probe)?;
         if 2.0 * probe.cutoff() > 0.5 / PIXEL {
             return Err(Error::argument(
                 "probe",
@@ -273,9 +263,7 @@ impl IncoherentModel {
     /// # Errors
     /// As [`IncoherentModel::new`].
     pub fn with_blur(&self, blur: f64) -> Result<Self> {
-        if !(0.0..=3.0).contains(&blur) {
-            return Err(Error::argument("blur", blur, "0 to 3 Å"));
-        }
+        check_blur(blur)?;
         Ok(Self {
             blur,
             ..self.clone()
@@ -291,7 +279,12 @@ impl IncoherentModel {
         if !(0.0..=1.0).contains(&u) {
             return Err(Error::argument("u", u, "0 to 1 Å"));
         }
-        let transfer = ObjectTransfer::new(element, self);
+        let transfer = ObjectTransfer::new(
+            element,
+            self.probe.beam(),
+            self.detector,
+            2.0 * self.probe.cutoff(),
+        );
         Ok(self.kernel(self.blur.hypot(u), |q| transfer.at(q)))
     }
 
@@ -321,8 +314,32 @@ impl IncoherentModel {
     }
 }
 
+/// Whether a Gaussian blur (Å per axis) is within what the model is made for.
+pub(super) fn check_blur(blur: f64) -> Result<()> {
+    if (0.0..=3.0).contains(&blur) {
+        Ok(())
+    } else {
+        Err(Error::argument("blur", blur, "0 to 3 Å"))
+    }
+}
+
+/// Whether the direct beam misses the detector, without which the model does not hold.
+pub(super) fn check_detector(detector: AnnularDetector, probe: &Probe) -> Result<()> {
+    let (inner, _) = detector.spatial_frequencies(probe.beam());
+    if inner >= probe.cutoff() {
+        return Ok(());
+    }
+    let cone = probe.cutoff() * probe.beam().wavelength() * 1e3;
+    let allowed = format!("at least the convergence semi-angle {cone:.3} mrad");
+    Err(Error::argument(
+        "inner_mrad",
+        detector.inner_mrad(),
+        allowed,
+    ))
+}
+
 /// O(Q) of one element, tabulated.
-struct ObjectTransfer {
+pub(super) struct ObjectTransfer {
     step: f64,
     values: Vec<f64>,
 }
@@ -332,12 +349,12 @@ impl ObjectTransfer {
     const AZIMUTHAL: usize = 48;
     const SAMPLES: usize = 64;
 
-    fn new(element: Element, model: &IncoherentModel) -> Self {
-        let beam = model.probe.beam();
+    /// For frequencies up to `band`, 1/Å.
+    pub(super) fn new(element: Element, beam: Beam, detector: AnnularDetector, band: f64) -> Self {
         let factor = ScatteringFactor::lobato(element);
-        let (inner, outer) = model.detector.spatial_frequencies(beam);
+        let (inner, outer) = detector.spatial_frequencies(beam);
         let scale = (beam.interaction() * POTENTIAL).powi(2);
-        let step = 2.0 * model.probe.cutoff() / (Self::SAMPLES - 3) as f64;
+        let step = band / (Self::SAMPLES - 3) as f64;
         let values = (0..Self::SAMPLES)
             .map(|index| {
                 let q = index as f64 * step;
@@ -360,7 +377,8 @@ impl ObjectTransfer {
         Self { step, values }
     }
 
-    fn at(&self, q: f64) -> f64 {
+    /// O at the frequency `q` up to the band, 1/Å; a fraction of the electrons times Å².
+    pub(super) fn at(&self, q: f64) -> f64 {
         let position = q / self.step;
         let index = (position.floor() as usize).min(self.values.len() - 3);
         // O is even in Q, which supplies the sample left of zero.
