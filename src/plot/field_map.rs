@@ -124,6 +124,23 @@ impl ColourScale {
         }
     }
 
+    /// A linear scale between two stated values, the bar of which tells if some values lie above.
+    pub(crate) fn between(field: &FieldMap, (low, high): (f64, f64), map: ColourMap) -> Self {
+        Self {
+            clipped: field.values.iter().any(|&value| value > high),
+            ..Self::new(low, high, map)
+        }
+    }
+
+    /// A linear scale that takes in all values of `field` and ends at round numbers.
+    pub(crate) fn rounded(field: &FieldMap, map: ColourMap) -> Self {
+        let whole = Self::over(field, map, false);
+        Self {
+            axis: Axis::rounded(whole.axis.low, whole.axis.high, 4),
+            ..whole
+        }
+    }
+
     /// Colour of a value; values a logarithmic scale cannot show get the grey of places without a value.
     pub(crate) fn colour(&self, value: f64) -> Colour {
         if value.is_nan() || (self.axis.log && value <= 0.0) {

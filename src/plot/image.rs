@@ -54,38 +54,55 @@ impl Figure for FieldImage {
     /// to 300 mm.
     fn draw(&self) -> Result<Canvas> {
         self.map.check("map")?;
-        if !(30.0..=300.0).contains(&self.width_mm) {
-            return Err(Error::argument("width_mm", self.width_mm, "30 to 300 mm"));
-        }
-        const MARGIN: f64 = 6.0;
-        let page = self.width_mm * POINTS_PER_MM;
-        let (height, width) = self.map.extent();
-        let room = page - 2.0 * MARGIN;
-        // Tall fields are narrowed rather than let to run off the page.
-        let shown = room.min(1.6 * room * width / height);
-        let size = (shown, shown * height / width);
-        let top = if self.title.is_some() { 16.0 } else { 4.0 };
-        let mut canvas = Canvas::new(page, top + size.1 + 4.0 + BAR_HEIGHT);
-        let corner = ((page - size.0) / 2.0, top);
-        if let Some(title) = &self.title {
-            draw_title(
-                &mut canvas,
-                (corner.0, top - 5.0),
-                page - corner.0 - MARGIN,
-                None,
-                title,
-            );
-        }
         let scale = if self.log_scale {
             ColourScale::over(&self.map, self.colour_map, true)
         } else {
             ColourScale::over_most(&self.map, self.colour_map, 0.995)
         };
-        draw_field(&mut canvas, corner, size, &self.map, &scale);
-        draw_scale_bar(&mut canvas, corner, size, width);
-        let bar = size.0.max(100.0).min(room);
-        let start = ((page - bar) / 2.0, top + size.1 + 4.0);
-        scale.draw_bar_below(&mut canvas, start, bar, &self.label);
-        Ok(canvas)
+        let title = self.title.as_slice();
+        page(
+            &self.map,
+            self.map.extent(),
+            &scale,
+            title,
+            &self.label,
+            self.width_mm,
+        )
     }
+}
+
+/// Lays out lines of text, the field with its scale bar, and the colour bar with its label, one below the other;
+/// `extent` is the height and width of the field, Å.
+pub(crate) fn page(
+    map: &FieldMap,
+    (height, width): (f64, f64),
+    scale: &ColourScale,
+    lines: &[String],
+    label: &str,
+    width_mm: f64,
+) -> Result<Canvas> {
+    if !(30.0..=300.0).contains(&width_mm) {
+        return Err(Error::argument("width_mm", width_mm, "30 to 300 mm"));
+    }
+    const MARGIN: f64 = 6.0;
+    const LINE: f64 = 12.0;
+    let page = width_mm * POINTS_PER_MM;
+    let room = page - 2.0 * MARGIN;
+    // Tall fields are narrowed rather than let to run off the page.
+    let shown = room.min(1.6 * room * width / height);
+    let size = (shown, shown * height / width);
+    let top = 4.0 + LINE * lines.len() as f64;
+    let mut canvas = Canvas::new(page, top + size.1 + 4.0 + BAR_HEIGHT);
+    let corner = ((page - size.0) / 2.0, top);
+    for (number, line) in lines.iter().enumerate() {
+        let base = top - 5.0 - LINE * (lines.len() - 1 - number) as f64;
+        let room = page - corner.0 - MARGIN;
+        draw_title(&mut canvas, (corner.0, base), room, None, line);
+    }
+    draw_field(&mut canvas, corner, size, map, scale);
+    draw_scale_bar(&mut canvas, corner, size, width);
+    let bar = size.0.max(100.0).min(room);
+    let start = ((page - bar) / 2.0, top + size.1 + 4.0);
+    scale.draw_bar_below(&mut canvas, start, bar, label);
+    Ok(canvas)
 }

@@ -11,6 +11,7 @@
 //! | [`ParetoFronts`] | who is best at which dose, a panel per world |
 //! | [`EpisodePanel`] | one episode: truth, dose, counts, posterior |
 //! | [`FieldImage`] | one field with scale bar and colour bar |
+//! | [`Micrograph`] | a scan image with scale bar, grey bar and how it was made |
 //! | [`GrowthCurves`] | how a cost grows with a size, and the law it follows |
 //! | [`TheoryFigure`] | measured points with their intervals on the curves of theory |
 //! | [`ConvergenceFigure`] | how a study came to its best, against cost |
@@ -32,6 +33,7 @@ pub mod growth;
 pub mod image;
 mod label;
 mod legend;
+pub mod micrograph;
 pub mod pareto;
 pub mod quality_curves;
 mod render;
@@ -46,6 +48,7 @@ pub use figure::{Figure, Format};
 pub use font::Weight;
 pub use growth::{GrowthCurve, GrowthCurves, GrowthPanel};
 pub use image::FieldImage;
+pub use micrograph::Micrograph;
 pub use pareto::{ParetoFronts, ParetoPanel, ParetoPoint};
 pub use quality_curves::{Band, QualityCurve, QualityCurves, QualityPanel};
 pub use study::{ConvergenceFigure, MapFigure, SliceFigure};
