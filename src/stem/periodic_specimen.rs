@@ -1,10 +1,11 @@
 //! Dark-field images of a periodic specimen for one probe after another, as when the lens is being tuned.
 
 use crate::error::{Error, Result};
+use crate::stem::aberrations::Aberrations;
 use crate::stem::beam::Beam;
 use crate::stem::detector::AnnularDetector;
 use crate::stem::fourier::{Fourier2, frequency};
-use crate::stem::probe::{Aberrations, Grid, Probe};
+use crate::stem::probe::{Grid, Probe};
 use crate::stem::response::{ObjectTransfer, check_blur, check_detector};
 use crate::stem::structure::{PlacedAtom, Structure, Vibration};
 use ndarray::{Array1, Array2};
@@ -221,7 +222,7 @@ fn vibration(vibration: Vibration, ky: f64, kx: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stem::probe::Aberration;
+    use crate::stem::Aberration;
     use crate::stem::{IncoherentModel, KERNEL_RADIUS, normalised_variance};
     use nalgebra::{Matrix3, Vector3};
 
