@@ -297,9 +297,9 @@ fn for_small_spreads_the_envelope_errs_with_the_spread_squared() {
 fn a_tilt_through_a_perfect_lens_leaves_the_intensity() {
     // By a whole number of pixels of k-space the aperture is the same set of waves.
     let beam = Beam::new(80.0).unwrap();
-    let grid = Grid::square(64, 0.2);
-    let pixel_mrad = 1e3 * beam.wavelength() / 12.8;
-    let tilt = Tilt::new(3.0 * pixel_mrad, -2.0 * pixel_mrad).unwrap();
+    let grid = Grid::square(128, 0.2);
+    let pixel_mrad = 1e3 * beam.wavelength() / 25.6;
+    let tilt = Tilt::new(6.0 * pixel_mrad, -4.0 * pixel_mrad).unwrap();
     for edge in [
         ApertureEdge::AntiAliased,
         ApertureEdge::Soft { width_mrad: 5.0 },
@@ -315,7 +315,7 @@ fn a_tilt_through_a_perfect_lens_leaves_the_intensity() {
         let still = straight.intensity(grid).unwrap();
         assert!(difference(&tilted.intensity(grid).unwrap(), &still) < 1e-11);
         assert!(tilted.cutoff() > straight.cutoff());
-        // Out of focus, the tilted beam comes down beside its aim, by C10 θ_t: 90 pixels of 0.2 Å a radian here.
+        // Out of focus, the tilted beam comes down beside its aim, by C10 θ_t.
         let defocus = Aberrations::default().with("C10", 100.0, 0.0).unwrap();
         let beside = |tilt: Tilt| {
             let intensity = probe(defocus.clone())
@@ -327,19 +327,19 @@ fn a_tilt_through_a_perfect_lens_leaves_the_intensity() {
                 .fold((0.0, 0.0), |(y, x), ((row, column), value)| {
                     let share = value * 0.04;
                     (
-                        y + share * (row as f64 - 32.0) * 0.2,
-                        x + share * (column as f64 - 32.0) * 0.2,
+                        y + share * (row as f64 - 64.0) * 0.2,
+                        x + share * (column as f64 - 64.0) * 0.2,
                     )
                 })
         };
         let (still, moved) = (beside(Tilt::default()), beside(tilt));
         let expected = (0.1 * tilt.y_mrad(), 0.1 * tilt.x_mrad());
         assert!(
-            (moved.0 - still.0 - expected.0).abs() < 0.02,
+            (moved.0 - still.0 - expected.0).abs() < 0.03,
             "{moved:?} {expected:?}"
         );
         assert!(
-            (moved.1 - still.1 - expected.1).abs() < 0.02,
+            (moved.1 - still.1 - expected.1).abs() < 0.03,
             "{moved:?} {expected:?}"
         );
     }
@@ -358,13 +358,8 @@ fn a_smooth_edge_makes_a_small_grid_as_good_as_a_large_one() {
         let truth = Array2::from_shape_fn((17, 17), |(r, c)| large[[r + 248, c + 248]]);
         difference(&middle, &truth)
     };
-    let soft = ApertureEdge::Soft { width_mrad: 8.0 };
-    let errors = [ApertureEdge::Hard, ApertureEdge::AntiAliased, soft].map(error);
-    println!("12.8 Å field, hard, anti-aliased, soft edge: {errors:?} of the peak");
-    assert!(
-        errors[1] < 0.5 * errors[0] && errors[2] < 0.5 * errors[0],
-        "{errors:?}"
-    );
+    let [hard, soft] = [ApertureEdge::Hard, ApertureEdge::Soft { width_mrad: 8.0 }].map(error);
+    assert!(soft < 0.1 * hard, "{soft} and {hard} of the peak");
 }
 
 #[test]
