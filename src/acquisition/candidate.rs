@@ -1,5 +1,6 @@
 //! What an acquisition function judges: a belief and a measurement on offer.
 
+use super::argument::positive;
 use crate::error::{Error, Result};
 
 /// A belief about the latent value at one place, and one measurement that could be made there.
@@ -11,6 +12,7 @@ pub struct Candidate {
     variance: f64,
     noise_variance: f64,
     dose: f64,
+    cost: f64,
 }
 
 impl Candidate {
@@ -41,7 +43,18 @@ impl Candidate {
             variance,
             noise_variance,
             dose,
+            cost: dose,
         })
+    }
+
+    /// The same measurement at another `cost` than its dose: time, money, or a dose that depends on the place. Wrappers such as
+    /// [`per_dose`](super::Acquisition::per_dose), and prices, then count in its unit; the dose stays what the sample receives.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless the cost is finite and positive.
+    pub fn with_cost(self, cost: f64) -> Result<Self> {
+        positive("cost", cost)?;
+        Ok(Self { cost, ..self })
     }
 
     /// The same measurement under another belief, unchecked.
@@ -76,6 +89,11 @@ impl Candidate {
     /// Dose of the measurement, e⁻/Å².
     pub fn dose(&self) -> f64 {
         self.dose
+    }
+
+    /// What the measurement costs, its dose (e⁻/Å²) unless [said otherwise](Self::with_cost).
+    pub fn cost(&self) -> f64 {
+        self.cost
     }
 
     /// By how much the measurement would lower the variance at its own place, `s⁴ / (s² + ν)`.

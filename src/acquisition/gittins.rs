@@ -4,13 +4,13 @@ use super::{Acquisition, Candidate, Candidates, Choice, Scale, ScoreSlopes, best
 use crate::error::{Error, Result};
 use crate::normal;
 
-/// The value `g` at which the expected improvement over `g` just pays for the dose, `E[max(0, f − g)] = λ dose`.
+/// The value `g` at which the expected improvement over `g` just pays for the measurement, `E[max(0, f − g)] = λ cost`.
 ///
-/// With `t = λ dose/s` and `h(ζ) = φ(ζ) + ζ Φ(ζ)`, `g = μ − s h⁻¹(t)`. Serving the largest index and stopping when none
+/// The cost is the dose unless [said otherwise](Candidate::with_cost). With `t = λ cost/s` and `h(ζ) = φ(ζ) + ζ Φ(ζ)`, `g = μ − s h⁻¹(t)`. Serving the largest index and stopping when none
 /// exceeds the best value in hand is optimal for independent places; for correlated ones it is a good rule that knows prices,
 /// where expected improvement per cost can be arbitrarily bad.
 ///
-/// A level with the incumbent as reference: the dose is in it already, so it is not to be divided by the dose again.
+/// A level with the incumbent as reference: the cost is in it already, so it is not to be divided by it again.
 ///
 /// Source: Xie, Astudillo, Frazier, Scully and Terenin, *Cost-aware Bayesian Optimization via the Pandora's Box Gittins
 /// Index*, NeurIPS 2024 (arXiv 2406.20062); the stopping rule: Xie et al. (arXiv
@@ -32,7 +32,7 @@ pub struct GittinsIndex {
 }
 
 impl GittinsIndex {
-    /// With the `incumbent`, the best value in hand, and the price `multiplier` `λ` of one e⁻/Å², in units of the value.
+    /// With the `incumbent`, the best value in hand, and the price `multiplier` `λ` of one e⁻/Å² (of one unit of cost), in units of the value.
     ///
     /// # Errors
     /// [`Error::Argument`] unless the incumbent is finite and the multiplier finite and positive (at price 0 every uncertain
@@ -82,7 +82,7 @@ impl GittinsIndex {
         } else {
             candidate.variance()
         };
-        (variance.sqrt(), self.multiplier * candidate.dose())
+        (variance.sqrt(), self.multiplier * candidate.cost())
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
     }
 
     proptest! {
-        /// The definition, and the stopping rule in its other form: g > y* exactly if EI(y*) > λ dose.
+        /// The definition, and the stopping rule in its other form: g > y* exactly if EI(y*) > λ cost.
         #[test]
         fn the_index_solves_its_equation(
             mean in -3.0..3.0_f64, deviation in 0.01..3.0_f64, dose in 0.1..30.0_f64, multiplier in 1e-6..0.5_f64,

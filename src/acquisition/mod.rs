@@ -27,7 +27,7 @@
 //! | dose that destroys what it measures | [`Damaged`] by a [`Damage`] |
 //! | a measurement judged with those that the budget can pay for after it | [`Rollout`] |
 //! | the rest of a budget planned at once | [`knapsack`] of a [`MeasurementGain`] |
-//! | costs that are not known before | [`CostModel`] |
+//! | another cost than the dose, and costs that are not known before | [`Offers::with_costs`], [`Candidate::with_cost`], [`CostModel`] |
 //! | an acquisition over a whole field | [`AtEachPlace`] |
 //! | the place in a box where one is highest, or a batch of places | [`Region`] |
 //! | to climb one by its gradient | [`gradient`] |
@@ -68,6 +68,7 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod argument;
 mod batch;
 mod candidate;
 mod choice;
@@ -104,7 +105,7 @@ pub use dose::{Cooled, PerDose, Priced, RemainingBudget};
 pub use field::{
     AboveThreshold, AlgorithmInformation, AlgorithmOutput, AtEachPlace, Field, FieldCriterion,
     IntegratedVarianceReduction, KnowledgeGradient, LevelSetLookahead, MeanGradient,
-    NoisyExpectedImprovement, Offers, TopValues, thompson,
+    NoisyExpectedImprovement, Offer, Offers, TopValues, thompson,
 };
 pub use gittins::GittinsIndex;
 pub use improvement::{

@@ -1,7 +1,7 @@
 //! Where is the field steep, and not yet well known there?
 
 use super::{FieldCriterion, Offers};
-use crate::acquisition::{Candidate, Scale};
+use crate::acquisition::Scale;
 use crate::error::Result;
 use crate::gp::Surrogate;
 use ndarray::ArrayView2;
@@ -54,11 +54,9 @@ impl FieldCriterion for MeanGradient {
         let slopes = places.rows().into_iter();
         let slopes = slopes.map(|place| surrogate.slopes(&place.to_vec()));
         let slopes = slopes.collect::<Result<Vec<_>>>()?;
-        let visits = (0..).map_while(|index| offers.locate(index));
-        let noises = offers.score_each(|_, noise| noise);
-        let each = visits.zip(noises).map(|((place, dose), noise)| {
-            let slopes = &slopes[place];
-            let candidate = Candidate::new(slopes.mean, slopes.variance, noise, dose)?;
+        let each = offers.iter().map(|offer| {
+            let slopes = &slopes[offer.place];
+            let candidate = offer.believed(slopes.mean, slopes.variance)?;
             let variance = if self.after_measurement {
                 candidate.variance_reduction()
             } else {

@@ -20,7 +20,7 @@ pub(super) use knowledge_gradient::expected_rise;
 pub use level_set::LevelSetLookahead;
 pub use mean_gradient::MeanGradient;
 pub use noisy_improvement::NoisyExpectedImprovement;
-pub use offers::Offers;
+pub use offers::{Offer, Offers};
 pub use samples::thompson;
 pub(super) use samples::{Samples, maximum};
 

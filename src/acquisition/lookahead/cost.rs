@@ -131,19 +131,14 @@ impl CostBelief {
         normal::cdf(excess / self.log_variance.sqrt())
     }
 
-    /// A candidate with its dose replaced by the [power mean](Self::power_mean) of this cost, for any acquisition and wrapper.
+    /// A candidate at the [power mean](Self::power_mean) of this cost, for any acquisition and wrapper; its dose stays.
     ///
     /// For criteria over a whole field give the same number to [`Offers::with_costs`](crate::acquisition::Offers::with_costs).
     ///
     /// # Errors
     /// [`Error::Argument`] if the power mean is not finite and positive.
     pub fn charge(&self, candidate: Candidate, p: f64) -> Result<Candidate> {
-        Candidate::new(
-            candidate.mean(),
-            candidate.variance(),
-            candidate.noise_variance(),
-            self.power_mean(p),
-        )
+        candidate.with_cost(self.power_mean(p))
     }
 }
 

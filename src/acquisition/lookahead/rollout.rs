@@ -4,8 +4,8 @@ use super::Purse;
 use super::imagined::Imagined;
 use crate::acquisition::field::{Belief, expected_rise};
 use crate::acquisition::{
-    Acquisition, Candidate, ExpectedImprovement, FieldCriterion, MonteCarlo, Offers, PerDose,
-    Scale, best,
+    Acquisition, Candidate, ExpectedImprovement, FieldCriterion, MonteCarlo, Offer, Offers,
+    PerDose, Scale, best,
 };
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
@@ -93,8 +93,7 @@ impl Rollout {
 }
 
 impl<R> Rollout<R> {
-    /// With another rule for the steps in between, made from the incumbent `u` of the moment; costs stand as doses in its
-    /// candidates. Where it says −∞ of everything affordable the rollout ends.
+    /// With another rule for the steps in between, made from the incumbent `u` of the moment. Where it says −∞ of everything affordable the rollout ends.
     ///
     /// ```
     /// use dosewise::acquisition::{Rollout, UpperConfidenceBound};
@@ -132,7 +131,7 @@ impl<A: Acquisition, R: Fn(f64) -> Result<A> + Sync> FieldCriterion for Rollout<
             imagined,
             purse: self.purse,
         };
-        let normals = self.draws.normals(self.steps - 1);
+        let normals = self.draws.normals(self.steps - 1)?;
         let judge = |first: usize| self.worth(first, &path, &normals);
         (0..offers.len()).into_par_iter().map(judge).collect()
     }
@@ -265,17 +264,17 @@ impl Path<'_> {
         if affordable.is_empty() {
             return Ok(None);
         }
-        let candidate = |&offer: &usize| {
-            let place = self.place(offer);
-            let (mean, variance) = (self.imagined.mean(place), self.imagined.variance(place));
-            Candidate::new(
-                mean,
-                variance,
-                self.noise(offer),
-                self.offers.costs()[offer],
-            )
+        let candidate = |offer: Offer| {
+            let (mean, variance) = (
+                self.imagined.mean(offer.place),
+                self.imagined.variance(offer.place),
+            );
+            offer.believed(mean, variance)
         };
-        let candidates: Vec<Candidate> = affordable.iter().map(candidate).collect::<Result<_>>()?;
+        let offers = affordable
+            .iter()
+            .filter_map(|&index| self.offers.get(index));
+        let candidates: Vec<Candidate> = offers.map(candidate).collect::<Result<_>>()?;
         let choice = best(rule, &candidates)?;
         Ok((choice.score > f64::NEG_INFINITY).then(|| affordable[choice.index]))
     }
