@@ -129,9 +129,9 @@ mod tests {
     use super::*;
     use crate::acquisition::{
         ContourImprovement, CountInformation, ExpectedImprovement, GittinsIndex, LabelInformation,
-        LevelSetEntropy, LogExpectedImprovement, LogProbabilityOfImprovement, MutualInformation,
-        PosteriorVariance, ProbabilityOfImprovement, Straddle, UpperConfidenceBound,
-        VarianceReduction,
+        LevelSetEntropy, LogExpectedImprovement, LogProbabilityOfImprovement, MaxValueEntropy,
+        MutualInformation, PosteriorVariance, ProbabilityOfImprovement, Straddle,
+        UpperConfidenceBound, VarianceReduction,
     };
     use crate::gp::Link;
 
@@ -160,6 +160,7 @@ mod tests {
         let log_chance = LogProbabilityOfImprovement::over(over).unwrap();
         let bound = UpperConfidenceBound::new(1.7).unwrap().over(over).unwrap();
         let index = GittinsIndex::over(over, 0.02).unwrap();
+        let maximum = MaxValueEntropy::new(vec![1.1, 1.5, 2.4]).unwrap();
         let all: Vec<(&str, Box<dyn Acquisition>)> = vec![
             ("EI", Box::new(expected)),
             ("EI after", Box::new(expected.after_measurement())),
@@ -178,6 +179,8 @@ mod tests {
             ("straddle", Box::new(Straddle::at(0.4).unwrap())),
             ("entropy", Box::new(LevelSetEntropy::at(0.4).unwrap())),
             ("contour", Box::new(ContourImprovement::at(0.4).unwrap())),
+            ("max value", Box::new(maximum.clone())),
+            ("max value per dose", Box::new(maximum.per_dose())),
             ("Gittins", Box::new(index)),
             ("Gittins after", Box::new(index.after_measurement())),
             ("EI per dose", Box::new(expected.per_dose())),
