@@ -112,8 +112,9 @@ impl Candidate {
         if self.noise_variance == 0.0 {
             return 1.0;
         }
-        let kept = 1.0 / (1.0 + self.variance / self.noise_variance);
-        1.0 - kept * kept
+        // g (2 − g) with g = s²/(s² + ν), which keeps its digits however small g is
+        let gain = 1.0 / (1.0 + self.noise_variance / self.variance);
+        gain * (2.0 - gain)
     }
 }
 
@@ -268,6 +269,21 @@ mod tests {
         assert_eq!(noiseless.variance_reduction(), 0.5);
         let huge = Candidate::new(0.0, 1e300, 1e300, 1.0).unwrap();
         assert_eq!(huge.variance_reduction(), 5e299);
+    }
+
+    #[test]
+    fn the_slope_of_the_reduction_keeps_its_digits() {
+        for ratio in [1e-300_f64, 1e-17, 1e-12, 1e-3, 1.0, 1e9] {
+            let candidate = Candidate::new(0.0, 0.5 * ratio, 0.5, 1.0).unwrap();
+            // 1 − (1 + r)⁻²
+            let wanted = -(-2.0 * ratio.ln_1p()).exp_m1();
+            let found = candidate.slope_of_reduction();
+            assert!((found / wanted - 1.0).abs() < 1e-15, "{ratio}: {found}");
+        }
+        let of = |variance, noise| Candidate::new(0.0, variance, noise, 1.0).unwrap();
+        assert_eq!(of(0.0, 0.5).slope_of_reduction(), 0.0);
+        assert_eq!(of(0.5, 0.0).slope_of_reduction(), 1.0);
+        assert_eq!(of(0.0, 0.0).slope_of_reduction(), 1.0);
     }
 
     #[test]
