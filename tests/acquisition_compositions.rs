@@ -1,10 +1,10 @@
 //! Every acquisition and criterion over every posterior that `gp` yields, inside every dose wrapper.
 
 use dosewise::acquisition::{
-    Acquisition, AlgorithmInformation, Candidate, Candidates, ContourImprovement, CostBelief,
-    CountInformation, Damage, ExpectedImprovement, Field, FieldCriterion, GittinsIndex,
+    Acquisition, AlgorithmInformation, Candidate, Candidates, Constraints, ContourImprovement,
+    CostBelief, CountInformation, Damage, ExpectedImprovement, Field, FieldCriterion, GittinsIndex,
     IntegratedVarianceReduction, KnowledgeGradient, LabelInformation, LevelSetEntropy,
-    LevelSetLookahead, LogExpectedImprovement, LogProbabilityOfImprovement, MaxValueEntropy,
+    LevelSetLookahead, Limit, LogExpectedImprovement, LogProbabilityOfImprovement, MaxValueEntropy,
     MeanGradient, MutualInformation, NoisyExpectedImprovement, Offers, PosteriorVariance,
     ProbabilityOfImprovement, Scale, Straddle, Survival, TopValues, UpperConfidenceBound,
     VarianceReduction, best, gradient, scores, top,
@@ -210,6 +210,11 @@ fn acquisitions(surrogate: &dyn Surrogate) -> Vec<(&'static str, Box<dyn Acquisi
         ("contour", Box::new(ContourImprovement::at(over).unwrap())),
         ("Gittins", Box::new(index)),
         ("Gittins after", Box::new(index.after_measurement())),
+        ("UCB after", Box::new(bound.after_measurement())),
+        (
+            "straddle after",
+            Box::new(Straddle::at(over).unwrap().after_measurement()),
+        ),
         (
             "max value",
             Box::new(MaxValueEntropy::new(vec![over, over + 0.4, over + 1.0]).unwrap()),
@@ -291,6 +296,9 @@ fn every_criterion_over_every_posterior_in_every_wrapper() {
             let unharmed = of(&rule
                 .damaged(Damage::new(Survival::new(1e200, 1.0).unwrap(), vec![0.0; 4]).unwrap()));
             let harmed = of(&rule.damaged(damage([0.0, 10.0, 30.0, 0.0])));
+            let allowed = || Constraints::new(&[surrogate], &[Limit::AtMost(0.3)]).unwrap();
+            let weighed = of(&rule.constrained(allowed()));
+            let chances = allowed().log_probability(places().view()).unwrap();
             let lived = |dose: f64| (-(dose / 20.0).powi(2)).exp();
             for (i, &score) in plain.iter().enumerate() {
                 let (place, dose) = once.locate(i).unwrap();
@@ -302,6 +310,7 @@ fn every_criterion_over_every_posterior_in_every_wrapper() {
                 };
                 close(per_dose[i], quotient(dose), &what);
                 close(hot[i], per_dose[i], &what);
+                close(weighed[i], quotient((-chances[place]).exp()), &what);
                 close(warm[i], quotient(dose.sqrt()), &what);
                 close(cold[i], quotient(1.0), &what);
                 let worth = match scale {

@@ -1,6 +1,6 @@
 //! What an acquisition function judges: a belief and a measurement on offer.
 
-use super::argument::positive;
+use super::argument::{finite, not_negative, positive};
 use crate::error::{Error, Result};
 
 /// A belief about the latent value at one place, and one measurement that could be made there.
@@ -23,21 +23,10 @@ impl Candidate {
     /// [`Error::Argument`] unless the mean is finite, both variances are finite and not negative, and the dose is finite and
     /// positive.
     pub fn new(mean: f64, variance: f64, noise_variance: f64, dose: f64) -> Result<Self> {
-        if !mean.is_finite() {
-            return Err(Error::argument("mean", mean, "a finite number"));
-        }
-        for (argument, value) in [("variance", variance), ("noise_variance", noise_variance)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(Error::argument(
-                    argument,
-                    value,
-                    "a finite number, 0 or more",
-                ));
-            }
-        }
-        if !(dose.is_finite() && dose > 0.0) {
-            return Err(Error::argument("dose", dose, "a finite dose above 0 e⁻/Å²"));
-        }
+        finite("mean", mean)?;
+        not_negative("variance", variance)?;
+        not_negative("noise_variance", noise_variance)?;
+        positive("dose", dose)?;
         Ok(Self {
             mean,
             variance,
@@ -178,13 +167,7 @@ impl Candidates {
         doses: &[f64],
         variance_at_unit_dose: f64,
     ) -> Result<Self> {
-        if !(variance_at_unit_dose.is_finite() && variance_at_unit_dose >= 0.0) {
-            return Err(Error::argument(
-                "variance_at_unit_dose",
-                variance_at_unit_dose,
-                "a finite number, 0 or more",
-            ));
-        }
+        not_negative("variance_at_unit_dose", variance_at_unit_dose)?;
         Self::product(mean, variance, doses, |_, dose| {
             variance_at_unit_dose / dose
         })

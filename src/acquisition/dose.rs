@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 ///
 /// A worth that does not depend on the dose (posterior variance, plain expected improvement) then always takes the smallest dose
 /// on offer; use the forms that know the noise ([`VarianceReduction`](super::VarianceReduction),
-/// [`after_measurement`](super::ExpectedImprovement::after_measurement)) where the dose is to be chosen as well.
+/// [`after_measurement`](Acquisition::after_measurement)) where the dose is to be chosen as well.
 ///
 /// Source: Snoek, Larochelle and Adams, NeurIPS 2012 (arXiv 1206.2944), "expected improvement per second".
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -215,7 +215,7 @@ impl<A: Acquisition> Acquisition for Priced<A> {
 }
 
 /// `score / cost` on the scale of the score, `ln_cost` being the logarithm of the cost.
-fn set_against(score: f64, scale: Scale, cost: f64, ln_cost: f64) -> f64 {
+pub(super) fn set_against(score: f64, scale: Scale, cost: f64, ln_cost: f64) -> f64 {
     let excess = match scale {
         Scale::LogGain => return score - ln_cost,
         // a negative "gain" breaks the promise of its scale; treating it as a level keeps the order sensible

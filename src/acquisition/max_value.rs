@@ -1,7 +1,7 @@
 //! What a measurement tells about the largest value of the function.
 
 use super::field::{Samples, maximum};
-use super::{Acquisition, Candidate, Scale, ScoreSlopes};
+use super::{Acquisition, Candidate, Scale, ScoreSlopes, posterior};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
 use crate::normal;
@@ -83,7 +83,7 @@ impl MaxValueEntropy {
         if points.nrows() == 0 {
             return Err(Error::argument("points", "no points", "at least one"));
         }
-        let belief = surrogate.marginals(points)?;
+        let belief = posterior::marginals(surrogate, points)?;
         let quantile = |probability: f64| quantile(&belief.mean, &belief.variance, probability);
         let (lower, median, upper) = (quantile(0.25), quantile(0.5), quantile(0.75));
         // a Gumbel quantile is a − b ln(−ln p)

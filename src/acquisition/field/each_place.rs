@@ -1,7 +1,7 @@
 //! Any acquisition as a criterion over a field.
 
 use super::{FieldCriterion, Offer, Offers};
-use crate::acquisition::{Acquisition, Scale};
+use crate::acquisition::{Acquisition, Scale, posterior};
 use crate::error::Result;
 use crate::gp::Surrogate;
 use ndarray::ArrayView2;
@@ -35,7 +35,7 @@ impl<A: Acquisition> FieldCriterion for AtEachPlace<A> {
         _: ArrayView2<'_, f64>,
         offers: &Offers,
     ) -> Result<Vec<f64>> {
-        let belief = surrogate.marginals(offers.places())?;
+        let belief = posterior::marginals(surrogate, offers.places())?;
         let score = |offer: Offer| {
             let candidate = offer.believed(belief.mean[offer.place], belief.variance[offer.place]);
             Ok(self.0.score(&candidate?))

@@ -1,7 +1,7 @@
 //! Where is the field steep, and not yet well known there?
 
 use super::{FieldCriterion, Offers};
-use crate::acquisition::Scale;
+use crate::acquisition::{Scale, posterior};
 use crate::error::Result;
 use crate::gp::Surrogate;
 use ndarray::ArrayView2;
@@ -52,7 +52,7 @@ impl FieldCriterion for MeanGradient {
     ) -> Result<Vec<f64>> {
         let places = offers.places();
         let slopes = places.rows().into_iter();
-        let slopes = slopes.map(|place| surrogate.slopes(&place.to_vec()));
+        let slopes = slopes.map(|place| posterior::slopes(surrogate, &place.to_vec()));
         let slopes = slopes.collect::<Result<Vec<_>>>()?;
         let each = offers.iter().map(|offer| {
             let slopes = &slopes[offer.place];

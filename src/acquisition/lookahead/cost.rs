@@ -1,6 +1,6 @@
 //! Costs that are learned like values.
 
-use crate::acquisition::Candidate;
+use crate::acquisition::{Candidate, posterior};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
 use crate::normal;
@@ -63,7 +63,7 @@ impl<'s> CostModel<'s> {
     /// # Errors
     /// As [`Surrogate::marginals`] and [`CostBelief::new`].
     pub fn predict(&self, points: ArrayView2<'_, f64>) -> Result<Vec<CostBelief>> {
-        let belief = self.log_cost.marginals(points)?;
+        let belief = posterior::marginals(self.log_cost, points)?;
         let moments = belief.mean.into_iter().zip(belief.variance);
         moments
             .map(|(mean, variance)| CostBelief::new(mean, variance + self.scatter))
