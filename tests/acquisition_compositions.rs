@@ -1,11 +1,11 @@
 //! Every acquisition and criterion over every posterior that `gp` yields, inside every dose wrapper.
 
 use dosewise::acquisition::{
-    Acquisition, AlgorithmInformation, Candidate, Candidates, ContourImprovement, CountInformation,
-    Damage, ExpectedImprovement, Field, FieldCriterion, GittinsIndex, IntegratedVarianceReduction,
-    KnowledgeGradient, LabelInformation, LevelSetEntropy, LevelSetLookahead,
-    LogExpectedImprovement, LogProbabilityOfImprovement, MaxValueEntropy, MeanGradient,
-    MutualInformation, NoisyExpectedImprovement, Offers, PosteriorVariance,
+    Acquisition, AlgorithmInformation, Candidate, Candidates, Constraints, ContourImprovement,
+    CostBelief, CountInformation, Damage, ExpectedImprovement, Field, FieldCriterion, GittinsIndex,
+    IntegratedVarianceReduction, KnowledgeGradient, LabelInformation, LevelSetEntropy,
+    LevelSetLookahead, Limit, LogExpectedImprovement, LogProbabilityOfImprovement, MaxValueEntropy,
+    MeanGradient, MutualInformation, NoisyExpectedImprovement, Offers, PosteriorVariance,
     ProbabilityOfImprovement, Scale, Straddle, Survival, TopValues, UpperConfidenceBound,
     VarianceReduction, best, gradient, scores, top,
 };
@@ -210,6 +210,11 @@ fn acquisitions(surrogate: &dyn Surrogate) -> Vec<(&'static str, Box<dyn Acquisi
         ("contour", Box::new(ContourImprovement::at(over).unwrap())),
         ("Gittins", Box::new(index)),
         ("Gittins after", Box::new(index.after_measurement())),
+        ("UCB after", Box::new(bound.after_measurement())),
+        (
+            "straddle after",
+            Box::new(Straddle::at(over).unwrap().after_measurement()),
+        ),
         (
             "max value",
             Box::new(MaxValueEntropy::new(vec![over, over + 0.4, over + 1.0]).unwrap()),
@@ -291,6 +296,9 @@ fn every_criterion_over_every_posterior_in_every_wrapper() {
             let unharmed = of(&rule
                 .damaged(Damage::new(Survival::new(1e200, 1.0).unwrap(), vec![0.0; 4]).unwrap()));
             let harmed = of(&rule.damaged(damage([0.0, 10.0, 30.0, 0.0])));
+            let allowed = || Constraints::new(&[surrogate], &[Limit::AtMost(0.3)]).unwrap();
+            let weighed = of(&rule.constrained(allowed()));
+            let chances = allowed().log_probability(places().view()).unwrap();
             let lived = |dose: f64| (-(dose / 20.0).powi(2)).exp();
             for (i, &score) in plain.iter().enumerate() {
                 let (place, dose) = once.locate(i).unwrap();
@@ -302,6 +310,7 @@ fn every_criterion_over_every_posterior_in_every_wrapper() {
                 };
                 close(per_dose[i], quotient(dose), &what);
                 close(hot[i], per_dose[i], &what);
+                close(weighed[i], quotient((-chances[place]).exp()), &what);
                 close(warm[i], quotient(dose.sqrt()), &what);
                 close(cold[i], quotient(1.0), &what);
                 let worth = match scale {
@@ -418,4 +427,73 @@ fn every_gradient_equals_differences() {
             }
         }
     }
+}
+
+/// A cost of its own is what wrappers on either side of [`Acquisition::at_each_place`] count in; the dose stays the dose.
+#[test]
+fn costs_are_counted_inside_and_outside_alike() {
+    let (targets, offers) = (targets(), offers(&DOSES, &DOSES));
+    let cost = |place, dose: f64| 3.0 + 10.0 * place as f64 + dose;
+    let dear = offers.clone().with_costs(cost).unwrap();
+    let (_, surrogate) = surrogates().remove(0);
+    let over = |offers, rule: &dyn FieldCriterion| {
+        let targets = targets.view();
+        let field = Field {
+            surrogate,
+            targets,
+            offers,
+        };
+        scores(rule, &field).unwrap()
+    };
+    let counts = CountInformation::new(0.7).unwrap();
+    let plain = over(&offers, &counts.at_each_place());
+    assert_eq!(over(&dear, &counts.at_each_place()), plain); // seconds are no electrons
+    for (name, rule) in acquisitions(surrogate) {
+        let rule = &*rule;
+        let same = |inside: &dyn FieldCriterion, outside: &dyn FieldCriterion| {
+            let (inside, outside) = (over(&dear, inside), over(&dear, outside));
+            for (inside, outside) in inside.into_iter().zip(outside) {
+                close(inside, outside, name);
+            }
+        };
+        same(
+            &rule.per_dose().at_each_place(),
+            &rule.at_each_place().per_dose(),
+        );
+        same(
+            &rule.cooled(0.4).unwrap().at_each_place(),
+            &rule.at_each_place().cooled(0.4).unwrap(),
+        );
+        same(
+            &rule.priced(0.02).unwrap().at_each_place(),
+            &rule.at_each_place().priced(0.02).unwrap(),
+        );
+    }
+    // the index opens its box at the cost, whatever the dose
+    let belief = surrogate.marginals(places().view()).unwrap();
+    let index = GittinsIndex::over(0.0, 0.01).unwrap();
+    let found = over(&dear, &index.at_each_place());
+    for (offer, found) in dear.iter().zip(found) {
+        let (mean, variance) = (belief.mean[offer.place], belief.variance[offer.place]);
+        let at_cost = Candidate::new(mean, variance, 0.1, offer.cost).unwrap();
+        assert_eq!(found, index.score(&at_cost));
+    }
+}
+
+#[test]
+fn a_charged_candidate_keeps_its_dose() {
+    let candidate = Candidate::new(0.3, 0.5, 0.1, 2.0).unwrap();
+    let cost = CostBelief::new(3.0, 0.2).unwrap();
+    let charged = cost.charge(candidate, 1.0).unwrap();
+    assert_eq!(
+        (charged.dose(), charged.cost()),
+        (2.0, cost.power_mean(1.0))
+    );
+    let counts = CountInformation::new(0.7).unwrap();
+    assert_eq!(counts.score(&charged), counts.score(&candidate));
+    assert_eq!(
+        counts.per_dose().score(&charged),
+        counts.score(&candidate) / cost.power_mean(1.0)
+    );
+    assert!(candidate.with_cost(0.0).is_err() && candidate.with_cost(f64::NAN).is_err());
 }

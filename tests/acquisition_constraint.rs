@@ -1,10 +1,12 @@
 //! Constraints against simulation and known limits.
 
 use dosewise::acquisition::{
-    Acquisition, Candidate, ExpectedImprovement, Limit, LogExpectedImprovement,
-    UpperConfidenceBound, constrained_scores, log_probability_of_feasibility, safe_set,
+    Acquisition, Candidate, Constraints, ExpectedImprovement, Limit, LogExpectedImprovement,
+    MutualInformation, UpperConfidenceBound, constrained_scores, log_probability_of_feasibility,
+    safe_set,
 };
-use dosewise::gp::Marginals;
+use dosewise::gp::{ExactGp, Kernel, Marginals, Noise, Rbf};
+use ndarray::array;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::{Distribution, StandardNormal};
@@ -121,6 +123,36 @@ fn wrong_arguments_are_refused() {
     assert!(constrained_scores(&gain, &candidate, &[]).is_err());
     assert!(constrained_scores(&gain, &candidate, &[f64::NAN]).is_err());
     assert!(constrained_scores(&gain, &candidate, &[0.1]).is_err());
-    let level = UpperConfidenceBound::new(1.0).unwrap();
-    assert!(constrained_scores(&level, &candidate, &[0.0]).is_err());
+    assert!(Constraints::new(&[], &[]).is_err());
+    let gp = ExactGp::new(Rbf::isotropic(1.0).scaled(1.0), Noise::Homoscedastic(0.1));
+    assert!(Constraints::new(&[&gp], &[]).is_err());
+    let nowhere = Constraints::new(&[&gp], &[Limit::AtMost(f64::NAN)]).unwrap();
+    assert!(nowhere.log_probability(array![[0.0]].view()).is_err());
+}
+
+/// Of a level the excess counts, a shortfall is the worse the less likely the place is allowed.
+#[test]
+fn levels_are_weighed_by_their_excess() {
+    let candidate = [Candidate::new(1.0, 0.25, 0.1, 1.0).unwrap()];
+    let bound = UpperConfidenceBound::new(2.0).unwrap(); // 2 at this candidate
+    let weighed = |reference: f64, chance: f64| {
+        let rule = bound.over(reference).unwrap();
+        constrained_scores(&rule, &candidate, &[chance.ln()]).unwrap()[0]
+    };
+    for (reference, chance, wanted) in [
+        (1.5, 0.25, 0.125),
+        (1.5, 1.0, 0.5),
+        (3.0, 0.25, -4.0),
+        (1.5, 0.0, 0.0),
+        (3.0, 0.0, f64::NEG_INFINITY),
+    ] {
+        let found = weighed(reference, chance);
+        assert!(
+            found == wanted || (found - wanted).abs() < 1e-14,
+            "{reference} {chance}: {found}"
+        );
+    }
+    let certain = [Candidate::new(0.0, 1.0, 0.0, 1.0).unwrap()]; // an infinite gain
+    let never = constrained_scores(&MutualInformation, &certain, &[-1000.0]).unwrap();
+    assert_eq!(never, [0.0]);
 }

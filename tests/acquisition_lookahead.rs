@@ -498,3 +498,25 @@ fn uncertain_costs_are_averaged_as_the_wrapper_asks() {
     assert!(model.with_scatter(-1.0).is_err() && model.with_scatter(f64::NAN).is_err());
     assert!(model.predict(array![[f64::NAN]].view()).is_err());
 }
+
+/// The rule in between is told dose and cost apart: one that judges by the dose does not see what things cost.
+#[test]
+fn the_rule_in_between_tells_dose_from_cost() {
+    struct ByDose;
+    impl Acquisition for ByDose {
+        fn score(&self, candidate: &Candidate) -> f64 {
+            assert!([1.0, 2.0].contains(&candidate.dose()) && candidate.cost() > 2.0);
+            candidate.dose()
+        }
+        fn scale(&self) -> Scale {
+            Scale::Gain
+        }
+    }
+    let gp = model(0.01);
+    let offers = Offers::product(places().view(), &[1.0, 2.0], |_, _| 0.02)
+        .unwrap()
+        .with_costs(|_, dose| 10.0 + dose)
+        .unwrap();
+    let rollout = Rollout::new(50.0, 3).unwrap().with_base(|_| Ok(ByDose));
+    assert!(scores(&rollout, &gp, &offers).iter().all(|s| *s > 0.0));
+}

@@ -1,5 +1,6 @@
 //! What an acquisition function judges: a belief and a measurement on offer.
 
+use super::argument::{finite, not_negative, positive};
 use crate::error::{Error, Result};
 
 /// A belief about the latent value at one place, and one measurement that could be made there.
@@ -11,6 +12,7 @@ pub struct Candidate {
     variance: f64,
     noise_variance: f64,
     dose: f64,
+    cost: f64,
 }
 
 impl Candidate {
@@ -21,27 +23,27 @@ impl Candidate {
     /// [`Error::Argument`] unless the mean is finite, both variances are finite and not negative, and the dose is finite and
     /// positive.
     pub fn new(mean: f64, variance: f64, noise_variance: f64, dose: f64) -> Result<Self> {
-        if !mean.is_finite() {
-            return Err(Error::argument("mean", mean, "a finite number"));
-        }
-        for (argument, value) in [("variance", variance), ("noise_variance", noise_variance)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(Error::argument(
-                    argument,
-                    value,
-                    "a finite number, 0 or more",
-                ));
-            }
-        }
-        if !(dose.is_finite() && dose > 0.0) {
-            return Err(Error::argument("dose", dose, "a finite dose above 0 e⁻/Å²"));
-        }
+        finite("mean", mean)?;
+        not_negative("variance", variance)?;
+        not_negative("noise_variance", noise_variance)?;
+        positive("dose", dose)?;
         Ok(Self {
             mean,
             variance,
             noise_variance,
             dose,
+            cost: dose,
         })
+    }
+
+    /// The same measurement at another `cost` than its dose: time, money, or a dose that depends on the place. Wrappers such as
+    /// [`per_dose`](super::Acquisition::per_dose), and prices, then count in its unit; the dose stays what the sample receives.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless the cost is finite and positive.
+    pub fn with_cost(self, cost: f64) -> Result<Self> {
+        positive("cost", cost)?;
+        Ok(Self { cost, ..self })
     }
 
     /// The same measurement under another belief, unchecked.
@@ -78,6 +80,11 @@ impl Candidate {
         self.dose
     }
 
+    /// What the measurement costs, its dose (e⁻/Å²) unless [said otherwise](Self::with_cost).
+    pub fn cost(&self) -> f64 {
+        self.cost
+    }
+
     /// By how much the measurement would lower the variance at its own place, `s⁴ / (s² + ν)`.
     ///
     /// It is also the variance, seen from now, of the posterior mean after the measurement.
@@ -94,8 +101,9 @@ impl Candidate {
         if self.noise_variance == 0.0 {
             return 1.0;
         }
-        let kept = 1.0 / (1.0 + self.variance / self.noise_variance);
-        1.0 - kept * kept
+        // g (2 − g) with g = s²/(s² + ν), which keeps its digits however small g is
+        let gain = 1.0 / (1.0 + self.noise_variance / self.variance);
+        gain * (2.0 - gain)
     }
 }
 
@@ -159,13 +167,7 @@ impl Candidates {
         doses: &[f64],
         variance_at_unit_dose: f64,
     ) -> Result<Self> {
-        if !(variance_at_unit_dose.is_finite() && variance_at_unit_dose >= 0.0) {
-            return Err(Error::argument(
-                "variance_at_unit_dose",
-                variance_at_unit_dose,
-                "a finite number, 0 or more",
-            ));
-        }
+        not_negative("variance_at_unit_dose", variance_at_unit_dose)?;
         Self::product(mean, variance, doses, |_, dose| {
             variance_at_unit_dose / dose
         })
@@ -250,6 +252,21 @@ mod tests {
         assert_eq!(noiseless.variance_reduction(), 0.5);
         let huge = Candidate::new(0.0, 1e300, 1e300, 1.0).unwrap();
         assert_eq!(huge.variance_reduction(), 5e299);
+    }
+
+    #[test]
+    fn the_slope_of_the_reduction_keeps_its_digits() {
+        for ratio in [1e-300_f64, 1e-17, 1e-12, 1e-3, 1.0, 1e9] {
+            let candidate = Candidate::new(0.0, 0.5 * ratio, 0.5, 1.0).unwrap();
+            // 1 − (1 + r)⁻²
+            let wanted = -(-2.0 * ratio.ln_1p()).exp_m1();
+            let found = candidate.slope_of_reduction();
+            assert!((found / wanted - 1.0).abs() < 1e-15, "{ratio}: {found}");
+        }
+        let of = |variance, noise| Candidate::new(0.0, variance, noise, 1.0).unwrap();
+        assert_eq!(of(0.0, 0.5).slope_of_reduction(), 0.0);
+        assert_eq!(of(0.5, 0.0).slope_of_reduction(), 1.0);
+        assert_eq!(of(0.0, 0.0).slope_of_reduction(), 1.0);
     }
 
     #[test]

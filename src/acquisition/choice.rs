@@ -1,6 +1,6 @@
 //! Picking among what is on offer.
 
-use super::{Acquisition, Candidate, Field, FieldCriterion};
+use super::{Acquisition, Candidate, Field, FieldCriterion, Scale};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 
@@ -17,6 +17,9 @@ pub trait Rule<O: ?Sized> {
     /// # Errors
     /// What the criterion itself refuses; see [`FieldCriterion::scores`].
     fn score_all(&self, on_offer: &O) -> Result<Vec<f64>>;
+
+    /// How these scores behave.
+    fn scale_of_scores(&self) -> Scale;
 }
 
 impl<A: Acquisition + ?Sized, C: AsRef<[Candidate]> + ?Sized> Rule<C> for A {
@@ -24,11 +27,19 @@ impl<A: Acquisition + ?Sized, C: AsRef<[Candidate]> + ?Sized> Rule<C> for A {
         let each = candidates.as_ref().par_iter().with_min_len(TOGETHER);
         Ok(each.map(|candidate| self.score(candidate)).collect())
     }
+
+    fn scale_of_scores(&self) -> Scale {
+        self.scale()
+    }
 }
 
 impl<C: FieldCriterion + ?Sized> Rule<Field<'_>> for C {
     fn score_all(&self, field: &Field<'_>) -> Result<Vec<f64>> {
         self.scores(field.surrogate, field.targets, field.offers)
+    }
+
+    fn scale_of_scores(&self) -> Scale {
+        self.scale()
     }
 }
 
@@ -108,6 +119,33 @@ where
     best.ok_or_else(nothing_on_offer)
 }
 
+/// What has the highest score, if that is worth more than measuring nothing: `None` says that it is time to stop.
+///
+/// A gain must be above 0, a level above its reference (see [`Scale::excess`]). So a [priced](super::Priced) rule stops once
+/// nothing is worth its price, and a [`GittinsIndex`](super::GittinsIndex) once no expected improvement over the incumbent is.
+///
+/// Source: as of the two rules named.
+///
+/// # Errors
+/// As [`best`].
+///
+/// ```
+/// use dosewise::acquisition::{Acquisition, Candidate, VarianceReduction, worthwhile};
+/// let candidates = [Candidate::new(0.0, 0.25, 0.75, 10.0)?]; // lowers the variance by 0.0625
+/// assert!(worthwhile(&VarianceReduction.priced(0.005)?, &candidates)?.is_some());
+/// assert!(worthwhile(&VarianceReduction.priced(0.01)?, &candidates)?.is_none());
+/// # Ok::<(), dosewise::Error>(())
+/// ```
+pub fn worthwhile<R, O>(rule: &R, on_offer: &O) -> Result<Option<Choice>>
+where
+    R: Rule<O> + ?Sized,
+    O: ?Sized,
+{
+    let choice = best(rule, on_offer)?;
+    let excess = rule.scale_of_scores().excess(choice.score);
+    Ok((excess > 0.0).then_some(choice))
+}
+
 /// The `count` highest scores, best first, of equal ones the first first; all of them if there are fewer.
 ///
 /// # Errors
@@ -141,7 +179,7 @@ fn nothing_on_offer() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acquisition::{PosteriorVariance, Scale};
+    use crate::acquisition::{LogExpectedImprovement, PosteriorVariance, UpperConfidenceBound};
 
     struct Broken;
 
@@ -179,6 +217,24 @@ mod tests {
         assert_eq!(scores(&PosteriorVariance, &candidates).unwrap(), variances);
         let error = scores(&Broken, &candidates).unwrap_err();
         assert!(error.to_string().contains("candidate 0,"), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_worthwhile_that_does_not_exceed_measuring_nothing() {
+        let known = candidates(&[0.0, 0.0]);
+        let doubtful = candidates(&[0.0, 0.5]);
+        let index = |choice: Option<Choice>| choice.map(|choice| choice.index);
+        let gain =
+            |on_offer: &Vec<Candidate>| index(worthwhile(&PosteriorVariance, on_offer).unwrap());
+        assert_eq!((gain(&known), gain(&doubtful)), (None, Some(1)));
+        let log = LogExpectedImprovement::over(0.0).unwrap();
+        assert_eq!(index(worthwhile(&log, &known).unwrap()), None);
+        assert_eq!(index(worthwhile(&log, &doubtful).unwrap()), Some(1));
+        let bound = UpperConfidenceBound::new(1.0).unwrap();
+        for (reference, wanted) in [(0.70, Some(1)), (0.71, None)] {
+            let rule = bound.over(reference).unwrap();
+            assert_eq!(index(worthwhile(&rule, &doubtful).unwrap()), wanted);
+        }
     }
 
     #[test]

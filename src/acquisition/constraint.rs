@@ -1,6 +1,5 @@
 //! Measurements that must, or should, meet constraints nobody knows exactly.
 
-use super::{Acquisition, Candidate, Scale, scores};
 use crate::error::{Error, Result};
 use crate::gp::Marginals;
 use crate::normal;
@@ -144,77 +143,6 @@ pub fn log_probability_of_feasibility(beliefs: &[Marginals], limits: &[Limit]) -
             .sum()
     };
     Ok((0..places).map(at).collect())
-}
-
-/// Scores of all candidates, each weighted with the probability that its place meets the constraints.
-///
-/// A gain is multiplied by the probability, to the logarithm of a gain its logarithm is added: with
-/// [`LogExpectedImprovement`](super::LogExpectedImprovement) over the best *feasible* value this is the logarithm of the
-/// constrained expected improvement `EI(x) P(x)`. As long as nothing feasible is known there is no such value; then search for
-/// the largest probability alone (Gelbart, Snoek and Adams, UAI 2014, arXiv 1403.5607).
-///
-/// `log_feasibility` holds `ln P` for each candidate, from [`log_probability_of_feasibility`].
-///
-/// # Errors
-/// [`Error::Argument`] if there is not one probability for each candidate, a logarithm is NaN or above 0, the acquisition gives
-/// levels, which are signed and cannot be multiplied by a probability, or a score is NaN.
-///
-/// Source: as [`log_probability_of_feasibility`].
-///
-/// ```
-/// use dosewise::acquisition::{Candidate, LogExpectedImprovement, constrained_scores};
-/// let candidates = [Candidate::new(2.0, 0.1, 0.1, 1.0)?, Candidate::new(1.5, 0.1, 0.1, 1.0)?];
-/// let scores = constrained_scores(&LogExpectedImprovement::over(1.0)?, &candidates, &[-5.0, -0.1])?;
-/// assert!(scores[1] > scores[0]); // the better value is hardly allowed
-/// # Ok::<(), dosewise::Error>(())
-/// ```
-pub fn constrained_scores<A, C>(
-    acquisition: &A,
-    candidates: &C,
-    log_feasibility: &[f64],
-) -> Result<Vec<f64>>
-where
-    A: Acquisition + ?Sized,
-    C: AsRef<[Candidate]> + ?Sized,
-{
-    let count = candidates.as_ref().len();
-    if log_feasibility.len() != count {
-        return Err(Error::argument(
-            "log_feasibility",
-            format!("{} values", log_feasibility.len()),
-            format!("{count}, one for each candidate"),
-        ));
-    }
-    if let Some(bad) = log_feasibility
-        .iter()
-        .find(|log| log.is_nan() || **log > 0.0)
-    {
-        return Err(Error::argument(
-            "log_feasibility",
-            bad,
-            "logarithms of probabilities, 0 or less",
-        ));
-    }
-    let weigh: fn(f64, f64) -> f64 = match acquisition.scale() {
-        Scale::Gain => |gain, log| match log {
-            f64::NEG_INFINITY => 0.0, // also of an infinite gain
-            _ => gain * log.exp(),
-        },
-        Scale::LogGain => |gain, log| match log {
-            f64::NEG_INFINITY => log,
-            _ => gain + log,
-        },
-        Scale::Level { .. } => {
-            return Err(Error::argument(
-                "acquisition",
-                "one that gives levels",
-                "one that gives gains or logarithms of gains",
-            ));
-        }
-    };
-    let scores = scores(acquisition, candidates)?;
-    let pairs = scores.into_iter().zip(log_feasibility);
-    Ok(pairs.map(|(score, &log)| weigh(score, log)).collect())
 }
 
 /// Places that meet all constraints for sure, as far as `μ_c ∓ κ s_c` can be trusted: indices in rising order.

@@ -1,6 +1,6 @@
 //! Dose that destroys what it measures: worth discounted by survival, neighbours charged for.
 
-use super::{FieldCriterion, Offers, Scale};
+use super::{FieldCriterion, Offer, Offers, Scale};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
 use crate::sequential::Survival;
@@ -75,15 +75,14 @@ impl Damage {
                 format!("{}, one for each cumulative dose", self.doses.len()),
             ));
         }
-        let visits = || (0..offers.len()).map_while(|index| offers.locate(index));
         let mut left = vec![0.0_f64; places];
-        for (worth, (place, dose)) in worth.iter_mut().zip(visits()) {
+        for (worth, Offer { place, dose, .. }) in worth.iter_mut().zip(offers.iter()) {
             if *worth > 0.0 {
                 *worth *= self.survival.intact(self.doses[place] + 0.5 * dose);
             }
             left[place] = left[place].max(*worth);
         }
-        for (worth, (place, dose)) in worth.iter_mut().zip(visits()) {
+        for (worth, Offer { place, dose, .. }) in worth.iter_mut().zip(offers.iter()) {
             for &(neighbour, share) in self.neighbours.get(place).into_iter().flatten() {
                 let lost = self.survival.lost(self.doses[neighbour], share * dose);
                 // an infinite worth of which nothing is lost costs nothing

@@ -3,16 +3,17 @@
 use super::{Acquisition, Candidate, Scale, ScoreSlopes};
 use crate::error::{Error, Result};
 
-/// Worth per electron, `a / dose`.
+/// Worth per electron, `a / cost`, the cost being the dose (e⁻/Å²) unless [said](Candidate::with_cost)
+/// [otherwise](super::Offers::with_costs).
 ///
-/// By the [`Scale`] of what it wraps: a gain is divided by the dose (e⁻/Å²); from a log-gain `ln dose` is subtracted; of a level the
-/// excess over its reference is taken first. A shortfall below the reference is *multiplied* by the dose instead of divided:
-/// dividing would shrink it and so prefer the most expensive of the bad candidates. More dose for the same score is therefore
+/// By the [`Scale`] of what it wraps: a gain is divided by the cost; from a log-gain `ln cost` is subtracted; of a level the
+/// excess over its reference is taken first. A shortfall below the reference is *multiplied* by the cost instead of divided:
+/// dividing would shrink it and so prefer the most expensive of the bad candidates. More cost for the same score is therefore
 /// never better, whatever the sign, and the result passes through 0 without a jump. It is a level with reference 0.
 ///
 /// A worth that does not depend on the dose (posterior variance, plain expected improvement) then always takes the smallest dose
 /// on offer; use the forms that know the noise ([`VarianceReduction`](super::VarianceReduction),
-/// [`after_measurement`](super::ExpectedImprovement::after_measurement)) where the dose is to be chosen as well.
+/// [`after_measurement`](Acquisition::after_measurement)) where the dose is to be chosen as well.
 ///
 /// Source: Snoek, Larochelle and Adams, NeurIPS 2012 (arXiv 1206.2944), "expected improvement per second".
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,16 +26,16 @@ impl<A> PerDose<A> {
         Self { acquisition }
     }
 
-    /// `score` on a scale, set against a dose.
-    pub(super) fn set(&self, score: f64, scale: Scale, dose: f64) -> f64 {
-        set_against(score, scale, dose, dose.ln())
+    /// `score` on a scale, set against a cost.
+    pub(super) fn set(&self, score: f64, scale: Scale, cost: f64) -> f64 {
+        set_against(score, scale, cost, cost.ln())
     }
 }
 
 impl<A: Acquisition> Acquisition for PerDose<A> {
     fn score(&self, candidate: &Candidate) -> f64 {
         let score = self.acquisition.score(candidate);
-        self.set(score, self.acquisition.scale(), candidate.dose())
+        self.set(score, self.acquisition.scale(), candidate.cost())
     }
 
     fn scale(&self) -> Scale {
@@ -42,14 +43,14 @@ impl<A: Acquisition> Acquisition for PerDose<A> {
     }
 
     fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
-        slopes_against(&self.acquisition, candidate, candidate.dose())
+        slopes_against(&self.acquisition, candidate, candidate.cost())
     }
 }
 
-/// Worth per `dose^exponent`, the exponent cooling from 1 to 0 as the budget is spent.
+/// Worth per `cost^exponent`, the exponent cooling from 1 to 0 as the budget is spent.
 ///
 /// Early on it explores per electron, at the end it takes the best candidate whatever its dose. Gains, log-gains and levels are
-/// treated as in [`PerDose`], with `dose^exponent` for the dose. The exponent comes from [`RemainingBudget::exponent`].
+/// treated as in [`PerDose`], with `cost^exponent` for the cost. The exponent comes from [`RemainingBudget::exponent`].
 ///
 /// Source: Lee, Perrone, Archambeau and Seeger, *Cost-aware Bayesian Optimization* (CArBO), arXiv 2003.10870, "EI-cool".
 ///
@@ -77,17 +78,17 @@ impl<A> Cooled<A> {
         })
     }
 
-    /// `score` on a scale, set against a dose.
-    pub(super) fn set(&self, score: f64, scale: Scale, dose: f64) -> f64 {
-        let ln_cost = self.exponent * dose.ln();
-        set_against(score, scale, dose.powf(self.exponent), ln_cost)
+    /// `score` on a scale, set against a cost.
+    pub(super) fn set(&self, score: f64, scale: Scale, cost: f64) -> f64 {
+        let ln_cost = self.exponent * cost.ln();
+        set_against(score, scale, cost.powf(self.exponent), ln_cost)
     }
 }
 
 impl<A: Acquisition> Acquisition for Cooled<A> {
     fn score(&self, candidate: &Candidate) -> f64 {
         let score = self.acquisition.score(candidate);
-        self.set(score, self.acquisition.scale(), candidate.dose())
+        self.set(score, self.acquisition.scale(), candidate.cost())
     }
 
     fn scale(&self) -> Scale {
@@ -95,7 +96,7 @@ impl<A: Acquisition> Acquisition for Cooled<A> {
     }
 
     fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
-        let cost = candidate.dose().powf(self.exponent);
+        let cost = candidate.cost().powf(self.exponent);
         slopes_against(&self.acquisition, candidate, cost)
     }
 }
@@ -143,11 +144,11 @@ impl RemainingBudget {
     }
 }
 
-/// Worth minus price, `a − λ dose`.
+/// Worth minus price, `a − λ cost`, the cost being the dose unless said otherwise.
 ///
 /// The multiplier `λ` says how much worth one e⁻/Å² must bring; as the Lagrange multiplier of the budget it is the worth per
 /// electron of the last electron one can afford. From a gain or a level the price is subtracted; a log-gain `ℓ` is turned
-/// back into its gain first, `exp(ℓ) − λ dose`, since prices add to gains and not to their logarithms. (A gain below the
+/// back into its gain first, `exp(ℓ) − λ cost`, since prices add to gains and not to their logarithms. (A gain below the
 /// smallest `f64` then counts as none; rank by the log-gain itself where nothing has a price.)
 ///
 /// The result is a level, with reference 0 for gains and log-gains and the old reference for levels. **A best score at or
@@ -184,20 +185,20 @@ impl<A> Priced<A> {
         })
     }
 
-    /// `score` on a scale, less the price of a dose.
-    pub(super) fn set(&self, score: f64, scale: Scale, dose: f64) -> f64 {
+    /// `score` on a scale, less the price of a cost.
+    pub(super) fn set(&self, score: f64, scale: Scale, cost: f64) -> f64 {
         let worth = match scale {
             Scale::Gain | Scale::Level { .. } => score,
             Scale::LogGain => score.exp(),
         };
-        worth - self.multiplier * dose
+        worth - self.multiplier * cost
     }
 }
 
 impl<A: Acquisition> Acquisition for Priced<A> {
     fn score(&self, candidate: &Candidate) -> f64 {
         let score = self.acquisition.score(candidate);
-        self.set(score, self.acquisition.scale(), candidate.dose())
+        self.set(score, self.acquisition.scale(), candidate.cost())
     }
 
     fn scale(&self) -> Scale {
@@ -214,7 +215,7 @@ impl<A: Acquisition> Acquisition for Priced<A> {
 }
 
 /// `score / cost` on the scale of the score, `ln_cost` being the logarithm of the cost.
-fn set_against(score: f64, scale: Scale, cost: f64, ln_cost: f64) -> f64 {
+pub(super) fn set_against(score: f64, scale: Scale, cost: f64, ln_cost: f64) -> f64 {
     let excess = match scale {
         Scale::LogGain => return score - ln_cost,
         // a negative "gain" breaks the promise of its scale; treating it as a level keeps the order sensible
@@ -228,7 +229,7 @@ fn set_against(score: f64, scale: Scale, cost: f64, ln_cost: f64) -> f64 {
     }
 }
 
-/// Slopes of [`set_against`]; the dose is not a variable.
+/// Slopes of [`set_against`]; the cost is not a variable.
 fn slopes_against(acquisition: &impl Acquisition, candidate: &Candidate, cost: f64) -> ScoreSlopes {
     let excess = match acquisition.scale() {
         Scale::LogGain => return acquisition.slopes(candidate),

@@ -1,88 +1,55 @@
 //! The Gittins index of Pandora's box: at what value in hand would this measurement just pay?
 
-use super::{Acquisition, Candidate, Candidates, Choice, Scale, ScoreSlopes, best};
-use crate::error::{Error, Result};
+use super::argument::{finite, positive};
+use super::{Acquisition, Candidate, Scale, ScoreSlopes};
+use crate::error::Result;
 use crate::normal;
 
-/// The value `g` at which the expected improvement over `g` just pays for the dose, `E[max(0, f − g)] = λ dose`.
+/// The value `g` at which the expected improvement over `g` just pays for the measurement, `E[max(0, f − g)] = λ cost`.
 ///
-/// With `t = λ dose/s` and `h(ζ) = φ(ζ) + ζ Φ(ζ)`, `g = μ − s h⁻¹(t)`. Serving the largest index and stopping when none
+/// The cost is the dose unless [said otherwise](Candidate::with_cost). With `t = λ cost/s` and `h(ζ) = φ(ζ) + ζ Φ(ζ)`, `g = μ − s h⁻¹(t)`. Serving the largest index and stopping when none
 /// exceeds the best value in hand is optimal for independent places; for correlated ones it is a good rule that knows prices,
-/// where expected improvement per cost can be arbitrarily bad.
+/// where expected improvement per cost can be arbitrarily bad. [`worthwhile`](super::worthwhile) does both.
 ///
-/// A level with the incumbent as reference: the dose is in it already, so it is not to be divided by the dose again.
+/// Of the latent value; [`after_measurement`](Acquisition::after_measurement) the box shows the posterior mean to come instead. A
+/// level with the incumbent as reference: the cost is in it already, so it is not to be divided by it again.
 ///
 /// Source: Xie, Astudillo, Frazier, Scully and Terenin, *Cost-aware Bayesian Optimization via the Pandora's Box Gittins
 /// Index*, NeurIPS 2024 (arXiv 2406.20062); the stopping rule: Xie et al. (arXiv
 /// 2507.12453); Weitzman, *Econometrica* 47, 641 (1979).
 ///
 /// ```
-/// use dosewise::acquisition::{Candidates, GittinsIndex};
+/// use dosewise::acquisition::{Candidates, GittinsIndex, worthwhile};
 /// let cheap = Candidates::product(&[0.2, 0.6], &[0.3, 0.3], &[5.0], |_, _| 0.1)?;
 /// let index = GittinsIndex::over(1.0, 0.001)?;
-/// assert_eq!(index.next(&cheap)?.map(|choice| choice.index), Some(1));
-/// assert_eq!(GittinsIndex::over(1.0, 0.1)?.next(&cheap)?, None); // not worth half a unit of value: stop
+/// assert_eq!(worthwhile(&index, &cheap)?.map(|choice| choice.index), Some(1));
+/// assert_eq!(worthwhile(&GittinsIndex::over(1.0, 0.1)?, &cheap)?, None); // not worth half a unit of value: stop
 /// # Ok::<(), dosewise::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GittinsIndex {
     incumbent: f64,
     multiplier: f64,
-    after_measurement: bool,
 }
 
 impl GittinsIndex {
-    /// With the `incumbent`, the best value in hand, and the price `multiplier` `λ` of one e⁻/Å², in units of the value.
+    /// With the `incumbent`, the best value in hand, and the price `multiplier` `λ` of one e⁻/Å² (of one unit of cost), in units of the value.
     ///
     /// # Errors
     /// [`Error::Argument`] unless the incumbent is finite and the multiplier finite and positive (at price 0 every uncertain
     /// place has an infinite index).
     pub fn over(incumbent: f64, multiplier: f64) -> Result<Self> {
-        if !incumbent.is_finite() {
-            return Err(Error::argument("incumbent", incumbent, "a finite number"));
-        }
-        if !(multiplier.is_finite() && multiplier > 0.0) {
-            return Err(Error::argument(
-                "multiplier",
-                multiplier,
-                "a finite number above 0",
-            ));
-        }
+        finite("incumbent", incumbent)?;
+        positive("multiplier", multiplier)?;
         Ok(Self {
             incumbent,
             multiplier,
-            after_measurement: false,
         })
     }
 
-    /// Opens a box that shows the posterior mean after the noisy measurement, of deviation `s²/√(s² + ν)` seen from now, in
-    /// place of the latent value.
-    #[must_use]
-    pub fn after_measurement(self) -> Self {
-        Self {
-            after_measurement: true,
-            ..self
-        }
-    }
-
-    /// The candidate to measure next, `None` when it is time to stop: no index exceeds the incumbent, equivalently no
-    /// expected improvement exceeds its price.
-    ///
-    /// # Errors
-    /// As [`best`].
-    pub fn next(&self, candidates: &Candidates) -> Result<Option<Choice>> {
-        let choice = best(self, candidates)?;
-        Ok((choice.score > self.incumbent).then_some(choice))
-    }
-
-    /// Deviation meant and price.
+    /// Deviation and price.
     fn terms(&self, candidate: &Candidate) -> (f64, f64) {
-        let variance = if self.after_measurement {
-            candidate.variance_reduction()
-        } else {
-            candidate.variance()
-        };
-        (variance.sqrt(), self.multiplier * candidate.dose())
+        (candidate.deviation(), self.multiplier * candidate.cost())
     }
 }
 
@@ -116,14 +83,9 @@ impl Acquisition for GittinsIndex {
             let zeta = inverse_positive_part(price / deviation);
             normal::inverse_mills(zeta).0 / (2.0 * deviation)
         };
-        let through = if self.after_measurement {
-            candidate.slope_of_reduction()
-        } else {
-            1.0
-        };
         ScoreSlopes {
             by_mean: 1.0,
-            by_variance: by_variance * through,
+            by_variance,
         }
     }
 }
@@ -183,7 +145,7 @@ mod tests {
     }
 
     proptest! {
-        /// The definition, and the stopping rule in its other form: g > y* exactly if EI(y*) > λ dose.
+        /// The definition, and the stopping rule in its other form: g > y* exactly if EI(y*) > λ cost.
         #[test]
         fn the_index_solves_its_equation(
             mean in -3.0..3.0_f64, deviation in 0.01..3.0_f64, dose in 0.1..30.0_f64, multiplier in 1e-6..0.5_f64,

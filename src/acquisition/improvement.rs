@@ -2,39 +2,29 @@
 //!
 //! With `μ` and `s` the posterior mean and deviation, `y*` the incumbent and `z = (μ − y*)/s`; `φ`, `Φ` standard normal.
 
+use super::argument::finite;
 use super::{Acquisition, Candidate, Scale, ScoreSlopes};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::normal;
 
-/// The incumbent and which deviation is meant.
+/// Improvement over the incumbent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Improvement {
     incumbent: f64,
-    after_measurement: bool,
 }
 
 impl Improvement {
     fn over(incumbent: f64) -> Result<Self> {
-        if !incumbent.is_finite() {
-            return Err(Error::argument("incumbent", incumbent, "a finite number"));
-        }
-        Ok(Self {
-            incumbent,
-            after_measurement: false,
-        })
+        finite("incumbent", incumbent)?;
+        Ok(Self { incumbent })
     }
 
     /// `(μ − y*, s)`.
     fn of(&self, candidate: &Candidate) -> (f64, f64) {
-        let variance = if self.after_measurement {
-            candidate.variance_reduction()
-        } else {
-            candidate.variance()
-        };
-        (candidate.mean() - self.incumbent, variance.sqrt())
+        (candidate.mean() - self.incumbent, candidate.deviation())
     }
 
-    /// Slopes from those by `μ` and by the variance that is meant, given `(μ − y*, s)`; where `s = 0` the
+    /// Slopes from those by `μ` and by the variance, given `(μ − y*, s)`; where `s = 0` the
     /// slope by the mean is `known(μ − y*)` and that by the variance is taken as 0.
     fn slopes(
         &self,
@@ -48,14 +38,9 @@ impl Improvement {
         } else {
             uncertain(gap / deviation, deviation)
         };
-        let through = if self.after_measurement {
-            candidate.slope_of_reduction()
-        } else {
-            1.0
-        };
         ScoreSlopes {
             by_mean,
-            by_variance: by_variance * through,
+            by_variance,
         }
     }
 }
@@ -73,21 +58,6 @@ macro_rules! improvement_constructors {
             /// [`Error::Argument`] if the incumbent is not finite.
             pub fn over(incumbent: f64) -> Result<Self> {
                 Ok(Self(Improvement::over(incumbent)?))
-            }
-
-            /// The noisy one-step form: judge by the posterior mean after the measurement, not by the latent value.
-            ///
-            /// Seen from now that mean is normal about `μ` with deviation `s²/√(s² + ν)` in place of `s`, where `ν` is the
-            /// noise variance of the candidate. A measurement too noisy to move the mean then gains nothing, and more dose
-            /// is worth more, which is what makes the doses of one place comparable. It counts the gain at the measured
-            /// place only; the knowledge gradient (Frazier, Powell and Dayanik, *INFORMS J. Comput.* 21, 599 (2009)) also
-            /// counts what other places learn.
-            #[must_use]
-            pub fn after_measurement(self) -> Self {
-                Self(Improvement {
-                    after_measurement: true,
-                    ..self.0
-                })
             }
 
             /// The incumbent `y*`.

@@ -207,8 +207,11 @@ impl CountInformation {
     /// `E[½ ln(1 + s² λ)]`, `E[q]/s²`, `E[q]` and `E[z q]` with `q = s² λ/(1 + s² λ)`, for `f = μ + s z`, `s > 0`.
     fn averages(&self, candidate: &Candidate) -> [f64; 4] {
         let (variance, deviation) = (candidate.variance(), candidate.deviation());
-        let level = (self.counts_per_dose * candidate.dose()).ln() + candidate.mean();
-        average(-9.0, 9.0, (0.5 / deviation).min(0.25), |z| {
+        let level = self.counts_per_dose.ln() + candidate.dose().ln() + candidate.mean();
+        if deviation > WIDE {
+            return wide_averages(level + variance.ln(), variance);
+        }
+        average(-9.0, 9.0, 0.25, |z| {
             let log_rate = level + deviation * z;
             let log_ratio = variance.ln() + log_rate;
             // ln(1 + eˣ) and eˣ/(1 + eˣ), without overflow
@@ -222,6 +225,33 @@ impl CountInformation {
             ]
         })
     }
+}
+
+/// Deviation of the log-rate above which the turn of `ln(1 + eˣ)` is the narrower of the two, and the sum runs over that.
+const WIDE: f64 = 2.0;
+
+/// [`CountInformation::averages`] for a wide belief `x ~ N(a, s²)` about `x = ln(s² λ)`.
+///
+/// With `g` the logistic density, `ln(1 + eˣ) = ∫ g(t) max(0, x − t) dt`, so that the averages are sums over `g` of the closed
+/// forms `s h((a − t)/s)`, `Φ((a − t)/s)` and `φ((a − t)/s)`: as many terms however wide the belief.
+fn wide_averages(level: f64, variance: f64) -> [f64; 4] {
+    let deviation = variance.sqrt();
+    // at low rates the weight lies around a + s², and below −750 everything has underflowed
+    let from = (level + variance - 9.0 * deviation).clamp(-750.0, -40.0);
+    let nodes = (2.0 * (40.0 - from)).ceil();
+    let step = (40.0 - from) / nodes;
+    let mut sums = [0.0; 3];
+    for node in 0..=nodes as usize {
+        let t = from + node as f64 * step;
+        let small = (-t.abs()).exp();
+        let weight = step * small / ((1.0 + small) * (1.0 + small));
+        let z = (level - t) / deviation;
+        sums[0] += weight * normal::positive_part(z);
+        sums[1] += weight * normal::cdf(z);
+        sums[2] += weight * normal::density(z);
+    }
+    let [part, share, turned] = sums;
+    [0.5 * deviation * part, share / variance, share, turned]
 }
 
 impl Acquisition for CountInformation {
@@ -384,6 +414,47 @@ mod tests {
                     "{deviation} {rate}: {found} {exact}"
                 );
             }
+        }
+    }
+
+    /// The two ways of averaging are one where they meet, in the tails too.
+    #[test]
+    fn narrow_and_wide_beliefs_meet() {
+        let information = CountInformation::new(1.0).unwrap();
+        for mean in [-300.0, -60.0, -9.0, -1.0, 0.0, 3.0, 40.0] {
+            let at = |variance| Candidate::new(mean, variance, 0.0, 1.0).unwrap();
+            let narrow = information.averages(&at(4.0));
+            let wide = wide_averages(mean + 4.0_f64.ln(), 4.0);
+            for (narrow, wide) in narrow.into_iter().zip(wide) {
+                assert!(
+                    (narrow - wide).abs() < 1e-11 * wide.abs(),
+                    "{mean}: {narrow} {wide}"
+                );
+            }
+        }
+    }
+
+    /// For a boundless belief `E[½ ln(1 + s² λ)]` is half the positive part of the logarithm, and π²/6 times half its density at 0.
+    #[test]
+    fn a_boundless_belief_is_judged_at_once() {
+        let information = CountInformation::new(1.0).unwrap();
+        for variance in [1e6_f64, 1e20, 1e300] {
+            let candidate = Candidate::new(0.0, variance, 0.0, 1.0).unwrap();
+            let (deviation, level) = (variance.sqrt(), variance.ln());
+            let z = level / deviation;
+            let turn = std::f64::consts::PI.powi(2) / 6.0;
+            let wanted = 0.5
+                * (deviation * normal::positive_part(z) + turn * normal::density(z) / deviation);
+            let found = information.score(&candidate);
+            assert!((found / wanted - 1.0).abs() < 1e-11, "{found} {wanted}");
+            let slopes = information.slopes(&candidate);
+            assert!((slopes.by_mean / (0.5 * normal::cdf(z)) - 1.0).abs() < 1e-3);
+            assert!(slopes.by_variance > 0.0 && slopes.by_variance < 1.0);
+        }
+        let vanishing = CountInformation::new(1e-300).unwrap();
+        for mean in [-1e300, 1e300] {
+            let candidate = Candidate::new(mean, 1e20, 0.0, 1e-300).unwrap();
+            assert!(vanishing.score(&candidate) >= 0.0);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a measurement tells about the largest value of the function.
 
 use super::field::{Samples, maximum};
-use super::{Acquisition, Candidate, Scale};
+use super::{Acquisition, Candidate, Scale, ScoreSlopes, posterior};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
 use crate::normal;
@@ -83,7 +83,7 @@ impl MaxValueEntropy {
         if points.nrows() == 0 {
             return Err(Error::argument("points", "no points", "at least one"));
         }
-        let belief = surrogate.marginals(points)?;
+        let belief = posterior::marginals(surrogate, points)?;
         let quantile = |probability: f64| quantile(&belief.mean, &belief.variance, probability);
         let (lower, median, upper) = (quantile(0.25), quantile(0.5), quantile(0.75));
         // a Gumbel quantile is a − b ln(−ln p)
@@ -142,36 +142,115 @@ impl Acquisition for MaxValueEntropy {
             return 0.0;
         }
         let signal = 1.0 / (1.0 + noise / variance);
-        let gamma = |maximum: &f64| (maximum - candidate.mean()) / candidate.deviation();
-        let drops = self.maxima.iter().map(gamma);
+        let drops = self.gammas(candidate);
         drops.map(|gamma| entropy_drop(gamma, signal)).sum::<f64>() / self.maxima.len() as f64
     }
 
     fn scale(&self) -> Scale {
         Scale::Gain
     }
+
+    /// Averages over the maxima of `−D_γ/s` and `(D_q q (1 − q) − ½ γ D_γ)/s²`, D the drop and `q = r²`, its derivatives
+    /// `D_γ` and `D_q` those of [`drop_slopes`]; 0 where `s = 0`.
+    fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
+        let (variance, noise) = (candidate.variance(), candidate.noise_variance());
+        let (mut by_gamma, mut by_variance) = (0.0, 0.0);
+        if variance > 0.0 {
+            let signal = 1.0 / (1.0 + noise / variance);
+            for gamma in self.gammas(candidate) {
+                let slopes = drop_slopes(gamma, signal);
+                by_gamma += slopes.by_gamma;
+                by_variance += slopes.by_log_odds - 0.5 * gamma * slopes.by_gamma;
+            }
+            by_gamma /= candidate.deviation();
+            by_variance /= variance;
+        }
+        let count = self.maxima.len() as f64;
+        ScoreSlopes {
+            by_mean: -by_gamma / count,
+            by_variance: by_variance / count,
+        }
+    }
+}
+
+impl MaxValueEntropy {
+    /// `γ = (y* − μ)/s` of each maximum.
+    fn gammas(&self, candidate: &Candidate) -> impl Iterator<Item = f64> + '_ {
+        let (mean, deviation) = (candidate.mean(), candidate.deviation());
+        let maxima = self.maxima.iter();
+        maxima.map(move |maximum| ((maximum - mean) / deviation).max(LOWEST))
+    }
+}
+
+/// A value this far below the mean leaves no sensible belief.
+const LOWEST: f64 = -1e4;
+/// A maximum this far above the mean tells nothing.
+const HIGHEST: f64 = 38.0;
+/// Share of noise below which a measurement is as good as free of it.
+const NOISELESS: f64 = 1e-14;
+
+/// Derivatives of [`entropy_drop`].
+struct DropSlopes {
+    by_gamma: f64,
+    /// By `ln(q/(1 − q))`, `q = r²`: finite also without noise.
+    by_log_odds: f64,
+}
+
+/// With `c² = 1 − r²`, `v` standard normal and `T = c γ − r v` the derivatives are `½ r² ρ (1 − γ (γ + ρ)) + ρ (K − J)` by γ and
+/// `½ ρ (γ + M/c)` by `r²`, where `J` is the last term of the drop, `K = E[ln Φ(T)]` and `M = E[φ(T)/Φ(T)]`: in the
+/// derivatives of `J` the product `φ(u) φ(t)` is a normal density in `u` about `r γ`, of variance `c²`.
+fn drop_slopes(gamma: f64, signal: f64) -> DropSlopes {
+    if gamma > HIGHEST || gamma <= LOWEST {
+        return DropSlopes {
+            by_gamma: 0.0,
+            by_log_odds: 0.0,
+        };
+    }
+    let (ratio, remainder) = normal::inverse_mills(gamma);
+    let noise = 1.0 - signal;
+    if noise < NOISELESS {
+        return DropSlopes {
+            by_gamma: -0.5 * ratio * (1.0 + gamma * remainder),
+            by_log_odds: 0.0,
+        };
+    }
+    let (r, c) = (signal.sqrt(), noise.sqrt());
+    let mean_of =
+        |f: fn(f64) -> f64| trapezoid(-9.0, 9.0, |v| normal::density(v) * f(c * gamma - r * v));
+    let log = mean_of(normal::ln_cdf);
+    let mills = mean_of(|t| normal::inverse_mills(t).0);
+    let last = last_term(gamma, signal, ratio);
+    DropSlopes {
+        by_gamma: ratio * (0.5 * signal * (1.0 - gamma * remainder) + log - last),
+        by_log_odds: 0.5 * ratio * signal * c * (c * gamma + mills),
+    }
 }
 
 /// By how much `f ≤ y*` lowers the entropy of the measurement, with `signal` `= r²` its share of variance.
 fn entropy_drop(gamma: f64, signal: f64) -> f64 {
-    // beyond either limit a maximum tells nothing, or a value this far below the mean has no sensible belief left
-    if gamma > 38.0 {
+    if gamma > HIGHEST {
         return 0.0;
     }
-    let gamma = gamma.max(-1e4);
+    let gamma = gamma.max(LOWEST);
     let (ratio, remainder) = normal::inverse_mills(gamma);
     let noise = 1.0 - signal;
-    if noise < 1e-14 {
+    if noise < NOISELESS {
         return if gamma < -30.0 {
             tail_drop(gamma, ratio, remainder)
         } else {
             0.5 * gamma * ratio - normal::ln_cdf(gamma)
         };
     }
+    let integral = last_term(gamma, signal, ratio);
+    (0.5 * signal * gamma * ratio - normal::ln_cdf(gamma) + integral).max(0.0)
+}
+
+/// `E[ln Φ((γ − r u)/√(1 − r²))]`, `u` the standardised measurement given `f ≤ y*`, and `ratio` `= φ(γ)/Φ(γ)`.
+fn last_term(gamma: f64, signal: f64, ratio: f64) -> f64 {
     let ln_below = normal::ln_cdf(gamma);
-    let (r, c) = (signal.sqrt(), noise.sqrt());
+    let (r, c) = (signal.sqrt(), (1.0 - signal).sqrt());
     // the integral over u, or over t = (γ − r u)/c: whichever the other varies slowly with
-    let integral = if signal <= 0.5 {
+    if signal <= 0.5 {
         let centre = -r * ratio;
         trapezoid(centre - 10.0, centre + 10.0, |u| {
             let t = (gamma - r * u) / c;
@@ -181,8 +260,7 @@ fn entropy_drop(gamma: f64, signal: f64) -> f64 {
         let centre = ((gamma + signal * ratio) / c).min(0.0);
         let (from, to) = (centre - 12.0, (centre + 14.0).min(9.0));
         c / r * trapezoid(from, to, |t| term((gamma - c * t) / r, t, ln_below))
-    };
-    (0.5 * signal * gamma * ratio - ln_below + integral).max(0.0)
+    }
 }
 
 /// `½ γ ρ − ln Φ(γ)` for very negative γ, in which the squares of γ cancel: `ρ = −γ + δ`, `ln Φ = ln φ − ln ρ`.
@@ -261,6 +339,22 @@ mod tests {
         let found = quantile(&mean, &variance, 0.5);
         assert!((normal::cdf(found).powi(50) - 0.5).abs() < 1e-12);
         assert_eq!(quantile(&[1.0, 3.0], &[0.0, 0.0], 0.25), 3.0);
+    }
+
+    /// Where noise is all but absent the slopes are those without it, and in the tails they are finite.
+    #[test]
+    fn slopes_have_their_limits() {
+        for gamma in [-20.0, -3.0, 0.0, 2.5] {
+            let (free, nearly) = (drop_slopes(gamma, 1.0), drop_slopes(gamma, 1.0 - 1e-12));
+            let difference = (free.by_gamma - nearly.by_gamma).abs();
+            assert!(difference < 1e-3 * free.by_gamma.abs(), "{gamma}");
+        }
+        let search = MaxValueEntropy::new(vec![0.0, 1e6]).unwrap();
+        for (mean, variance, noise) in [(0.0, 0.0, 0.1), (5.0, 1e-30, 0.1), (-1e9, 1.0, 0.0)] {
+            let candidate = Candidate::new(mean, variance, noise, 1.0).unwrap();
+            let slopes = search.slopes(&candidate);
+            assert!(slopes.by_mean.is_finite() && slopes.by_variance.is_finite());
+        }
     }
 
     #[test]

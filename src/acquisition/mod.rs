@@ -12,7 +12,7 @@
 //! | the same where the best value so far is itself uncertain | [`NoisyExpectedImprovement`] |
 //! | the same by optimism, with a guarantee | [`UpperConfidenceBound`] with a [`ConfidenceSchedule`] |
 //! | the same by chance | [`thompson`] |
-//! | the largest value, judged by what is known after the measurement | [`KnowledgeGradient`], `after_measurement()` of the improvements |
+//! | the largest value, judged by what is known after the measurement | [`KnowledgeGradient`], [`AfterMeasurement`] of any acquisition |
 //! | to know the largest value, not to have it | [`MaxValueEntropy`] |
 //! | to know the field everywhere | [`IntegratedVarianceReduction`], [`VarianceReduction`], [`PosteriorVariance`] |
 //! | information, from Gaussian measurements, labels or counts | [`MutualInformation`], [`LabelInformation`] (BALD), [`CountInformation`] |
@@ -21,13 +21,14 @@
 //! | edges | [`MeanGradient`] |
 //! | several measurements at once | [`BatchSearch`], [`MonteCarlo`] |
 //! | several objectives | [`multi_objective`] |
-//! | constraints that should be met, or must | [`constrained_scores`], [`safe_set`], [`SafeExploration`] |
+//! | constraints that should be met, or must | [`Constrained`] by [`Constraints`], [`safe_set`], [`SafeExploration`] |
 //! | worth per electron, while a budget lasts | [`PerDose`], [`Cooled`] with a [`RemainingBudget`] |
 //! | dose at a price, and the price a budget sets | [`Priced`], [`GittinsIndex`], [`BudgetPrice`], [`clearing_price`] |
+//! | to know when to stop | [`worthwhile`] with either of the first two |
 //! | dose that destroys what it measures | [`Damaged`] by a [`Damage`] |
 //! | a measurement judged with those that the budget can pay for after it | [`Rollout`] |
 //! | the rest of a budget planned at once | [`knapsack`] of a [`MeasurementGain`] |
-//! | costs that are not known before | [`CostModel`] |
+//! | another cost than the dose, and costs that are not known before | [`Offers::with_costs`], [`Candidate::with_cost`], [`CostModel`] |
 //! | an acquisition over a whole field | [`AtEachPlace`] |
 //! | the place in a box where one is highest, or a batch of places | [`Region`] |
 //! | to climb one by its gradient | [`gradient`] |
@@ -68,10 +69,13 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod after_measurement;
+mod argument;
 mod batch;
 mod candidate;
 mod choice;
 mod confidence_bound;
+mod constrained;
 mod constraint;
 mod damage;
 mod dose;
@@ -84,6 +88,7 @@ mod lookahead;
 mod max_value;
 mod maximise;
 pub mod multi_objective;
+mod posterior;
 mod price;
 mod safe_exploration;
 mod schedule;
@@ -91,20 +96,22 @@ mod slopes;
 mod variance;
 
 pub use crate::sequential::Survival;
+pub use after_measurement::AfterMeasurement;
 pub use batch::{
     BatchAcquisition, BatchExpectedImprovement, BatchGradient, BatchLogExpectedImprovement,
     BatchSearch, BatchUpperConfidenceBound, DrawSlopes, Draws, LocalPenalty, MonteCarlo, Outcomes,
 };
 pub use candidate::{Candidate, Candidates};
-pub use choice::{Choice, Rule, best, scores, top};
+pub use choice::{Choice, Rule, best, scores, top, worthwhile};
 pub use confidence_bound::UpperConfidenceBound;
-pub use constraint::{Limit, constrained_scores, log_probability_of_feasibility, safe_set};
+pub use constrained::{Constrained, Constraints, constrained_scores};
+pub use constraint::{Limit, log_probability_of_feasibility, safe_set};
 pub use damage::{Damage, Damaged};
 pub use dose::{Cooled, PerDose, Priced, RemainingBudget};
 pub use field::{
     AboveThreshold, AlgorithmInformation, AlgorithmOutput, AtEachPlace, Field, FieldCriterion,
     IntegratedVarianceReduction, KnowledgeGradient, LevelSetLookahead, MeanGradient,
-    NoisyExpectedImprovement, Offers, TopValues, thompson,
+    NoisyExpectedImprovement, Offer, Offers, TopValues, thompson,
 };
 pub use gittins::GittinsIndex;
 pub use improvement::{
@@ -218,6 +225,14 @@ pub trait Acquisition: Sync {
 
     dose_wrappers!();
 
+    /// Judged by the posterior mean after the noisy measurement: see [`AfterMeasurement`].
+    fn after_measurement(self) -> AfterMeasurement<Self>
+    where
+        Self: Sized,
+    {
+        AfterMeasurement(self)
+    }
+
     /// The same over a whole [`Field`]: see [`AtEachPlace`].
     fn at_each_place(self) -> AtEachPlace<Self>
     where
@@ -233,6 +248,14 @@ pub trait Acquisition: Sync {
         Self: Sized,
     {
         Damaged::new(self.at_each_place(), damage)
+    }
+
+    /// Worth times the probability that the place meets constraints, over a [`Field`]: see [`Constrained`].
+    fn constrained(self, constraints: Constraints<'_>) -> Constrained<'_, AtEachPlace<Self>>
+    where
+        Self: Sized,
+    {
+        Constrained::new(self.at_each_place(), constraints)
     }
 }
 

@@ -146,7 +146,7 @@ pub fn clearing_price<A: Acquisition + ?Sized>(
     let scored = scores(acquisition, candidates)?.into_iter();
     let offers: Vec<(f64, f64)> = scored
         .zip(candidates.as_slice())
-        .map(|(score, candidate)| (scale.excess(score), candidate.dose()))
+        .map(|(score, candidate)| (scale.excess(score), candidate.cost()))
         .collect();
     if offers.iter().any(|(worth, _)| *worth == f64::INFINITY) {
         return Err(Error::argument(

@@ -1,6 +1,6 @@
 //! Exploring without ever leaving what is known to be safe.
 
-use super::{Choice, Limit, safe_set};
+use super::{Choice, Limit, posterior, safe_set};
 use crate::error::{Error, Result};
 use crate::gp::{Joint, Marginals, Surrogate};
 use ndarray::ArrayView2;
@@ -89,7 +89,7 @@ impl SafeExploration {
     /// The sets among the rows of `points` (m × d): `value` is to be maximised, `constraints` are the limited quantities, one
     /// a limit (the value itself may be one of them), `known_safe` are places safe beforehand.
     ///
-    /// Costs one joint posterior of m places a constraint and m² numbers for each safe place.
+    /// Costs one joint posterior of m places a constraint, and m numbers a constraint for each safe place.
     ///
     /// # Errors
     /// [`Error::Argument`] unless there is one surrogate a limit, and as [`safe_set`] and [`Surrogate::joint`].
@@ -100,11 +100,11 @@ impl SafeExploration {
         points: ArrayView2<'_, f64>,
         known_safe: &[usize],
     ) -> Result<SafeSets> {
-        let joints = constraints.iter().map(|c| c.joint(points));
+        let joints = constraints.iter().map(|c| posterior::joint(*c, points));
         let joints: Vec<Joint> = joints.collect::<Result<_>>()?;
         let beliefs: Vec<Marginals> = joints.iter().map(marginals).collect();
         let safe = safe_set(&beliefs, &self.limits, self.deviations, known_safe)?;
-        let value = value.marginals(points)?;
+        let value = posterior::marginals(value, points)?;
         let reach = |belief: &Marginals, i: usize| self.deviations * belief.variance[i].sqrt();
         let surest = safe.iter().map(|&i| value.mean[i] - reach(&value, i));
         let surest = surest.fold(f64::NEG_INFINITY, f64::max);

@@ -1,6 +1,6 @@
 //! How a score changes with the belief, and through it with the place.
 
-use super::{Acquisition, Candidate};
+use super::{Acquisition, Candidate, posterior};
 use crate::error::{Error, Result};
 use crate::gp::{Slopes, Surrogate};
 
@@ -91,7 +91,7 @@ pub fn gradient<A: Acquisition + ?Sized>(
     dose: f64,
     noise_variance: f64,
 ) -> Result<Gradient> {
-    let place = surrogate.slopes(point)?;
+    let place = posterior::slopes(surrogate, point)?;
     let candidate = Candidate::new(place.mean, place.variance, noise_variance, dose)?;
     by_place(acquisition, &candidate, &place)
 }
@@ -129,9 +129,9 @@ mod tests {
     use super::*;
     use crate::acquisition::{
         ContourImprovement, CountInformation, ExpectedImprovement, GittinsIndex, LabelInformation,
-        LevelSetEntropy, LogExpectedImprovement, LogProbabilityOfImprovement, MutualInformation,
-        PosteriorVariance, ProbabilityOfImprovement, Straddle, UpperConfidenceBound,
-        VarianceReduction,
+        LevelSetEntropy, LogExpectedImprovement, LogProbabilityOfImprovement, MaxValueEntropy,
+        MutualInformation, PosteriorVariance, ProbabilityOfImprovement, Straddle,
+        UpperConfidenceBound, VarianceReduction,
     };
     use crate::gp::Link;
 
@@ -160,6 +160,9 @@ mod tests {
         let log_chance = LogProbabilityOfImprovement::over(over).unwrap();
         let bound = UpperConfidenceBound::new(1.7).unwrap().over(over).unwrap();
         let index = GittinsIndex::over(over, 0.02).unwrap();
+        let straddle = Straddle::at(0.4).unwrap();
+        let contour = ContourImprovement::at(0.4).unwrap();
+        let maximum = MaxValueEntropy::new(vec![1.1, 1.5, 2.4]).unwrap();
         let all: Vec<(&str, Box<dyn Acquisition>)> = vec![
             ("EI", Box::new(expected)),
             ("EI after", Box::new(expected.after_measurement())),
@@ -175,11 +178,17 @@ mod tests {
             ("counts", Box::new(CountInformation::new(2.0).unwrap())),
             ("probit", Box::new(LabelInformation::through(Link::Probit))),
             ("logit", Box::new(LabelInformation::through(Link::Logit))),
-            ("straddle", Box::new(Straddle::at(0.4).unwrap())),
+            ("straddle", Box::new(straddle)),
             ("entropy", Box::new(LevelSetEntropy::at(0.4).unwrap())),
-            ("contour", Box::new(ContourImprovement::at(0.4).unwrap())),
+            ("contour", Box::new(contour)),
+            ("max value", Box::new(maximum.clone())),
+            ("max value per dose", Box::new(maximum.per_dose())),
             ("Gittins", Box::new(index)),
             ("Gittins after", Box::new(index.after_measurement())),
+            ("LogPI after", Box::new(log_chance.after_measurement())),
+            ("UCB after", Box::new(bound.after_measurement())),
+            ("straddle after", Box::new(straddle.after_measurement())),
+            ("contour after", Box::new(contour.after_measurement())),
             ("EI per dose", Box::new(expected.per_dose())),
             ("UCB per dose", Box::new(bound.per_dose())),
             ("UCB cooled", Box::new(bound.cooled(0.4).unwrap())),

@@ -1,6 +1,6 @@
 //! How much a setting promises, set against what it costs and what is left to spend.
 
-use crate::acquisition::{Acquisition, Candidate, LogExpectedImprovement};
+use crate::acquisition::{Acquisition, AfterMeasurement, Candidate, LogExpectedImprovement};
 use crate::error::Result;
 
 /// By how many nats the score falls where the cost is e times what is left: steep, yet something to climb down from.
@@ -16,7 +16,7 @@ const OVERSPENT: f64 = 100.0;
 /// (1.5; 2.3 at one; 2.0 without regard to costs).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Policy {
-    improvement: LogExpectedImprovement,
+    improvement: AfterMeasurement<LogExpectedImprovement>,
     /// Variance of the noise of the next measurement.
     noise: f64,
     /// Logarithm of what may be spent; infinite without a budget.

@@ -4,21 +4,25 @@ use crate::quasi_random::sobol;
 use crate::units::Seed;
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// Half the spacing of single-precision numbers just below one: the coordinates are the lower ends of their cells.
-const HALF_CELL: f64 = 1.0 / (1u64 << 25) as f64;
+/// Half a cell: the coordinates carry 23 bits and are the lower ends of their cells, 2⁻²³ wide.
+const HALF_CELL: f64 = 1.0 / (1u64 << 24) as f64;
+/// Points of the sequence that are held at once, besides the columns.
+const TOGETHER: usize = 1024;
 
 /// `width` columns of `count` standard normal numbers each: an Owen-scrambled Sobol sequence through the normal quantile.
 ///
 /// Owen (1998), *J. Complexity* 14, 466; the scrambling is that of Burley (2020), *J. Comput. Graph. Tech.* 9 (4).
 pub(super) fn normal_columns(count: usize, width: usize, seed: Seed) -> Vec<Vec<f64>> {
     let normal = Normal::standard();
-    let points = sobol(width, 0, count, seed);
-    let column = |k: usize| {
-        let uniforms = points.iter().map(|point| point[k]);
-        let normals = uniforms.map(|uniform| normal.inverse_cdf(uniform + HALF_CELL));
-        normals.collect()
-    };
-    (0..width).map(column).collect()
+    let mut columns = vec![Vec::with_capacity(count); width];
+    for first in (0..count).step_by(TOGETHER) {
+        for point in sobol(width, first, TOGETHER.min(count - first), seed) {
+            for (column, uniform) in columns.iter_mut().zip(point) {
+                column.push(normal.inverse_cdf(uniform + HALF_CELL));
+            }
+        }
+    }
+    columns
 }
 
 #[cfg(test)]
@@ -44,6 +48,17 @@ mod tests {
         }
         let near: f64 = (1..8).map(|k| moment(&columns[0], &columns[k]).abs()).sum();
         assert!(near / 7.0 < 0.02, "{near}");
+    }
+
+    /// Each uniform stands in the middle of its cell, so the middles of the ends are as far from 0 as from 1.
+    #[test]
+    fn uniforms_stand_in_the_middle_of_their_cells() {
+        for uniform in sobol(3, 0, 4096, Seed(2)).into_iter().flatten() {
+            let cell = uniform / (2.0 * HALF_CELL);
+            assert_eq!(cell, cell.floor());
+        }
+        let odd = |point: Vec<f64>| point[0] / (2.0 * HALF_CELL) % 2.0 == 1.0;
+        assert!(sobol(1, 0, 64, Seed(2)).into_iter().any(odd)); // no cell is wider than that
     }
 
     #[test]

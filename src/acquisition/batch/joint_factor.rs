@@ -1,6 +1,7 @@
 //! The factor of a joint posterior, grown place by place.
 
-use crate::error::{Error, Result};
+use crate::acquisition::posterior;
+use crate::error::Result;
 use crate::gp::Surrogate;
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
@@ -28,16 +29,7 @@ pub(super) struct JointFactor<'s> {
 impl<'s> JointFactor<'s> {
     /// Nothing revealed yet.
     pub(super) fn new(surrogate: &'s dyn Surrogate, places: Array2<f64>) -> Result<Self> {
-        let marginals = surrogate.marginals(places.view())?;
-        let finite =
-            |values: &[f64]| values.len() == places.nrows() && values.iter().all(|v| v.is_finite());
-        if !finite(&marginals.mean) || !finite(&marginals.variance) {
-            return Err(Error::argument(
-                "surrogate",
-                "marginals that are missing or not finite",
-                "one finite mean and variance for each place",
-            ));
-        }
+        let marginals = posterior::marginals(surrogate, places.view())?;
         Ok(Self {
             surrogate,
             remaining: marginals.variance.iter().map(|v| v.max(0.0)).collect(),
@@ -112,18 +104,10 @@ impl<'s> JointFactor<'s> {
         for block in self.places.axis_chunks_iter(Axis(0), BLOCK.max(h)) {
             let together = concatenate(Axis(0), &[chosen.view(), block])
                 .expect("rows of one matrix have one width");
-            let joint = self.surrogate.joint(together.view())?;
+            let joint = posterior::joint(self.surrogate, together.view())?;
             for (column, covariances) in columns.iter_mut().zip(joint.covariance.rows()) {
                 column.extend(covariances.iter().skip(h));
             }
-        }
-        let sound = |column: &Vec<f64>| column.len() == m && column.iter().all(|c| c.is_finite());
-        if !columns.iter().all(sound) {
-            return Err(Error::argument(
-                "surrogate",
-                "joint covariances that are missing or not finite",
-                "a finite covariance for each pair of places",
-            ));
         }
         Ok(columns)
     }

@@ -36,6 +36,9 @@ impl MonteCarlo {
     /// Most draws allowed, 2²⁴.
     pub const MOST_SAMPLES: usize = 1 << 24;
 
+    /// Most numbers drawn at once, draws times places: 2²⁷, a gigabyte.
+    pub const MOST_NUMBERS: usize = 1 << 27;
+
     /// `samples` draws (S) that follow from `seed`.
     ///
     /// # Errors
@@ -56,9 +59,16 @@ impl MonteCarlo {
         self.samples
     }
 
-    /// `width` columns of S standard normal numbers each.
-    pub(in crate::acquisition) fn normals(&self, width: usize) -> Vec<Vec<f64>> {
-        normal_columns(self.samples, width, self.seed)
+    /// `width` columns of S standard normal numbers each, unless these are more than [`Self::MOST_NUMBERS`].
+    pub(in crate::acquisition) fn normals(&self, width: usize) -> Result<Vec<Vec<f64>>> {
+        if self.samples.saturating_mul(width) > Self::MOST_NUMBERS {
+            return Err(Error::argument(
+                "samples",
+                format!("{} for each of {width} places", self.samples),
+                format!("{} in all", Self::MOST_NUMBERS),
+            ));
+        }
+        Ok(normal_columns(self.samples, width, self.seed))
     }
 
     /// The worth of measuring at all rows of `batch` (q × d) together.
@@ -78,7 +88,8 @@ impl MonteCarlo {
     ///
     /// # Errors
     /// [`Error::Argument`] if the batch is empty or not finite, its dimension does not fit the surrogate or the measured places
-    /// of the acquisition, the surrogate gives numbers that are not finite, or the score is NaN.
+    /// of the acquisition, the surrogate gives numbers that are not finite, draws times places (measured, pending and of the
+    /// batch) exceed [`Self::MOST_NUMBERS`], or the score is NaN.
     pub fn score(
         &self,
         acquisition: &dyn BatchAcquisition,
@@ -131,7 +142,7 @@ impl MonteCarlo {
     ) -> Result<Vec<Simulation<'s>>> {
         let pairs = surrogates
             .iter()
-            .zip(self.normals_of_each(setting, surrogates.len()));
+            .zip(self.normals_of_each(setting, surrogates.len())?);
         pairs
             .map(|(surrogate, normals)| Simulation::new(*surrogate, setting, normals))
             .collect()
@@ -142,13 +153,13 @@ impl MonteCarlo {
         &self,
         setting: &Setting<'_>,
         parts: usize,
-    ) -> Vec<Vec<Vec<f64>>> {
-        let columns = self.normals(setting.width() * parts);
+    ) -> Result<Vec<Vec<Vec<f64>>>> {
+        let columns = self.normals(setting.width() * parts)?;
         let mut normals = vec![Vec::with_capacity(setting.width()); parts];
         for (k, column) in columns.into_iter().enumerate() {
             normals[k % parts].push(column);
         }
-        normals
+        Ok(normals)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Batches by pushing each place out of the reach of those before.
 
 use super::search::{BatchSearch, first_best};
-use crate::acquisition::{Acquisition, Candidate, Choice, Scale};
+use crate::acquisition::{Acquisition, Candidate, Choice, Scale, posterior};
 use crate::error::{Error, Result};
 use crate::gp::{Marginals, Surrogate};
 use crate::normal;
@@ -86,7 +86,7 @@ impl BatchSearch<'_> {
         penalty: &LocalPenalty,
         noise_variance: f64,
     ) -> Result<Vec<Choice>> {
-        let beliefs = surrogate.marginals(self.places())?;
+        let beliefs = posterior::marginals(surrogate, self.places())?;
         let pairs = beliefs.mean.iter().zip(&beliefs.variance);
         let mut scores = pairs
             .map(|(&mean, &variance)| {
@@ -110,7 +110,7 @@ impl BatchSearch<'_> {
                 }
             };
         if self.pending().nrows() > 0 {
-            let pending = surrogate.marginals(self.pending())?;
+            let pending = posterior::marginals(surrogate, self.pending())?;
             for (j, centre) in self.pending().rows().into_iter().enumerate() {
                 penalise(&mut scores, centre, pending.mean[j], pending.variance[j]);
             }
@@ -129,7 +129,7 @@ impl BatchSearch<'_> {
         let largest = beliefs.variance.iter().copied().fold(0.0, f64::max);
         let mut steepest = FLATTEST * largest.sqrt().max(f64::MIN_POSITIVE);
         for place in self.places().axis_iter(Axis(0)) {
-            let slopes = surrogate.slopes(&place.to_vec())?.of_mean;
+            let slopes = posterior::slopes(surrogate, &place.to_vec())?.of_mean;
             steepest = steepest.max(slopes.iter().map(|s| s * s).sum::<f64>().sqrt());
         }
         Ok(steepest)

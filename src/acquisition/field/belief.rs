@@ -1,5 +1,6 @@
 //! The joint posterior of the places on offer and of the targets.
 
+use crate::acquisition::posterior;
 use crate::error::{Error, Result};
 use crate::gp::{Joint, Surrogate};
 use crate::linalg::Cholesky;
@@ -29,7 +30,7 @@ impl Belief {
             )
         })?;
         Ok(Self {
-            joint: surrogate.joint(both.view())?,
+            joint: posterior::joint(surrogate, both.view())?,
             places: places.nrows(),
         })
     }
@@ -40,7 +41,7 @@ impl Belief {
         places: ArrayView2<'_, f64>,
     ) -> Result<Self> {
         Ok(Self {
-            joint: surrogate.joint(places)?,
+            joint: posterior::joint(surrogate, places)?,
             places: places.nrows(),
         })
     }

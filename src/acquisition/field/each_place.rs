@@ -1,7 +1,7 @@
 //! Any acquisition as a criterion over a field.
 
-use super::{FieldCriterion, Offers};
-use crate::acquisition::{Acquisition, Candidate, Scale};
+use super::{FieldCriterion, Offer, Offers};
+use crate::acquisition::{Acquisition, Scale, posterior};
 use crate::error::Result;
 use crate::gp::Surrogate;
 use ndarray::ArrayView2;
@@ -35,14 +35,12 @@ impl<A: Acquisition> FieldCriterion for AtEachPlace<A> {
         _: ArrayView2<'_, f64>,
         offers: &Offers,
     ) -> Result<Vec<f64>> {
-        let belief = surrogate.marginals(offers.places())?;
-        let visits = (0..).map_while(|index| offers.locate(index));
-        let noises = offers.score_each(|_, noise| noise);
-        let each = visits.zip(noises).map(|((place, dose), noise)| {
-            Candidate::new(belief.mean[place], belief.variance[place], noise, dose)
-                .map(|candidate| self.0.score(&candidate))
-        });
-        each.collect()
+        let belief = posterior::marginals(surrogate, offers.places())?;
+        let score = |offer: Offer| {
+            let candidate = offer.believed(belief.mean[offer.place], belief.variance[offer.place]);
+            Ok(self.0.score(&candidate?))
+        };
+        offers.iter().map(score).collect()
     }
 
     fn scale(&self) -> Scale {

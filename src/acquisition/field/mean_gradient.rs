@@ -1,7 +1,7 @@
 //! Where is the field steep, and not yet well known there?
 
 use super::{FieldCriterion, Offers};
-use crate::acquisition::{Candidate, Scale};
+use crate::acquisition::{Scale, posterior};
 use crate::error::Result;
 use crate::gp::Surrogate;
 use ndarray::ArrayView2;
@@ -52,13 +52,11 @@ impl FieldCriterion for MeanGradient {
     ) -> Result<Vec<f64>> {
         let places = offers.places();
         let slopes = places.rows().into_iter();
-        let slopes = slopes.map(|place| surrogate.slopes(&place.to_vec()));
+        let slopes = slopes.map(|place| posterior::slopes(surrogate, &place.to_vec()));
         let slopes = slopes.collect::<Result<Vec<_>>>()?;
-        let visits = (0..).map_while(|index| offers.locate(index));
-        let noises = offers.score_each(|_, noise| noise);
-        let each = visits.zip(noises).map(|((place, dose), noise)| {
-            let slopes = &slopes[place];
-            let candidate = Candidate::new(slopes.mean, slopes.variance, noise, dose)?;
+        let each = offers.iter().map(|offer| {
+            let slopes = &slopes[offer.place];
+            let candidate = offer.believed(slopes.mean, slopes.variance)?;
             let variance = if self.after_measurement {
                 candidate.variance_reduction()
             } else {

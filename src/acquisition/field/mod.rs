@@ -20,12 +20,14 @@ pub(super) use knowledge_gradient::expected_rise;
 pub use level_set::LevelSetLookahead;
 pub use mean_gradient::MeanGradient;
 pub use noisy_improvement::NoisyExpectedImprovement;
-pub use offers::Offers;
+pub use offers::{Offer, Offers};
 pub use samples::thompson;
 pub(super) use samples::{Samples, maximum};
 
 use super::dose::{scale_of_difference, scale_of_quotient};
-use super::{Cooled, Damage, Damaged, PerDose, Priced, Scale, dose_wrappers};
+use super::{
+    Constrained, Constraints, Cooled, Damage, Damaged, PerDose, Priced, Scale, dose_wrappers,
+};
 use crate::error::Result;
 use crate::gp::Surrogate;
 use ndarray::ArrayView2;
@@ -84,6 +86,14 @@ pub trait FieldCriterion {
         Self: Sized,
     {
         Damaged::new(self, damage)
+    }
+
+    /// Worth times the probability that the place meets constraints: see [`Constrained`].
+    fn constrained(self, constraints: Constraints<'_>) -> Constrained<'_, Self>
+    where
+        Self: Sized,
+    {
+        Constrained::new(self, constraints)
     }
 }
 

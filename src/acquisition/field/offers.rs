@@ -1,7 +1,31 @@
 //! The measurements on offer: places and doses.
 
+use crate::acquisition::Candidate;
 use crate::error::{Error, Result};
 use ndarray::{Array2, ArrayView2};
+
+/// One measurement on offer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Offer {
+    /// Index of its place among the rows of [`Offers::places`].
+    pub place: usize,
+    /// Dose, e⁻/Å².
+    pub dose: f64,
+    /// Noise **variance** that this dose gives there.
+    pub noise_variance: f64,
+    /// What it costs, the dose unless said otherwise.
+    pub cost: f64,
+}
+
+impl Offer {
+    /// The measurement together with the posterior `mean` and **variance** of the latent value at its place.
+    ///
+    /// # Errors
+    /// As [`Candidate::new`] and [`Candidate::with_cost`].
+    pub fn believed(&self, mean: f64, variance: f64) -> Result<Candidate> {
+        Candidate::new(mean, variance, self.noise_variance, self.dose)?.with_cost(self.cost)
+    }
+}
 
 /// All pairs of a place and a dose that could be measured next, place by place, each with all doses in the order given.
 ///
@@ -122,6 +146,22 @@ impl Offers {
         (index < self.len()).then(|| (index / self.doses.len(), dose()))
     }
 
+    /// The offer with this index, or `None` beyond the last.
+    pub fn get(&self, index: usize) -> Option<Offer> {
+        let (place, dose) = self.locate(index)?;
+        Some(Offer {
+            place,
+            dose,
+            noise_variance: self.noise_variances[index],
+            cost: self.costs[index],
+        })
+    }
+
+    /// All offers in their order.
+    pub fn iter(&self) -> impl Iterator<Item = Offer> + '_ {
+        (0..self.len()).map_while(|index| self.get(index))
+    }
+
     /// How many doses are on offer at each place.
     pub(in crate::acquisition) fn doses(&self) -> usize {
         self.doses.len()
@@ -162,6 +202,14 @@ mod tests {
             .unwrap();
         assert_eq!(offers.costs(), [2.0, 4.0, 12.0, 14.0]);
         assert_eq!(offers.locate(2), Some((1, 2.0)));
+        let third = Offer {
+            place: 1,
+            dose: 2.0,
+            noise_variance: 4.0,
+            cost: 12.0,
+        };
+        assert_eq!(offers.iter().nth(2), Some(third));
+        assert_eq!((offers.iter().count(), offers.get(4)), (4, None));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Joint draws of the function, and choosing by one of them.
 
+use crate::acquisition::posterior;
 use crate::error::{Error, Result};
 use crate::gp::{Surrogate, draw};
 use crate::random::{Purpose, Stream};
@@ -21,7 +22,7 @@ impl Samples {
                 return Err(Error::argument(argument, 0, "1 or more"));
             }
         }
-        let joint = surrogate.joint(points)?;
+        let joint = posterior::joint(surrogate, points)?;
         let largest = joint.covariance.diag().iter().copied().fold(0.0, f64::max);
         // a field that is known everywhere has no factor at all without a floor
         let largest = largest.max(f64::MIN_POSITIVE * 1e20);

@@ -1,6 +1,6 @@
 //! Costs that are learned like values.
 
-use crate::acquisition::Candidate;
+use crate::acquisition::{Candidate, posterior};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
 use crate::normal;
@@ -63,7 +63,7 @@ impl<'s> CostModel<'s> {
     /// # Errors
     /// As [`Surrogate::marginals`] and [`CostBelief::new`].
     pub fn predict(&self, points: ArrayView2<'_, f64>) -> Result<Vec<CostBelief>> {
-        let belief = self.log_cost.marginals(points)?;
+        let belief = posterior::marginals(self.log_cost, points)?;
         let moments = belief.mean.into_iter().zip(belief.variance);
         moments
             .map(|(mean, variance)| CostBelief::new(mean, variance + self.scatter))
@@ -131,19 +131,14 @@ impl CostBelief {
         normal::cdf(excess / self.log_variance.sqrt())
     }
 
-    /// A candidate with its dose replaced by the [power mean](Self::power_mean) of this cost, for any acquisition and wrapper.
+    /// A candidate at the [power mean](Self::power_mean) of this cost, for any acquisition and wrapper; its dose stays.
     ///
     /// For criteria over a whole field give the same number to [`Offers::with_costs`](crate::acquisition::Offers::with_costs).
     ///
     /// # Errors
     /// [`Error::Argument`] if the power mean is not finite and positive.
     pub fn charge(&self, candidate: Candidate, p: f64) -> Result<Candidate> {
-        Candidate::new(
-            candidate.mean(),
-            candidate.variance(),
-            candidate.noise_variance(),
-            self.power_mean(p),
-        )
+        candidate.with_cost(self.power_mean(p))
     }
 }
 

@@ -61,7 +61,7 @@ impl MeasurementGain {
             ));
         }
         Ok(Self {
-            imagined: Imagined::new(Belief::of_places(surrogate, offers.places())?)?,
+            imagined: Imagined::new(Belief::of_places(surrogate, offers.places())?),
             offers: offers.clone(),
             worth: Worth::Information,
         })
@@ -81,7 +81,7 @@ impl MeasurementGain {
         offers: &Offers,
     ) -> Result<Self> {
         Ok(Self {
-            imagined: Imagined::new(Belief::of(surrogate, targets, offers.places())?)?,
+            imagined: Imagined::new(Belief::of(surrogate, targets, offers.places())?),
             offers: offers.clone(),
             worth: Worth::VarianceReduction,
         })

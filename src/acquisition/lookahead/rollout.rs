@@ -4,8 +4,8 @@ use super::Purse;
 use super::imagined::Imagined;
 use crate::acquisition::field::{Belief, expected_rise};
 use crate::acquisition::{
-    Acquisition, Candidate, ExpectedImprovement, FieldCriterion, MonteCarlo, Offers, PerDose,
-    Scale, best,
+    Acquisition, AfterMeasurement, Candidate, ExpectedImprovement, FieldCriterion, MonteCarlo,
+    Offer, Offers, PerDose, Scale, best,
 };
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
@@ -22,11 +22,11 @@ use rayon::prelude::*;
 /// `worth(i) = E[u(D ∪ measurement i ∪ those that follow)] − u(D)`,
 ///
 /// where steps in between take the best affordable offer of a base rule (unless said otherwise
-/// [`ExpectedImprovement::after_measurement`] [per dose](Acquisition::per_dose)), and the last one the affordable offer with the
+/// [`ExpectedImprovement`] [after the measurement](Acquisition::after_measurement) [per dose](Acquisition::per_dose)), and the last one the affordable offer with the
 /// largest expected rise, since nothing is left to save for. An offer that the budget cannot pay for is worth 0, as is every
 /// offer when nothing is left to gain. Targets are the places measured so far; if their values are known exactly `u` is the
 /// incumbent, and one step is [`ExpectedImprovement`], with noise its
-/// [noisy form](ExpectedImprovement::after_measurement) plus what the measured places learn about each other.
+/// [noisy form](Acquisition::after_measurement) plus what the measured places learn about each other.
 ///
 /// Each step's rise is the closed form of the [`KnowledgeGradient`](crate::acquisition::KnowledgeGradient) given the steps
 /// before it; only the outcomes in between are drawn, quasi-random and the same for every offer. So one step has no sampling
@@ -58,7 +58,7 @@ use rayon::prelude::*;
 /// # Ok::<(), dosewise::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Rollout<R = fn(f64) -> Result<PerDose<ExpectedImprovement>>> {
+pub struct Rollout<R = fn(f64) -> Result<PerDose<AfterMeasurement<ExpectedImprovement>>>> {
     purse: Purse,
     steps: usize,
     draws: MonteCarlo,
@@ -93,8 +93,7 @@ impl Rollout {
 }
 
 impl<R> Rollout<R> {
-    /// With another rule for the steps in between, made from the incumbent `u` of the moment; costs stand as doses in its
-    /// candidates. Where it says −∞ of everything affordable the rollout ends.
+    /// With another rule for the steps in between, made from the incumbent `u` of the moment. Where it says −∞ of everything affordable the rollout ends.
     ///
     /// ```
     /// use dosewise::acquisition::{Rollout, UpperConfidenceBound};
@@ -125,14 +124,14 @@ impl<A: Acquisition, R: Fn(f64) -> Result<A> + Sync> FieldCriterion for Rollout<
         targets: ArrayView2<'_, f64>,
         offers: &Offers,
     ) -> Result<Vec<f64>> {
-        let imagined = Imagined::new(Belief::of(surrogate, targets, offers.places())?)?;
+        let imagined = Imagined::new(Belief::of(surrogate, targets, offers.places())?);
         let path = Path {
             offers,
             watched: imagined.targets().collect(),
             imagined,
             purse: self.purse,
         };
-        let normals = self.draws.normals(self.steps - 1);
+        let normals = self.draws.normals(self.steps - 1)?;
         let judge = |first: usize| self.worth(first, &path, &normals);
         (0..offers.len()).into_par_iter().map(judge).collect()
     }
@@ -265,17 +264,17 @@ impl Path<'_> {
         if affordable.is_empty() {
             return Ok(None);
         }
-        let candidate = |&offer: &usize| {
-            let place = self.place(offer);
-            let (mean, variance) = (self.imagined.mean(place), self.imagined.variance(place));
-            Candidate::new(
-                mean,
-                variance,
-                self.noise(offer),
-                self.offers.costs()[offer],
-            )
+        let candidate = |offer: Offer| {
+            let (mean, variance) = (
+                self.imagined.mean(offer.place),
+                self.imagined.variance(offer.place),
+            );
+            offer.believed(mean, variance)
         };
-        let candidates: Vec<Candidate> = affordable.iter().map(candidate).collect::<Result<_>>()?;
+        let offers = affordable
+            .iter()
+            .filter_map(|&index| self.offers.get(index));
+        let candidates: Vec<Candidate> = offers.map(candidate).collect::<Result<_>>()?;
         let choice = best(rule, &candidates)?;
         Ok((choice.score > f64::NEG_INFINITY).then(|| affordable[choice.index]))
     }

@@ -95,7 +95,7 @@ impl Region {
             let held = rule.held(pending)?;
             let anywhere = Array2::zeros((size, d));
             let setting = Setting::whole(rule.measured(), held.view(), anywhere.view());
-            let normals = monte_carlo.normals_of_each(&setting, surrogates.len());
+            let normals = monte_carlo.normals_of_each(&setting, surrogates.len())?;
             let batches = Batches {
                 region: self,
                 size,

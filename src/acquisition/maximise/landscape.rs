@@ -2,7 +2,7 @@
 
 use super::doses::Doses;
 use crate::acquisition::slopes::by_place;
-use crate::acquisition::{Acquisition, Candidate, Gradient};
+use crate::acquisition::{Acquisition, Candidate, Gradient, posterior};
 use crate::error::Result;
 use crate::gp::Surrogate;
 use ndarray::ArrayView2;
@@ -72,14 +72,14 @@ impl<A: Acquisition + ?Sized> Beliefs<'_, A> {
 
     pub fn best_at(&self, place: &[f64]) -> Result<(Candidate, f64)> {
         let row = ArrayView2::from_shape((1, place.len()), place).expect("one row");
-        let known = self.surrogate.marginals(row)?;
+        let known = posterior::marginals(self.surrogate, row)?;
         self.best(known.mean[0], known.variance[0])
     }
 }
 
 impl<A: Acquisition + ?Sized> Landscape for Beliefs<'_, A> {
     fn scores(&self, places: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
-        let known = self.surrogate.marginals(places)?;
+        let known = posterior::marginals(self.surrogate, places)?;
         let beliefs = known.mean.iter().zip(&known.variance);
         beliefs
             .map(|(&mean, &variance)| Ok(self.best(mean, variance)?.1))
@@ -87,7 +87,7 @@ impl<A: Acquisition + ?Sized> Landscape for Beliefs<'_, A> {
     }
 
     fn gradient(&self, place: &[f64]) -> Result<Gradient> {
-        let belief = self.surrogate.slopes(place)?;
+        let belief = posterior::slopes(self.surrogate, place)?;
         let (candidate, _) = self.best(belief.mean, belief.variance)?;
         by_place(self.acquisition, &candidate, &belief)
     }
