@@ -60,6 +60,19 @@ impl Survival {
         (dose.max(0.0) / self.critical_dose).powf(self.exponent)
     }
 
+    /// Whether no dose ever does damage.
+    pub fn is_forever(self) -> bool {
+        self.critical_dose.is_infinite()
+    }
+
+    /// The dose at which the cumulative hazard reaches `hazard`, D_c h^(1/m).
+    pub(super) fn dose_at(self, hazard: f64) -> f64 {
+        if hazard == 0.0 {
+            return 0.0;
+        }
+        self.critical_dose * hazard.powf(1.0 / self.exponent)
+    }
+
     /// Probability of being intact after `dose`.
     pub fn intact(self, dose: f64) -> f64 {
         (-self.hazard(dose)).exp()
