@@ -3,8 +3,8 @@
 use super::filter::probability;
 use super::grid;
 use super::index::{IndexedVisit, SiteIndex};
-use super::outlook::{check_visit, readings};
-use super::site::{SiteModel, Survival};
+use super::outlook::{count_readings, readings};
+use super::site::{SiteModel, Survival, check_positive};
 use super::worth::Worth;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
@@ -44,7 +44,7 @@ impl InformationTable {
     /// [`Error::Argument`] unless the quantum is positive and there is at least one visit, none of zero quanta and none
     /// that could show more than 10⁶ different readings.
     pub fn new(site: &SiteModel, worth: Worth, quantum: f64, visits: &[usize]) -> Result<Self> {
-        check_quantum(quantum)?;
+        check_positive("quantum", quantum)?;
         if visits.is_empty() || visits.contains(&0) {
             return Err(Error::argument(
                 "visits",
@@ -53,7 +53,7 @@ impl InformationTable {
             ));
         }
         for quanta in visits {
-            check_visit(site, *quanta as f64 * quantum)?;
+            count_readings(site, *quanta as f64 * quantum)?;
         }
         let survival = site.survival();
         let steps = if survival.is_forever() {
@@ -134,13 +134,6 @@ impl SiteIndex for InformationTable {
     }
 }
 
-pub(super) fn check_quantum(quantum: f64) -> Result<()> {
-    if quantum > 0.0 && quantum.is_finite() {
-        return Ok(());
-    }
-    Err(Error::argument("quantum", quantum, "a positive dose"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,10 +161,7 @@ mod tests {
 
     #[test]
     fn information_never_exceeds_the_entropy_and_wear_devalues() {
-        let survival = Survival {
-            critical_dose: 100.0,
-            exponent: 2.0,
-        };
+        let survival = Survival::new(100.0, 2.0).unwrap();
         let site = SiteModel::poisson(1.0, 0.7)
             .and_then(|s| s.with_damage(0.7, 0.7, survival))
             .unwrap();
