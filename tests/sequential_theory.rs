@@ -315,7 +315,6 @@ fn impossible_questions_are_refused_by_name() {
     for equal in [
         SiteModel::poisson(1.0, 1.0),
         SiteModel::gaussian(0.5, 0.5, 1.0),
-        SiteModel::poisson(1.0, 1.0 + f64::EPSILON),
     ] {
         refused(equal.map(|site| site.evidence_for()), "null, alternative");
     }
