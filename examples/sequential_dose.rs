@@ -8,13 +8,12 @@ use dosewise::plot::style::Dash;
 use dosewise::plot::{Figure, MeasuredPoint, TheoryFigure, TheoryPanel, TheorySeries};
 use dosewise::random::{Purpose, Stream};
 use dosewise::sequential::{
-    FixedTest, RecoveryLimits, Regime, Scatter, SequentialTest, SiteFilter, SiteModel, Survival,
-    Verdict, rose_dose,
+    FixedTest, RecoveryLimits, Regime, SequentialTest, SiteFilter, SiteModel, Survival, Verdict,
+    rose_dose,
 };
 use dosewise::units::Seed;
 use dosewise::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use rand_distr::{Distribution, Poisson};
 use rayon::prelude::*;
 use std::path::PathBuf;
 
@@ -79,17 +78,6 @@ impl Mean {
     }
 }
 
-/// One reading of one quantum.
-fn reading(site: &SiteModel, rate: f64, stream: &mut Stream) -> f64 {
-    match site.scatter() {
-        // Rates are positive, so the law exists.
-        Scatter::Poisson => Poisson::new(rate * QUANTUM).map_or(0.0, |law| law.sample(stream)),
-        Scatter::Gaussian { variance } => {
-            rate * QUANTUM + (variance * QUANTUM).sqrt() * stream.normal()
-        }
-    }
-}
-
 /// What simulated sequential tests cost and how often they err.
 struct Simulated {
     null: Mean,
@@ -113,7 +101,7 @@ fn simulate(
         let mut stream = Stream::new(seed, Purpose::Counts, key);
         let mut filter = SiteFilter::default();
         loop {
-            let shown = reading(site, site.rate(alternative), &mut stream);
+            let shown = site.draw(site.rate(alternative), QUANTUM, &mut stream)?;
             filter.observe(site, QUANTUM, shown)?;
             let ratio = filter.log_likelihood_ratio();
             let weight = match (test.verdict(start + ratio), alternative) {
@@ -142,14 +130,6 @@ fn simulate(
     })
 }
 
-/// Limits at the tenth of the prior odds and at odds of nine to one.
-fn posterior_test(prior: f64) -> SequentialTest {
-    SequentialTest {
-        lower: (prior / (1.0 - prior) * GIVE_UP).ln(),
-        upper: CLAIM.ln(),
-    }
-}
-
 /// The table of limits: what has to be paid before any simulation.
 fn print_limits() -> Result<()> {
     println!(
@@ -162,7 +142,8 @@ fn print_limits() -> Result<()> {
         let site = SiteModel::poisson(1.0, 1.0 - contrast)?;
         for (sites, prior) in [(4096, 0.01), (4096, 0.03), (65_536, 0.01)] {
             let limits = RecoveryLimits::new(&site, sites, prior)?;
-            let cost = posterior_test(prior).expected_dose(&site, prior)?;
+            let cost =
+                SequentialTest::by_odds(GIVE_UP, CLAIM, prior)?.expected_dose(&site, prior)?;
             // Rose's dose by the noise of the darker class.
             let rose = rose_dose(&site, 5.0)? * site.rate(true);
             println!(
@@ -206,7 +187,7 @@ fn rarity_panel(sites: u64, progress: &ProgressBar) -> Result<TheoryPanel> {
             ..TheorySeries::default()
         };
         for (i, prior) in priors.into_iter().enumerate() {
-            let test = posterior_test(prior);
+            let test = SequentialTest::by_odds(GIVE_UP, CLAIM, prior)?;
             let wald = test.expected_dose(&site, prior)?;
             let theory = test.expected_dose_in_quanta(&site, prior, QUANTUM)?;
             let found = simulate(test, &site, prior, sites, Seed(i as u64))?;
@@ -319,10 +300,7 @@ fn ceiling_panel(sites: u64, progress: &ProgressBar) -> Result<TheoryPanel> {
         (300.0, 0.7, "bound; simulated, Dc = 300, damage hides"),
         (300.0, 3.0, "simulated, Dc = 300, damage shows"),
     ] {
-        let survival = Survival {
-            critical_dose,
-            exponent: 2.0,
-        };
+        let survival = Survival::new(critical_dose, 2.0)?;
         let site = SiteModel::poisson(1.0, 0.7)?.with_damage(damaged, damaged, survival)?;
         let ceiling = Regime::new(&site, 64.0, 0.01)?.evidence_ceiling;
         // ∫ S by the midpoint rule.
@@ -344,7 +322,7 @@ fn ceiling_panel(sites: u64, progress: &ProgressBar) -> Result<TheoryPanel> {
                     } else {
                         site.damaged_rate(true)
                     };
-                    let shown = reading(&site, rate, &mut stream);
+                    let shown = site.draw(rate, QUANTUM, &mut stream)?;
                     filter.observe(&site, QUANTUM, shown)?;
                 }
                 found.push(filter.log_likelihood_ratio());

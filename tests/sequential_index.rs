@@ -38,10 +38,7 @@ fn law(site: &SiteModel, dose: f64, intact: f64, most: usize) -> Vec<[f64; 2]> {
 }
 
 fn worn_site() -> SiteModel {
-    let survival = Survival {
-        critical_dose: 60.0,
-        exponent: 2.0,
-    };
+    let survival = Survival::new(60.0, 2.0).unwrap();
     SiteModel::poisson(1.0, 0.5)
         .and_then(|s| s.with_damage(0.5, 0.5, survival))
         .unwrap()
@@ -218,39 +215,34 @@ fn relative_gain_is_the_expected_fall_of_the_loss_on_the_wrong_side() {
             })
             .sum();
         let expected = 0.5 * (after - (mean - threshold).abs()) / (share * dose);
-        let found = LevelSetIndex::RelativeGain { share }
-            .score(mean, deviation, threshold, dose)
+        let found = LevelSetIndex::new(share)
+            .and_then(|index| index.score(mean, deviation * deviation, threshold, dose))
             .unwrap();
         assert!((found - expected).abs() < 1e-7, "{found} {expected}");
     }
 }
 
 #[test]
-fn level_set_scores_rank_as_their_definitions_say() {
-    let score =
-        |index: LevelSetIndex, mean, deviation| index.score(mean, deviation, 1.0, 3.0).unwrap();
-    for index in [
-        LevelSetIndex::Straddle,
-        LevelSetIndex::Doubt,
-        LevelSetIndex::RelativeGain { share: 1.0 },
+fn the_level_set_index_ranks_as_its_definition_says() {
+    let index = LevelSetIndex::new(1.0).unwrap();
+    let score = |mean, variance| index.score(mean, variance, 1.0, 3.0).unwrap();
+    // Nearer to the threshold, or less certain, deserves more; both sides of it alike.
+    assert!(score(1.1, 0.04) > score(1.3, 0.04));
+    assert!(score(1.2, 0.09) > score(1.2, 0.04));
+    assert!((score(0.8, 0.04) - score(1.2, 0.04)).abs() < 1e-12);
+    for (mean, variance, dose) in [
+        (f64::NAN, 1.0, 1.0),
+        (0.0, 0.0, 1.0),
+        (0.0, -1.0, 1.0),
+        (0.0, 1.0, f64::INFINITY),
     ] {
-        // Nearer to the threshold, or less certain, deserves more; both sides of it alike.
-        assert!(score(index, 1.1, 0.2) > score(index, 1.3, 0.2));
-        assert!(score(index, 1.2, 0.3) > score(index, 1.2, 0.2));
-        assert!((score(index, 0.8, 0.2) - score(index, 1.2, 0.2)).abs() < 1e-12);
-        for (mean, deviation, dose) in [
-            (f64::NAN, 1.0, 1.0),
-            (0.0, 0.0, 1.0),
-            (0.0, 1.0, f64::INFINITY),
-        ] {
-            assert!(index.score(mean, deviation, 1.0, dose).is_err());
-        }
+        assert!(index.score(mean, variance, 1.0, dose).is_err());
     }
-    assert!((score(LevelSetIndex::Straddle, 1.1, 0.2) - 0.292).abs() < 1e-12);
-    assert!((score(LevelSetIndex::Doubt, 1.1, 0.2) + 0.5).abs() < 1e-12);
-    assert!(
-        LevelSetIndex::RelativeGain { share: 0.0 }
-            .score(0.0, 1.0, 1.0, 1.0)
-            .is_err()
-    );
+    assert!(LevelSetIndex::new(0.0).is_err() && LevelSetIndex::new(f64::NAN).is_err());
+    // Far away no digit is lost: for a = 20 τ, τ φ(z) (1/z² − 3/z⁴ + 15/z⁶ …) with z = 20.
+    let z: f64 = 20.0;
+    let tail = 1.0 / z.powi(2) - 3.0 / z.powi(4) + 15.0 / z.powi(6) - 105.0 / z.powi(8);
+    let expected = (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt() * tail / 3.0;
+    assert!((score(1.0 + z, 2.0) / expected - 1.0).abs() < 1e-6);
+    assert_eq!(index.score(1e300, 1e-320, -1e300, 1.0).unwrap(), 0.0);
 }

@@ -64,11 +64,7 @@ fn the_correction_for_overshoot_is_close_to_exact_sums_where_wald_is_not() {
         (0.3, 0.001, 1.0),
     ] {
         let site = SiteModel::poisson(1.0, 1.0 - contrast).unwrap();
-        let start: f64 = prior / (1.0 - prior);
-        let test = SequentialTest {
-            lower: (0.1 * start).ln(),
-            upper: 9.0_f64.ln(),
-        };
+        let test = SequentialTest::by_odds(0.1, 9.0, prior).unwrap();
         let (null, false_alarm) = exact(test, prior, &site, site.rate(false), quantum);
         let (alternative, hits) = exact(test, prior, &site, site.rate(true), quantum);
         let found = test.expected_dose_in_quanta(&site, prior, quantum).unwrap();
@@ -240,10 +236,7 @@ fn the_table_of_limits_is_met_to_its_printed_digits() {
     ] {
         let site = SiteModel::poisson(1.0, 1.0 - contrast).unwrap();
         let limits = RecoveryLimits::new(&site, sites, prior).unwrap();
-        let test = SequentialTest {
-            lower: f64::ln(0.1 * prior / (1.0 - prior)),
-            upper: 9.0_f64.ln(),
-        };
+        let test = SequentialTest::by_odds(0.1, 9.0, prior).unwrap();
         let found = [
             (site.evidence_against(), 4),
             (site.evidence_for(), 4),
@@ -261,10 +254,7 @@ fn the_table_of_limits_is_met_to_its_printed_digits() {
 
 #[test]
 fn evidence_of_a_site_that_wears_out_stays_below_its_ceiling() {
-    let survival = Survival {
-        critical_dose: 100.0,
-        exponent: 2.0,
-    };
+    let survival = Survival::new(100.0, 2.0).unwrap();
     let site = SiteModel::poisson(1.0, 0.7)
         .and_then(|s| s.with_damage(0.7, 0.7, survival))
         .unwrap();
@@ -309,7 +299,6 @@ fn impossible_questions_are_refused_by_name() {
         other => panic!("{name}: {other:?}"),
     };
     let site = SiteModel::poisson(1.0, 0.7).unwrap();
-    let same = SiteModel::poisson(1.0, 1.0).unwrap();
     let test = SequentialTest::by_posterior(0.001, 0.9).unwrap();
     let dose = |site, prior, quantum| {
         test.expected_dose_in_quanta(site, prior, quantum)
@@ -319,12 +308,18 @@ fn impossible_questions_are_refused_by_name() {
     refused(dose(&site, 0.01, f64::NAN), "quantum");
     refused(dose(&site, 0.95, 1.0), "prior");
     refused(dose(&site, f64::NAN, 1.0), "prior");
-    refused(dose(&same, 0.01, 1.0), "site");
     let fixed = |site, a, b| FixedTest::by_error_rates(site, a, b).map(|test| test.dose);
     refused(fixed(&site, 0.0, 0.1), "false_alarm, miss");
     refused(fixed(&site, f64::NAN, 0.1), "false_alarm, miss");
     refused(fixed(&site, 0.6, 0.4), "false_alarm, miss");
-    refused(fixed(&same, 0.1, 0.1), "site");
+    for equal in [
+        SiteModel::poisson(1.0, 1.0),
+        SiteModel::gaussian(0.5, 0.5, 1.0),
+    ] {
+        refused(equal.map(|site| site.evidence_for()), "null, alternative");
+    }
+    let close = SiteModel::poisson(1.0, 1.0 + 1e-9).unwrap();
+    assert!((close.evidence_for() / 0.5e-18 - 1.0).abs() < 1e-6);
     let limits = |prior| RecoveryLimits::new(&site, 100, prior).map(|l| l.fixed);
     refused(limits(0.01), "prior");
     refused(limits(f64::NAN), "prior");

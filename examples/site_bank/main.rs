@@ -43,10 +43,7 @@ struct Task {
 
 fn tasks() -> Result<Vec<Task>> {
     let worn = |critical_dose| {
-        let survival = Survival {
-            critical_dose,
-            exponent: 2.0,
-        };
+        let survival = Survival::new(critical_dose, 2.0)?;
         SiteModel::poisson(1.0, 0.7)?.with_damage(0.7, 0.7, survival)
     };
     let whole = SiteModel::poisson(1.0, 0.7)?;
@@ -85,6 +82,7 @@ struct Entry<'t> {
 }
 
 fn entries<'t>(
+    design: &'t BankDesign,
     information: &'t InformationTable,
     claim: &'t InformationTable,
     gittins: &'t GittinsTable,
@@ -146,6 +144,13 @@ fn entries<'t>(
                 .into(),
         ),
         entry(
+            "distilled, prototype",
+            Adaptive,
+            [(4, 0.5), (4, 0.25), (8, 0.5), (8, 0.25)]
+                .map(|(r, k)| setting(move |_| Ok(prototype::UnreadRounds::new(r, k))))
+                .into(),
+        ),
+        entry(
             "racing",
             Adaptive,
             tests
@@ -166,17 +171,17 @@ fn entries<'t>(
         entry(
             "information index",
             Adaptive,
-            vec![setting(move |_| Ok(IndexAllocation::new(information)))],
+            vec![setting(move |_| IndexAllocation::new(information, design))],
         ),
         entry(
             "claim index",
             Adaptive,
-            vec![setting(move |_| Ok(IndexAllocation::new(claim)))],
+            vec![setting(move |_| IndexAllocation::new(claim, design))],
         ),
         entry(
             "Gittins index",
             Adaptive,
-            vec![setting(move |_| Ok(IndexAllocation::new(gittins)))],
+            vec![setting(move |_| IndexAllocation::new(gittins, design))],
         ),
     ])
 }
@@ -193,7 +198,7 @@ fn compete(task: &Task, seeds: u64, progress: &ProgressBar) -> Result<Vec<Outcom
     let claim = InformationTable::new(site, Worth::Detection, quantum, &visits)?;
     let gittins = GittinsTable::new(site, Worth::Detection, quantum, 256)?;
     let mut outcome = Vec::new();
-    for entry in entries(&information, &claim, &gittins)? {
+    for entry in entries(design, &information, &claim, &gittins)? {
         let run = |setting: usize, seed: u64| {
             let curve = design
                 .bank(Seed(seed))?
@@ -357,7 +362,7 @@ fn main() -> Result<()> {
     }
     let tasks = tasks()?;
     // Tuning runs and scored runs of every task, the reference not counted.
-    let runs = tasks.len() as u64 * (11 * options.seeds + 31 * (TUNING.end - TUNING.start));
+    let runs = tasks.len() as u64 * (12 * options.seeds + 35 * (TUNING.end - TUNING.start));
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} runs, {eta} left");
     let progress =
         ProgressBar::new(runs).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -382,5 +387,5 @@ fn main() -> Result<()> {
     }
     .save(&file)?;
     println!("\n{}", file.display());
-    Ok(())
+    prototype::check(&comparisons)
 }

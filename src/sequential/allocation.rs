@@ -57,7 +57,8 @@ impl<'a> BankView<'a> {
     }
 }
 
-/// A policy that divides a budget among the sites of a bank.
+/// A policy that divides a budget among the sites of a bank. A bank on which nothing is spent is a new one: a policy that
+/// remembers forgets the last.
 ///
 /// ```
 /// use dosewise::sequential::{Allocation, BankDesign, BankView, SiteModel, Visit};

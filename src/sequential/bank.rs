@@ -5,13 +5,11 @@ use super::beliefs::Beliefs;
 use super::clairvoyant::Clairvoyant;
 use super::design::BankDesign;
 use super::neighbours::clustered_truth;
-use super::site::Scatter;
 use crate::error::{Error, Result};
 use crate::metric::{QualityCurve, average_precision, normalised};
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
 use rand::RngExt;
-use rand_distr::{Distribution, Poisson};
 
 /// Moments at which the answer is scored, evenly over the budget.
 const CHECKPOINTS: usize = 50;
@@ -58,7 +56,8 @@ impl Bank {
     /// normalised so that the prior scores 0, at 50 moments evenly over the budget.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the policy names a site that does not exist or a visit shorter than the shortest.
+    /// [`Error::Argument`] if the policy names a site that does not exist or a visit shorter than the shortest, or if rate and
+    /// quantum give more counts than can be drawn.
     pub fn run(&self, policy: &mut dyn Allocation) -> Result<QualityCurve> {
         let budget = self.design.budget();
         let mean_dose = self.design.mean_quanta() as f64 * self.design.quantum_dose();
@@ -78,7 +77,7 @@ impl Bank {
                 }
                 for _ in 0..visit.quanta.min(budget - spent) {
                     let quantum = beliefs.view_as_is().served()[visit.site];
-                    beliefs.observe(visit.site, self.reading(visit.site, quantum))?;
+                    beliefs.observe(visit.site, self.reading(visit.site, quantum)?)?;
                     spent += 1;
                     if spent * CHECKPOINTS >= checkpoint * budget {
                         self.score(&mut beliefs, &mut curve)?;
@@ -119,7 +118,7 @@ impl Bank {
         curve.push(dose, normalised(precision, share)?)
     }
 
-    fn reading(&self, site: usize, quantum: usize) -> f64 {
+    fn reading(&self, site: usize, quantum: usize) -> Result<f64> {
         let mut stream = Stream::new(self.seed, Purpose::Counts, [site as u64, quantum as u64]);
         let dose = self.design.quantum_dose();
         let alternative = self.truth[site];
@@ -130,24 +129,16 @@ impl Bank {
         } else {
             model.rate(alternative)
         };
-        match model.scatter() {
-            Scatter::Poisson => {
-                // Rates are positive and finite by construction, so the law exists.
-                Poisson::new(rate * dose).map_or(0.0, |law| law.sample(&mut stream))
-            }
-            Scatter::Gaussian { variance } => {
-                rate * dose + (variance * dose).sqrt() * stream.normal()
-            }
-        }
+        model.draw(rate, dose, &mut stream)
     }
 
     /// The dose at which this site is damaged.
     fn lifetime(&self, site: usize) -> f64 {
         let survival = self.design.site().survival();
-        if survival.critical_dose.is_infinite() {
+        if survival.is_forever() {
             return f64::INFINITY;
         }
         let mut stream = Stream::new(self.seed, Purpose::DamageThreshold, [site as u64, 0]);
-        survival.critical_dose * stream.exponential().powf(1.0 / survival.exponent)
+        survival.dose_at(stream.exponential())
     }
 }

@@ -1,9 +1,8 @@
 //! A task: how many sites, how rare the alternatives, what a site shows, how much dose there is.
 
 use super::evidence::check_prior;
-use super::information_table::check_quantum;
 use super::neighbours::{LocalIntensity, Neighbours};
-use super::site::SiteModel;
+use super::site::{SiteModel, check_positive};
 use crate::error::{Error, Result};
 
 /// Where the alternatives are.
@@ -57,7 +56,7 @@ impl BankDesign {
     /// # Errors
     /// [`Error::Argument`] unless positive.
     pub fn quantum(self, dose: f64) -> Result<Self> {
-        check_quantum(dose)?;
+        check_positive("quantum", dose)?;
         let mean_dose = self.mean_quanta as f64 * self.quantum;
         Self {
             quantum: dose,

@@ -1,7 +1,7 @@
 //! How much dose a question costs: divergences, the three regime numbers, and the limits of theory.
 
 use super::filter::log_odds;
-use super::site::{Scatter, SiteModel};
+use super::site::{Scatter, SiteModel, check_positive};
 use crate::error::{Error, Result};
 
 impl SiteModel {
@@ -41,7 +41,11 @@ impl SiteModel {
 
     fn divergence(&self, a: f64, b: f64) -> f64 {
         match self.scatter() {
-            Scatter::Poisson => a * (a / b).ln() - a + b,
+            Scatter::Poisson => {
+                // −ln(1 + u) + u, which keeps its digits for rates that are nearly equal.
+                let u = (b - a) / a;
+                a * (u - u.ln_1p())
+            }
             Scatter::Gaussian { variance } => (a - b).powi(2) / (2.0 * variance),
         }
     }
@@ -51,7 +55,7 @@ impl SiteModel {
 ///
 /// ```
 /// use dosewise::sequential::{Regime, SiteModel, Survival};
-/// let frail = SiteModel::poisson(1.0, 0.7)?.with_damage(0.7, 0.7, Survival { critical_dose: 100.0, exponent: 2.0 })?;
+/// let frail = SiteModel::poisson(1.0, 0.7)?.with_damage(0.7, 0.7, Survival::new(100.0, 2.0)?)?;
 /// let regime = Regime::new(&frail, 64.0, 0.01)?;
 /// assert!(!regime.certifiable()); // 4.5 nats of evidence before the site is gone, 4.6 needed
 /// # Ok::<(), dosewise::Error>(())
@@ -74,9 +78,7 @@ impl Regime {
     /// # Errors
     /// [`Error::Argument`] unless the dose is positive and the prior within (0, 1).
     pub fn new(site: &SiteModel, mean_dose: f64, prior: f64) -> Result<Self> {
-        if !(mean_dose > 0.0 && mean_dose.is_finite()) {
-            return Err(Error::argument("mean_dose", mean_dose, "a positive dose"));
-        }
+        check_positive("mean_dose", mean_dose)?;
         check_prior(prior)?;
         Ok(Self {
             evidence_per_site: mean_dose * site.evidence_for(),
@@ -94,8 +96,9 @@ impl Regime {
         self.evidence_ceiling > self.evidence_needed
     }
 
-    /// Whether sequential testing is expected to gain much: the mean dose buys less than what is needed and yet not
-    /// so little that nothing can be found.
+    /// Whether sequential testing is expected to gain much: alternatives can be certified, and the mean dose buys less than
+    /// three times the evidence needed, beyond which designs of fixed dwell find all of them too. There is no lower limit:
+    /// the smaller the dose, the larger the ratio gained, though little is found by any policy.
     pub fn rewards_adaptive_dwell(&self) -> bool {
         self.certifiable() && self.evidence_per_site < 3.0 * self.evidence_needed.max(1.0)
     }
@@ -118,20 +121,13 @@ impl RecoveryLimits {
     /// For s = `prior` × `sites` alternatives expected among n = `sites` sites.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless more than one alternative is expected, or if both hypotheses look the same.
+    /// [`Error::Argument`] unless more than one alternative is expected.
     pub fn new(site: &SiteModel, sites: usize, prior: f64) -> Result<Self> {
         check_prior(prior)?;
         let alternatives = prior * sites as f64;
         if alternatives <= 1.0 {
             let found = format!("{alternatives} alternatives expected");
             return Err(Error::argument("prior", found, "more than 1 / sites"));
-        }
-        if site.rate(true) == site.rate(false) {
-            return Err(Error::argument(
-                "site",
-                "equal rates",
-                "rates that tell the hypotheses apart",
-            ));
         }
         Ok(Self {
             sequential: alternatives.ln() / site.evidence_against(),
@@ -144,19 +140,10 @@ impl RecoveryLimits {
 /// brighter rate for counts, where it is k² λ/Δλ²); Rose (1948), *J. Opt. Soc. Am.* 38, 196, recommends k = 5.
 ///
 /// # Errors
-/// [`Error::Argument`] unless k is positive, or if both hypotheses look the same.
+/// [`Error::Argument`] unless k is positive and finite.
 pub fn rose_dose(site: &SiteModel, k: f64) -> Result<f64> {
-    if !(k > 0.0 && k.is_finite()) {
-        return Err(Error::argument("k", k, "a positive number"));
-    }
+    check_positive("k", k)?;
     let difference = site.rate(true) - site.rate(false);
-    if difference == 0.0 {
-        return Err(Error::argument(
-            "site",
-            "equal rates",
-            "rates that tell the hypotheses apart",
-        ));
-    }
     let variance = match site.scatter() {
         Scatter::Poisson => site.rate(true).max(site.rate(false)),
         Scatter::Gaussian { variance } => variance,
@@ -205,10 +192,7 @@ mod tests {
 
     #[test]
     fn the_ceiling_is_the_area_under_the_survival() {
-        let survival = Survival {
-            critical_dose: 100.0,
-            exponent: 2.0,
-        };
+        let survival = Survival::new(100.0, 2.0).unwrap();
         let site = SiteModel::poisson(1.0, 0.7)
             .and_then(|s| s.with_damage(0.7, 0.7, survival))
             .unwrap();
@@ -219,6 +203,12 @@ mod tests {
         let regime = Regime::new(&site, 64.0, 0.01).unwrap();
         assert!((regime.evidence_ceiling - area * site.evidence_for()).abs() < 1e-6);
         assert!((regime.evidence_needed - 99.0_f64.ln()).abs() < 1e-12);
+        assert!(!regime.rewards_adaptive_dwell());
+        let lasting = SiteModel::poisson(1.0, 0.7).unwrap();
+        for (dose, rewarded) in [(1.0, true), (64.0, true), (165.0, true), (400.0, false)] {
+            let regime = Regime::new(&lasting, dose, 0.01).unwrap();
+            assert_eq!(regime.rewards_adaptive_dwell(), rewarded, "{dose}");
+        }
         assert!(Regime::new(&site, 64.0, 0.0).is_err() && Regime::new(&site, -1.0, 0.1).is_err());
         assert!(
             Regime::new(&SiteModel::poisson(1.0, 0.7).unwrap(), 64.0, 0.01)

@@ -126,10 +126,7 @@ mod tests {
     #[test]
     fn sums_over_all_histories_of_damage() {
         // Truth by enumeration: damage before visit 1, 2, 3, or never; the hazard is checked at the start of a visit.
-        let survival = Survival {
-            critical_dose: 9.0,
-            exponent: 2.0,
-        };
+        let survival = Survival::new(9.0, 2.0).unwrap();
         let site = SiteModel::poisson(1.0, 0.6)
             .and_then(|s| s.with_damage(0.6, 0.3, survival))
             .unwrap();

@@ -1,6 +1,7 @@
 //! Designs that are fixed in advance: the baselines.
 
 use super::allocation::{Allocation, BankView, Visit};
+use super::site::check_positive;
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
@@ -49,7 +50,7 @@ impl FixedDwell {
     /// # Errors
     /// [`Error::Argument`] unless the dwell is positive and finite.
     pub fn single_pass(order: Order, dwell: f64) -> Result<Self> {
-        check_dwell("dwell", dwell)?;
+        check_positive("dwell", dwell)?;
         Ok(Self {
             order,
             dwell: Dwell::Once(dwell),
@@ -66,7 +67,7 @@ impl FixedDwell {
         if quanta == 0 {
             return Err(Error::argument("quanta", quanta, "at least 1"));
         }
-        check_dwell("share", share)?;
+        check_positive("share", share)?;
         Ok(Self {
             order,
             dwell: Dwell::EachPass(quanta),
@@ -79,6 +80,9 @@ impl FixedDwell {
 impl Allocation for FixedDwell {
     fn next(&mut self, bank: BankView<'_>) -> Vec<Visit> {
         let design = bank.design();
+        if bank.spent() == 0 {
+            self.passes = 0;
+        }
         let quanta = match self.dwell {
             Dwell::Once(_) if self.passes > 0 => return Vec::new(),
             Dwell::Once(dwell) => (dwell * design.mean_quanta() as f64).round() as usize,
@@ -92,12 +96,4 @@ impl Allocation for FixedDwell {
         let sites = self.order.sites(design.sites()).into_iter();
         sites.map(|site| Visit { site, quanta }).collect()
     }
-}
-
-/// Refuses lengths that are no length.
-pub(super) fn check_dwell(name: &str, value: f64) -> Result<()> {
-    if value > 0.0 && value.is_finite() {
-        return Ok(());
-    }
-    Err(Error::argument(name, value, "a positive finite number"))
 }

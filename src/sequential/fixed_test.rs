@@ -32,15 +32,10 @@ impl FixedTest {
     /// D = v (z_α + z_β)²/Δ².
     ///
     /// # Errors
-    /// [`Error::Argument`] unless the rates are positive with a sum below 1, if both hypotheses look the same, or if more
-    /// than 10⁹ counts were needed.
+    /// [`Error::Argument`] unless the rates are positive with a sum below 1, or if more than 10⁹ counts were needed.
     pub fn by_error_rates(site: &SiteModel, false_alarm: f64, miss: f64) -> Result<Self> {
         check_error_rates(false_alarm, miss)?;
         let (null, alternative) = (site.rate(false), site.rate(true));
-        if null == alternative {
-            let allowed = "rates that tell the hypotheses apart";
-            return Err(Error::argument("site", "equal rates", allowed));
-        }
         if let Scatter::Gaussian { variance } = site.scatter() {
             let [z_null, z_alternative] =
                 [false_alarm, miss].map(|p| -Normal::standard().inverse_cdf(p));

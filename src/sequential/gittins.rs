@@ -3,15 +3,17 @@
 use super::filter::probability;
 use super::grid;
 use super::index::{IndexedVisit, SiteIndex};
-use super::information_table::check_quantum;
-use super::outlook::{check_visit, readings};
-use super::site::SiteModel;
+use super::outlook::{count_readings, readings};
+use super::site::{SiteModel, check_positive};
 use super::worth::Worth;
 use crate::error::{Error, Result};
+use rayon::prelude::*;
 
 /// Prices of dose at which stopping problems are solved, in units of one utility a quantum.
 const PRICES: usize = 72;
 const LOWEST_PRICE: f64 = 1e-6;
+/// More readings than this are not enumerated, all doses of a site together.
+const MOST: f64 = 1e7;
 /// Rows of a table over the dose so far.
 const ROWS: usize = 64;
 
@@ -40,17 +42,24 @@ pub struct GittinsTable {
 }
 
 impl GittinsTable {
-    /// Solves the stopping problems for visits of one quantum and at most `horizon` of them a site.
+    /// Solves the stopping problems for visits of one quantum and at most `horizon` more of them from now on; where sites
+    /// wear out, at most `horizon` of them a site in all, beyond which the index is zero. An index below 10⁻⁶ a quantum is
+    /// returned as zero.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless the quantum is positive and the horizon within 1 to 10 000.
+    /// [`Error::Argument`] unless the quantum is positive, the horizon within 1 to 10 000 and the readings to enumerate are
+    /// at most 10⁶ a quantum and, where sites wear out, 10⁷ over the horizon.
     pub fn new(site: &SiteModel, worth: Worth, quantum: f64, horizon: usize) -> Result<Self> {
-        check_quantum(quantum)?;
+        check_positive("quantum", quantum)?;
         if !(1..=10_000).contains(&horizon) {
             return Err(Error::argument("horizon", horizon, "1 to 10 000 quanta"));
         }
-        check_visit(site, quantum)?;
-        let wears = site.survival().critical_dose.is_finite();
+        let wears = !site.survival().is_forever();
+        let looks = count_readings(site, quantum)? * if wears { horizon as f64 } else { 1.0 };
+        if looks > MOST {
+            let found = format!("{looks:e} readings over {horizon} quanta");
+            return Err(Error::argument("horizon", found, "at most 10⁷ readings"));
+        }
         let spacing = if wears { horizon.div_ceil(ROWS) } else { 0 };
         let prices: Vec<f64> = (0..PRICES)
             .map(|j| LOWEST_PRICE.powf(1.0 - j as f64 / (PRICES - 1) as f64))
@@ -67,22 +76,21 @@ impl GittinsTable {
             if wears || moves.is_empty() {
                 moves = transitions(site, quantum, k);
             }
-            let mut indices = vec![0.0; grid::POINTS];
-            for (i, reached) in moves.iter().enumerate() {
+            let slots = next.par_chunks_mut(PRICES).zip(&moves).zip(&stopped);
+            let row = slots.map(|((slots, reached), stop)| {
                 let mut gains = [0.0; PRICES];
                 for &(target, weight) in reached {
                     for (gain, v) in gains.iter_mut().zip(&value[target * PRICES..][..PRICES]) {
                         *gain += weight * v;
                     }
                 }
-                for ((gain, price), slot) in
-                    gains.iter_mut().zip(&prices).zip(&mut next[i * PRICES..])
-                {
-                    *gain -= price + stopped[i];
-                    *slot = stopped[i] + gain.max(0.0);
+                for ((gain, price), slot) in gains.iter_mut().zip(&prices).zip(slots) {
+                    *gain -= price + stop;
+                    *slot = stop + gain.max(0.0);
                 }
-                indices[i] = break_even(&gains, &prices) / quantum;
-            }
+                break_even(&gains, &prices) / quantum
+            });
+            let indices: Vec<f64> = row.collect();
             std::mem::swap(&mut value, &mut next);
             if !wears {
                 rows[0] = indices;
@@ -104,6 +112,7 @@ fn transitions(site: &SiteModel, quantum: f64, served: usize) -> Vec<Vec<(usize,
     let intact = site.survival().intact(served as f64 * quantum);
     let readings = readings(site, quantum, intact);
     (0..grid::POINTS)
+        .into_par_iter()
         .map(|i| {
             let log_odds = grid::log_odds_at(i);
             let p = probability(log_odds);
@@ -156,7 +165,7 @@ impl SiteIndex for GittinsTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sequential::InformationTable;
+    use crate::sequential::{InformationTable, Survival};
 
     #[test]
     fn one_visit_to_go_is_the_gain_of_that_visit() {
@@ -180,6 +189,21 @@ mod tests {
         // Where one visit decides nothing, a plan of several still earns.
         assert!(myopic.best_visit(-5.0, 0.0).index < 1e-9);
         assert!(many.best_visit(-5.0, 0.0).index > 1e-5);
+    }
+
+    #[test]
+    fn tables_do_not_depend_on_the_number_of_threads_and_are_bounded() {
+        let survival = Survival::new(40.0, 2.0).unwrap();
+        let site = SiteModel::poisson(1.0, 0.5)
+            .and_then(|s| s.with_damage(0.5, 0.5, survival))
+            .unwrap();
+        let [one, four] = [1, 4].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let table = || GittinsTable::new(&site, Worth::Detection, 4.0, 6).unwrap();
+            pool.build().unwrap().install(table).rows
+        });
+        assert_eq!(one, four);
+        assert!(GittinsTable::new(&site, Worth::Detection, 1e8, 10_000).is_err());
     }
 
     #[test]

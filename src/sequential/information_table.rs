@@ -3,22 +3,23 @@
 use super::filter::probability;
 use super::grid;
 use super::index::{IndexedVisit, SiteIndex};
-use super::outlook::{check_visit, readings};
-use super::site::SiteModel;
+use super::outlook::{count_readings, readings};
+use super::site::{SiteModel, Survival, check_positive};
 use super::worth::Worth;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 
-/// Doses are tabulated in this many steps of the critical dose.
-const DOSE_STEP: f64 = 0.02;
-/// Beyond this many critical doses nothing is left of a site.
+/// Rows lie this far apart in the root of the hazard, which for m = 2 is the dose in critical doses.
+const ROW_STEP: f64 = 0.02;
+/// Rows end at this root of the hazard, where one site in ten thousand is intact; one more row is for sites worn out.
 const WORN: f64 = 3.0;
 
 /// The index of a site: max over visits d of (E φ(p′(n, d)) − φ(p))/d, with φ the [`Worth`] of a belief.
 ///
 /// With [`Worth::Information`] this is the mutual information of truth and reading per unit of dose. The predictive
 /// mixes intact and damaged sites with the survival at the middle of the visit, so that evidence which damage would
-/// blur is not paid for. Expected gain per unit cost: Chaloner & Verdinelli (1995), *Statist. Sci.* 10, 273.
+/// blur is not paid for. Sites surely damaged are worth what damaged sites still tell. Expected gain per unit cost:
+/// Chaloner & Verdinelli (1995), *Statist. Sci.* 10, 273.
 ///
 /// ```
 /// use dosewise::sequential::{InformationTable, SiteIndex, SiteModel, Worth};
@@ -31,9 +32,8 @@ const WORN: f64 = 3.0;
 #[derive(Debug, Clone)]
 pub struct InformationTable {
     quantum: f64,
-    /// Dose between rows; zero if dose changes nothing.
-    spacing: f64,
-    /// For each dose, the index and the number of quanta at each grid point.
+    survival: Survival,
+    /// For each dose, sites worn out last, the index and the number of quanta at each grid point.
     rows: Vec<(Vec<f64>, Vec<usize>)>,
 }
 
@@ -44,7 +44,7 @@ impl InformationTable {
     /// [`Error::Argument`] unless the quantum is positive and there is at least one visit, none of zero quanta and none
     /// that could show more than 10⁶ different readings.
     pub fn new(site: &SiteModel, worth: Worth, quantum: f64, visits: &[usize]) -> Result<Self> {
-        check_quantum(quantum)?;
+        check_positive("quantum", quantum)?;
         if visits.is_empty() || visits.contains(&0) {
             return Err(Error::argument(
                 "visits",
@@ -53,20 +53,24 @@ impl InformationTable {
             ));
         }
         for quanta in visits {
-            check_visit(site, *quanta as f64 * quantum)?;
+            count_readings(site, *quanta as f64 * quantum)?;
         }
-        let critical = site.survival().critical_dose;
-        let (spacing, count) = if critical.is_finite() {
-            (DOSE_STEP * critical, (WORN / DOSE_STEP) as usize)
+        let survival = site.survival();
+        let steps = if survival.is_forever() {
+            0
         } else {
-            (0.0, 1)
+            (WORN / ROW_STEP) as usize
         };
         let row = |step: usize| {
-            let dose = step as f64 * spacing;
+            let dose = survival.dose_at((step as f64 * ROW_STEP).powi(2));
             let mut best = (vec![0.0; grid::POINTS], vec![visits[0]; grid::POINTS]);
             for &quanta in visits {
                 let visit = quanta as f64 * quantum;
-                let intact = site.survival().intact(dose + 0.5 * visit);
+                let intact = if step > 0 && step == steps {
+                    0.0
+                } else {
+                    survival.intact(dose + 0.5 * visit)
+                };
                 let gains = expected_gains(site, worth, visit, intact);
                 for (i, gain) in gains.into_iter().enumerate() {
                     let index = gain / visit;
@@ -79,8 +83,8 @@ impl InformationTable {
         };
         Ok(Self {
             quantum,
-            spacing,
-            rows: (0..count).into_par_iter().map(row).collect(),
+            survival,
+            rows: (0..=steps).into_par_iter().map(row).collect(),
         })
     }
 }
@@ -97,27 +101,27 @@ fn expected_gains(site: &SiteModel, worth: Worth, dose: f64, intact: f64) -> Vec
         .map(|i| {
             let log_odds = grid::log_odds_at(i);
             let p = probability(log_odds);
-            let (mut expected, mut total) = (0.0, 0.0);
-            for &(null, alternative, step) in &steps {
-                let weight = (1.0 - p) * null + p * alternative;
-                expected += weight * worth.of(probability(log_odds + step));
-                total += weight;
-            }
-            (expected - total * worth.of(p)).max(0.0)
+            let now = worth.of(p);
+            // Summed as differences, so that readings which tell nothing earn exactly nothing.
+            let gain: f64 = steps
+                .iter()
+                .map(|&(null, alternative, step)| {
+                    let weight = (1.0 - p) * null + p * alternative;
+                    weight * (worth.of(probability(log_odds + step)) - now)
+                })
+                .sum();
+            gain.max(0.0)
         })
         .collect()
 }
 
 impl SiteIndex for InformationTable {
     fn best_visit(&self, log_odds: f64, dose: f64) -> IndexedVisit {
-        let row = if self.spacing > 0.0 {
-            (dose.max(0.0) / self.spacing) as usize
-        } else {
-            0
-        };
-        let Some((indices, quanta)) = self.rows.get(row).filter(|_| grid::holds(log_odds)) else {
+        if !grid::holds(log_odds) {
             return IndexedVisit::NONE;
-        };
+        }
+        let step = (self.survival.hazard(dose).sqrt() / ROW_STEP + 1e-9) as usize;
+        let (indices, quanta) = &self.rows[step.min(self.rows.len() - 1)];
         let (below, weight) = grid::locate(log_odds);
         IndexedVisit {
             index: grid::interpolate(indices, log_odds),
@@ -128,13 +132,6 @@ impl SiteIndex for InformationTable {
     fn quantum(&self) -> f64 {
         self.quantum
     }
-}
-
-pub(super) fn check_quantum(quantum: f64) -> Result<()> {
-    if quantum > 0.0 && quantum.is_finite() {
-        return Ok(());
-    }
-    Err(Error::argument("quantum", quantum, "a positive dose"))
 }
 
 #[cfg(test)]
@@ -164,10 +161,7 @@ mod tests {
 
     #[test]
     fn information_never_exceeds_the_entropy_and_wear_devalues() {
-        let survival = Survival {
-            critical_dose: 100.0,
-            exponent: 2.0,
-        };
+        let survival = Survival::new(100.0, 2.0).unwrap();
         let site = SiteModel::poisson(1.0, 0.7)
             .and_then(|s| s.with_damage(0.7, 0.7, survival))
             .unwrap();
@@ -184,8 +178,37 @@ mod tests {
             }
         }
         assert_eq!(table.best_visit(0.0, 1e9), IndexedVisit::NONE);
+        assert_eq!(table.best_visit(f64::NAN, 1e9), IndexedVisit::NONE);
         assert_eq!(table.best_visit(40.0, 0.0), IndexedVisit::NONE);
         assert!(InformationTable::new(&site, Worth::Information, 0.0, &[1]).is_err());
         assert!(InformationTable::new(&site, Worth::Information, 1.0, &[0]).is_err());
+    }
+
+    #[test]
+    fn sites_that_are_worn_out_are_worth_what_they_still_tell() {
+        let tabulate = |site: &SiteModel| {
+            InformationTable::new(site, Worth::Information, 4.0, &[1, 4]).unwrap()
+        };
+        let damaged = tabulate(&SiteModel::poisson(0.5, 0.4).unwrap());
+        for exponent in [0.5, 1.0, 2.0] {
+            let survival = Survival::new(100.0, exponent).unwrap();
+            let site = SiteModel::poisson(1.0, 0.7)
+                .and_then(|s| s.with_damage(0.5, 0.4, survival))
+                .unwrap();
+            let (found, expected) = (
+                tabulate(&site).best_visit(0.5, 1e5),
+                damaged.best_visit(0.5, 0.0),
+            );
+            assert!((found.index / expected.index - 1.0).abs() < 1e-9);
+            assert!(tabulate(&site).best_visit(0.5, 301.0).index > 0.0);
+            // Where damage hides the truth, a site is worth something as long as it may be intact.
+            let site = SiteModel::poisson(1.0, 0.7)
+                .and_then(|s| s.with_damage(0.7, 0.7, survival))
+                .unwrap();
+            let table = tabulate(&site);
+            assert_eq!(table.best_visit(0.5, 1e5).index, 0.0);
+            let late = 8.0_f64.powf(1.0 / exponent) * 100.0;
+            assert!(table.best_visit(0.5, late).index > 0.0, "{exponent}");
+        }
     }
 }

@@ -1,69 +1,60 @@
-//! Which side of a threshold: indices for the cells of a correlated field.
+//! Which side of a threshold: the index of the cells of a correlated field.
 
-use crate::error::{Error, Result};
+use super::site::{check_finite, check_positive};
+use crate::error::Result;
 use crate::normal;
 
-/// Scores of a cell whose value is believed to be N(mean, deviation²), for deciding whether it exceeds a threshold.
+/// What the loss |f − h| of a cell taken for the wrong side of a threshold h is expected to fall by when the precision of
+/// the belief f ~ N(μ, s²) grows by a share ρ, per unit of dose.
+///
+/// With τ² = s² ρ/(1 + ρ) and a = |μ − h| it is (E|μ′ − h| − a)/2 = τ φ(a/τ) − a Φ(−a/τ), over ρ n with n the effective dose
+/// behind the belief. A share rather than a fixed dose keeps it meaningful at every stage. Where one visit informs several
+/// cells, their indices add. The expected gain of one look ahead (Chaloner & Verdinelli 1995, *Statist. Sci.* 10, 273) for
+/// the linear loss of level-set estimation; rules that do not count dose are
+/// [`Straddle`](crate::acquisition::Straddle) and [`LevelSetEntropy`](crate::acquisition::LevelSetEntropy).
+///
+/// ```
+/// use dosewise::sequential::LevelSetIndex;
+/// let index = LevelSetIndex::new(1.0)?;
+/// let near = index.score(0.52, 0.01, 0.5, 8.0)?;
+/// let far = index.score(0.9, 0.01, 0.5, 8.0)?;
+/// assert!(near > 100.0 * far && far > 0.0);
+/// # Ok::<(), dosewise::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum LevelSetIndex {
-    /// 1.96 s − |μ − h| (Bryan et al. 2005; Gotovos et al. 2013, IJCAI): positive while the 95 % interval straddles h.
-    Straddle,
-    /// −|μ − h|/s: the order of the probability, hence of the entropy, of being on the wrong side.
-    Doubt,
-    /// What the loss |f − h| of a cell taken for the wrong side is expected to fall by when the local precision grows by
-    /// a share ρ, per unit of dose: with τ² = s² ρ/(1 + ρ) and a = |μ − h| it is (E|μ′ − h| − a)/2 = τ φ(a/τ) − a Φ(−a/τ),
-    /// over ρ n with n the effective dose behind the belief. A share rather than a fixed dose keeps it meaningful at every
-    /// stage.
-    RelativeGain {
-        /// ρ > 0.
-        share: f64,
-    },
+pub struct LevelSetIndex {
+    share: f64,
 }
 
 impl LevelSetIndex {
-    /// The score of a cell; larger deserves dose more. `effective_dose` is the dose that informs the cell so far,
-    /// neighbours included (used by [`LevelSetIndex::RelativeGain`]).
-    ///
-    /// ```
-    /// use dosewise::sequential::LevelSetIndex;
-    /// let near = LevelSetIndex::Straddle.score(0.52, 0.1, 0.5, 8.0)?;
-    /// let far = LevelSetIndex::Straddle.score(0.9, 0.1, 0.5, 8.0)?;
-    /// assert!(near > 0.0 && far < 0.0);
-    /// # Ok::<(), dosewise::Error>(())
-    /// ```
+    /// For measurements that raise the precision by this share ρ.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless all numbers are finite, the deviation, the dose and the share positive.
+    /// [`crate::Error::Argument`] unless the share is positive and finite.
+    pub fn new(share: f64) -> Result<Self> {
+        check_positive("share", share)?;
+        Ok(Self { share })
+    }
+
+    /// The index of a cell believed to be N(`mean`, `variance`); larger deserves dose more. `effective_dose` is the dose
+    /// that informs the cell so far, neighbours included.
+    ///
+    /// # Errors
+    /// [`crate::Error::Argument`] unless all numbers are finite, the **variance** and the dose positive.
     pub fn score(
         self,
         mean: f64,
-        deviation: f64,
+        variance: f64,
         threshold: f64,
         effective_dose: f64,
     ) -> Result<f64> {
-        for (name, value) in [("mean", mean), ("threshold", threshold)] {
-            if !value.is_finite() {
-                return Err(Error::argument(name, value, "a finite number"));
-            }
-        }
-        for (name, value) in [("deviation", deviation), ("effective_dose", effective_dose)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(Error::argument(name, value, "a positive number"));
-            }
-        }
-        let distance = (mean - threshold).abs();
-        match self {
-            Self::Straddle => Ok(1.96 * deviation - distance),
-            Self::Doubt => Ok(-distance / deviation),
-            Self::RelativeGain { share } => {
-                if !(share > 0.0 && share.is_finite()) {
-                    return Err(Error::argument("share", share, "a positive number"));
-                }
-                let moved = deviation * (share / (1.0 + share)).sqrt();
-                let z = distance / moved;
-                let gain = moved * normal::density(z) - distance * normal::cdf(-z);
-                Ok(gain.max(0.0) / (share * effective_dose))
-            }
-        }
+        check_finite("mean", mean)?;
+        check_finite("threshold", threshold)?;
+        check_positive("variance", variance)?;
+        check_positive("effective_dose", effective_dose)?;
+        let moved = variance.sqrt() * (self.share / (1.0 + self.share)).sqrt();
+        // Beyond 10¹⁵⁰ standard deviations nothing is left to gain, and further squares would overflow.
+        let z = ((mean - threshold).abs() / moved).min(1e150);
+        Ok(moved * normal::positive_part(-z) / (self.share * effective_dose))
     }
 }

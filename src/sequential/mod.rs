@@ -24,7 +24,7 @@
 //! let design = BankDesign::new(400, 0.03, site)?.mean_dose(32.0)?;
 //! let table = InformationTable::new(&site, Worth::Information, design.quantum_dose(), &[1, 2, 4, 8])?;
 //! let bank = design.bank(Seed(3))?;
-//! let adaptive = bank.run(&mut IndexAllocation::new(&table))?.dec_auc();
+//! let adaptive = bank.run(&mut IndexAllocation::new(&table, &design)?)?.dec_auc();
 //! let raster = bank.run(&mut FixedDwell::single_pass(Order::Raster, 1.0)?)?.dec_auc();
 //! assert!(adaptive > 1.3 * raster);
 //! # Ok::<(), dosewise::Error>(())

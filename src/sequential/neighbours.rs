@@ -13,9 +13,12 @@ const SPREAD: f64 = 2.0;
 /// Standard deviation of the neighbourhood that a prior looks at, in sites, and where it is cut off.
 const NEIGHBOURHOOD: f64 = 2.5;
 const CUT: f64 = 4.0;
-/// Banks the prior is learnt from, drawn from seeds that no study uses.
+/// Banks the prior is learnt from.
 const LESSONS: u64 = 40;
-const FIRST_LESSON: u64 = 900_000;
+/// No neighbourhood takes the prior of a site below this share of the design's, nor further than that share of the way from
+/// there to certainty.
+const LEAST: f64 = 0.02;
+const FURTHEST: f64 = 0.6;
 
 /// How the analyst of a clustered bank asks the neighbours of a site what prior it deserves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,8 +33,28 @@ pub enum Neighbours {
 
 /// Alternatives in clusters on a square of sites.
 pub(super) fn clustered_truth(sites: usize, prior: f64, seed: Seed) -> Vec<bool> {
+    clusters(
+        sites,
+        prior,
+        Stream::new(seed, Purpose::Defects, [0, SCORED]),
+    )
+}
+
+/// Keys of the random streams of the banks that policies are scored on and of those the prior is learnt from: no bank is
+/// ever both.
+const SCORED: u64 = 1;
+const LEARNT: u64 = 2;
+
+fn lesson(sites: usize, prior: f64, number: u64) -> Vec<bool> {
+    clusters(
+        sites,
+        prior,
+        Stream::new(Seed(number), Purpose::Defects, [0, LEARNT]),
+    )
+}
+
+fn clusters(sites: usize, prior: f64, mut stream: Stream) -> Vec<bool> {
     let side = sites.isqrt();
-    let mut stream = Stream::new(seed, Purpose::Defects, [0, 1]);
     let mut truth: Vec<bool> = (0..sites)
         .map(|_| stream.random::<f64>() < SCATTERED * prior)
         .collect();
@@ -61,14 +84,16 @@ pub(super) struct LocalIntensity {
     intercept: f64,
     slope: f64,
     prior: f64,
+    /// Least and greatest prior probability of a site.
+    allowed: [f64; 2],
 }
 
 impl LocalIntensity {
     pub fn trained(sites: usize, prior: f64) -> Self {
         let side = sites.isqrt();
         let (mut n, mut x, mut y, mut xx, mut xy) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for lesson in 0..LESSONS {
-            let truth = clustered_truth(sites, prior, Seed(FIRST_LESSON + lesson));
+        for number in 0..LESSONS {
+            let truth = lesson(sites, prior, number);
             let truth: Vec<f64> = truth.into_iter().map(f64::from).collect();
             for (mean, own) in neighbourhood_means(&truth, side).iter().zip(&truth) {
                 n += 1.0;
@@ -81,9 +106,10 @@ impl LocalIntensity {
         let slope = (xy - x * y / n) / (xx - x * x / n).max(1e-12);
         Self {
             side,
-            intercept: ((y - slope * x) / n).max(2e-4),
+            intercept: ((y - slope * x) / n).max(LEAST * prior),
             slope,
-            prior: y / n,
+            prior: (y / n).max(LEAST * prior),
+            allowed: [LEAST * prior, prior + FURTHEST * (1.0 - prior)],
         }
     }
 
@@ -101,11 +127,12 @@ impl LocalIntensity {
     /// Prior log-odds of every site after two rounds of asking neighbours with these beliefs, given the evidence of each.
     pub fn prior_log_odds(&self, mut beliefs: Vec<f64>, ratios: &[f64]) -> Vec<f64> {
         let mut priors = Vec::new();
+        let [least, most] = self.allowed;
         for _ in 0..2 {
             let means = neighbourhood_means(&beliefs, self.side);
             priors = means
                 .iter()
-                .map(|mean| log_odds((self.intercept + self.slope * mean).clamp(2e-4, 0.6)))
+                .map(|mean| log_odds((self.intercept + self.slope * mean).clamp(least, most)))
                 .collect();
             let both = priors.iter().zip(ratios);
             beliefs = both
@@ -175,6 +202,32 @@ mod tests {
         }
         let priors = coupling.prior_log_odds(coupling.without_neighbours(&ratios), &ratios);
         assert!(priors[33 * 64 + 31] > priors[5 * 64 + 5] + 1.0);
+    }
+
+    #[test]
+    fn rare_and_frequent_alternatives_are_believed_alike() {
+        for prior in [1e-5, 5e-5, 0.01, 0.9] {
+            let coupling = LocalIntensity::trained(4096, prior);
+            let nothing_seen = vec![0.0; 4096];
+            let start = coupling.without_neighbours(&nothing_seen);
+            let priors = coupling.prior_log_odds(start, &nothing_seen);
+            let mean = priors.iter().map(|x| probability(*x)).sum::<f64>() / 4096.0;
+            assert!(
+                mean > 0.2 * coupling.prior && mean < 5.0 * coupling.prior,
+                "{prior}: {mean} of {}",
+                coupling.prior
+            );
+        }
+    }
+
+    #[test]
+    fn no_bank_is_both_lesson_and_scored() {
+        for number in [0, 5, 900_000, 900_005] {
+            for scored in [0, 5, 900_000, 900_005] {
+                let truth = clustered_truth(1024, 0.1, Seed(scored));
+                assert_ne!(lesson(1024, 0.1, number), truth);
+            }
+        }
     }
 
     #[test]

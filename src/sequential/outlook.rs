@@ -14,18 +14,33 @@ pub(super) type Likelihoods = [f64; 2];
 /// More readings than this of one visit are not enumerated.
 const MOST: f64 = 1e6;
 
-/// Refuses visits so long that their readings cannot be enumerated.
-pub(super) fn check_visit(site: &SiteModel, dose: f64) -> Result<()> {
-    let [least, most] = ends(site, dose);
-    let readings = match site.scatter() {
-        Scatter::Poisson => most - least,
-        Scatter::Gaussian { variance } => (most - least) / (variance * dose).sqrt() / STEP,
-    };
-    if readings <= MOST {
-        return Ok(());
+/// How many readings of a visit are enumerated.
+///
+/// # Errors
+/// [`Error::Argument`] for visits so long that their readings cannot be enumerated.
+pub(super) fn count_readings(site: &SiteModel, dose: f64) -> Result<f64> {
+    let [first, last] = span(site, dose);
+    if last - first < MOST {
+        return Ok(last - first + 1.0);
     }
     let allowed = "a dose per visit with at most 10⁶ different readings";
     Err(Error::argument("visit", dose, allowed))
+}
+
+/// The first and the last reading that are looked at: counts, or steps from zero on.
+fn span(site: &SiteModel, dose: f64) -> [f64; 2] {
+    let [least, most] = ends(site, dose);
+    match site.scatter() {
+        Scatter::Poisson => [
+            (least - REACH * least.sqrt() - REACH).max(0.0).floor(),
+            (most + REACH * most.sqrt() + REACH).ceil(),
+        ],
+        Scatter::Gaussian { variance } => {
+            let deviation = (variance * dose).sqrt();
+            let steps = ((most - least) / deviation + 2.0 * REACH) / STEP;
+            [0.0, steps.ceil()]
+        }
+    }
 }
 
 /// Mean reading of a visit under the hypothesis, intact or damaged, that shows least, and most.
@@ -51,27 +66,22 @@ pub(super) fn readings(site: &SiteModel, dose: f64, intact: f64) -> Vec<Likeliho
             intact * law(site.rate(alternative)) + worn
         })
     };
-    let [least, most] = ends(site, dose);
+    let [first, last] = span(site, dose).map(|end| end as usize);
     match site.scatter() {
-        Scatter::Poisson => {
-            let first = (least - REACH * least.sqrt() - REACH).max(0.0).floor() as usize;
-            let last = (most + REACH * most.sqrt() + REACH).ceil() as usize;
-            (first..=last)
-                .map(|n| {
-                    let log_factorial = statrs::function::gamma::ln_gamma(n as f64 + 1.0);
-                    mix(&|rate| {
-                        let mean = rate * dose;
-                        (n as f64 * mean.ln() - mean - log_factorial).exp()
-                    })
+        Scatter::Poisson => (first..=last)
+            .map(|n| {
+                let log_factorial = statrs::function::gamma::ln_gamma(n as f64 + 1.0);
+                mix(&|rate| {
+                    let mean = rate * dose;
+                    (n as f64 * mean.ln() - mean - log_factorial).exp()
                 })
-                .collect()
-        }
+            })
+            .collect(),
         Scatter::Gaussian { variance } => {
             let deviation = (variance * dose).sqrt();
-            let count = ((most - least) / deviation + 2.0 * REACH) / STEP;
-            let start = least - REACH * deviation;
+            let start = ends(site, dose)[0] - REACH * deviation;
             let weight = STEP / std::f64::consts::TAU.sqrt();
-            (0..=count.ceil() as usize)
+            (first..=last)
                 .map(|i| {
                     let reading = start + i as f64 * STEP * deviation;
                     mix(&|rate| {
@@ -91,10 +101,7 @@ mod tests {
 
     #[test]
     fn probabilities_sum_to_one_and_have_the_right_mean() {
-        let survival = Survival {
-            critical_dose: 20.0,
-            exponent: 2.0,
-        };
+        let survival = Survival::new(20.0, 2.0).unwrap();
         let counts = SiteModel::poisson(1.0, 0.6)
             .and_then(|s| s.with_damage(0.5, 0.2, survival))
             .unwrap();
@@ -113,5 +120,21 @@ mod tests {
         let all = readings(&counts, 4.0, 0.7);
         let mean: f64 = all.iter().enumerate().map(|(n, f)| n as f64 * f[1]).sum();
         assert!((mean - 4.0 * (0.7 * 0.6 + 0.3 * 0.2)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_counted_is_what_is_enumerated() {
+        let counts = SiteModel::poisson(1.0, 0.6).unwrap();
+        let sums = SiteModel::gaussian(-0.2, 0.4, 2.0).unwrap();
+        for site in [counts, sums] {
+            for dose in [0.5, 64.0, 1e4] {
+                let found = readings(&site, dose, 1.0).len() as f64;
+                assert_eq!(count_readings(&site, dose).unwrap(), found);
+            }
+        }
+        // Means that are close, and yet each has billions of readings.
+        let bright = SiteModel::poisson(1e18, 1e18 + 1e12).unwrap();
+        assert!(count_readings(&bright, 1.0).is_err());
+        assert!(count_readings(&sums, f64::INFINITY).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use super::allocation::{Allocation, BankView, Visit};
 use super::wald::{SequentialTest, Verdict};
 
-/// Limits widened beyond this leave nothing to decide.
+/// Limits widened beyond this, on both sides, leave nothing to decide.
 const LAST: f64 = 38.0;
 /// With fewer sites than this in the race the limits are widened.
 const FEWEST: usize = 4;
@@ -13,20 +13,28 @@ const FEWEST: usize = 4;
 /// Racing: Maron & Moore (1994), *NIPS* 6, 59.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Racing {
-    test: SequentialTest,
+    first: SequentialTest,
+    now: SequentialTest,
 }
 
 impl Racing {
     /// With these first limits.
     pub fn new(test: SequentialTest) -> Self {
-        Self { test }
+        Self {
+            first: test,
+            now: test,
+        }
     }
 }
 
 impl Allocation for Racing {
     fn next(&mut self, bank: BankView<'_>) -> Vec<Visit> {
-        while self.test.lower > -LAST {
-            let undecided = |x: &f64| self.test.verdict(*x) == Verdict::Undecided;
+        if bank.spent() == 0 {
+            self.now = self.first;
+        }
+        let fewest = FEWEST.min(bank.design().sites());
+        loop {
+            let undecided = |x: &f64| self.now.verdict(*x) == Verdict::Undecided;
             let every = bank.log_odds().iter().enumerate();
             let racing: Vec<Visit> = every
                 .filter(|(_, x)| undecided(x))
@@ -35,11 +43,13 @@ impl Allocation for Racing {
                     quanta: bank.design().shortest_visit(),
                 })
                 .collect();
-            if racing.len() >= FEWEST {
+            if racing.len() >= fewest {
                 return racing;
             }
-            self.test = self.test.widened(1.0);
+            if self.now.lower() < -LAST && self.now.upper() > LAST {
+                return Vec::new();
+            }
+            self.now = self.now.widened(1.0);
         }
-        Vec::new()
     }
 }

@@ -1,7 +1,7 @@
 //! Sequential tests site after site: one pass whose dwell ends when the site is decided.
 
 use super::allocation::{Allocation, BankView, Visit};
-use super::fixed_dwell::check_dwell;
+use super::site::check_positive;
 use super::wald::{SequentialTest, Verdict};
 use crate::error::Result;
 
@@ -16,7 +16,10 @@ const ROUNDS: usize = 6;
 pub struct SequentialRaster {
     test: SequentialTest,
     longest: f64,
+    /// Sites decided in this pass.
     site: usize,
+    /// Widenings so far.
+    passes: usize,
 }
 
 impl SequentialRaster {
@@ -25,11 +28,12 @@ impl SequentialRaster {
     /// # Errors
     /// [`crate::Error::Argument`] unless the longest dwell is positive and finite.
     pub fn new(test: SequentialTest, longest: f64) -> Result<Self> {
-        check_dwell("longest", longest)?;
+        check_positive("longest", longest)?;
         Ok(Self {
             test,
             longest,
             site: 0,
+            passes: 0,
         })
     }
 }
@@ -37,10 +41,15 @@ impl SequentialRaster {
 impl Allocation for SequentialRaster {
     fn next(&mut self, bank: BankView<'_>) -> Vec<Visit> {
         let design = bank.design();
+        if bank.spent() == 0 {
+            (self.site, self.passes) = (0, 0);
+        }
         for _ in 0..ROUNDS {
-            let longest = (self.longest * design.mean_quanta() as f64) as usize;
+            let test = self.test.widened(WIDER * self.passes as f64);
+            let doubled = 2.0_f64.powi(self.passes as i32) * self.longest;
+            let longest = (doubled * design.mean_quanta() as f64) as usize;
             while let Some(&served) = bank.served().get(self.site) {
-                let undecided = self.test.verdict(bank.log_odds()[self.site]) == Verdict::Undecided;
+                let undecided = test.verdict(bank.log_odds()[self.site]) == Verdict::Undecided;
                 let unseen = served < design.shortest_visit();
                 if unseen || (undecided && served < longest) {
                     return vec![Visit {
@@ -51,8 +60,7 @@ impl Allocation for SequentialRaster {
                 self.site += 1;
             }
             self.site = 0;
-            self.test = self.test.widened(WIDER);
-            self.longest *= 2.0;
+            self.passes += 1;
         }
         Vec::new()
     }

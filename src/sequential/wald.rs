@@ -2,9 +2,8 @@
 
 use super::evidence::check_prior;
 use super::filter::log_odds;
-use super::information_table::check_quantum;
 use super::overshoot::mean_overshoots;
-use super::site::SiteModel;
+use super::site::{SiteModel, check_positive};
 use crate::error::{Error, Result};
 
 /// What a sequential test says of a site.
@@ -35,11 +34,12 @@ pub enum Verdict {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SequentialTest {
-    /// Below this log-odds the site is taken for null.
-    pub lower: f64,
-    /// Above this log-odds the site is taken for an alternative.
-    pub upper: f64,
+    lower: f64,
+    upper: f64,
 }
+
+/// Log-odds beyond these no probability has, and no test needs.
+const FURTHEST: f64 = 1e4;
 
 /// Expected doses and error rates of a sequential test.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,6 +57,34 @@ pub struct SequentialCost {
 }
 
 impl SequentialTest {
+    /// With these limits on the log-odds.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless the lower limit is below the upper one and both are within ±10⁴.
+    pub fn new(lower: f64, upper: f64) -> Result<Self> {
+        if lower < upper && lower.abs() <= FURTHEST && upper.abs() <= FURTHEST {
+            return Ok(Self { lower, upper });
+        }
+        let found = format!("{lower} and {upper}");
+        Err(Error::argument(
+            "lower, upper",
+            found,
+            "−10⁴ ≤ lower < upper ≤ 10⁴",
+        ))
+    }
+
+    /// Gives up where the odds of the alternative fall below `give_up` times those of the prior, claims above odds of
+    /// `claim` to one.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless the prior is within (0, 1), both odds are positive and the first limit is below the second.
+    pub fn by_odds(give_up: f64, claim: f64, prior: f64) -> Result<Self> {
+        check_prior(prior)?;
+        check_positive("give_up", give_up)?;
+        check_positive("claim", claim)?;
+        Self::new(log_odds(prior) + give_up.ln(), claim.ln())
+    }
+
     /// Gives up where the posterior probability of the alternative falls below `give_up`, claims above `claim`.
     ///
     /// # Errors
@@ -70,10 +98,7 @@ impl SequentialTest {
                 "0 < give_up < claim < 1",
             ));
         }
-        Ok(Self {
-            lower: log_odds(give_up),
-            upper: log_odds(claim),
-        })
+        Self::new(log_odds(give_up), log_odds(claim))
     }
 
     /// Wald's limits for these error rates, ln(β/(1 − α)) and ln((1 − β)/α) above the prior log-odds.
@@ -84,14 +109,24 @@ impl SequentialTest {
         check_prior(prior)?;
         check_error_rates(false_alarm, miss)?;
         let start = log_odds(prior);
-        Ok(Self {
-            lower: start + (miss / (1.0 - false_alarm)).ln(),
-            upper: start + ((1.0 - miss) / false_alarm).ln(),
-        })
+        Self::new(
+            start + (miss / (1.0 - false_alarm)).ln(),
+            start + ((1.0 - miss) / false_alarm).ln(),
+        )
+    }
+
+    /// Below these log-odds the site is taken for null.
+    pub fn lower(&self) -> f64 {
+        self.lower
+    }
+
+    /// Above these log-odds the site is taken for an alternative.
+    pub fn upper(&self) -> f64 {
+        self.upper
     }
 
     /// The same test with both limits `nats` further out.
-    pub fn widened(self, nats: f64) -> Self {
+    pub(super) fn widened(self, nats: f64) -> Self {
         Self {
             lower: self.lower - nats,
             upper: self.upper + nats,
@@ -116,7 +151,7 @@ impl SequentialTest {
     /// E₀ D = (−(1 − α) B − α A)/D(P₀ ‖ P₁), E₁ D = ((1 − β) A + β B)/D(P₁ ‖ P₀).
     ///
     /// # Errors
-    /// [`Error::Argument`] if the prior is not between the limits, or both hypotheses look the same.
+    /// [`Error::Argument`] if the prior is not between the limits.
     pub fn expected_dose(&self, site: &SiteModel, prior: f64) -> Result<SequentialCost> {
         self.cost(site, prior, [0.0; 2])
     }
@@ -132,7 +167,7 @@ impl SequentialTest {
         prior: f64,
         quantum: f64,
     ) -> Result<SequentialCost> {
-        check_quantum(quantum)?;
+        check_positive("quantum", quantum)?;
         self.cost(site, prior, mean_overshoots(site, quantum))
     }
 
@@ -149,13 +184,6 @@ impl SequentialTest {
             return Err(Error::argument("prior", prior, allowed));
         }
         let (against, evidence) = (site.evidence_against(), site.evidence_for());
-        if against <= 0.0 || evidence <= 0.0 {
-            return Err(Error::argument(
-                "site",
-                "equal rates",
-                "rates that tell the hypotheses apart",
-            ));
-        }
         let (below, above) = (below - under, above + over);
         let false_alarm = (1.0 - below.exp()) / (above.exp() - below.exp());
         let miss = below.exp() * (1.0 - false_alarm);
@@ -241,14 +269,21 @@ mod tests {
         for (contrast, mean) in [(0.2, 101.0), (0.3, 41.0), (0.4, 21.0)] {
             let site = SiteModel::poisson(1.0, 1.0 - contrast).unwrap();
             // Limits at a tenth of the prior's probability ratio and at 90 %, as odds.
-            let start = log_odds(0.01);
-            let test = SequentialTest {
-                lower: start + 0.1_f64.ln(),
-                upper: log_odds(0.9),
-            };
+            let test = SequentialTest::by_odds(0.1, 9.0, 0.01).unwrap();
             let cost = test.expected_dose(&site, 0.01).unwrap();
             assert!((cost.mean - mean).abs() < 1.0, "{cost:?}");
         }
+        for (lower, upper) in [
+            (1e17, f64::INFINITY),
+            (f64::NEG_INFINITY, 0.0),
+            (1e17, 2e17),
+            (1.0, 1.0),
+            (f64::NAN, 1.0),
+        ] {
+            assert!(SequentialTest::new(lower, upper).is_err());
+        }
+        assert!(SequentialTest::by_odds(0.0, 9.0, 0.5).is_err());
+        assert!(SequentialTest::by_odds(10.0, 9.0, 0.5).is_err());
         assert!(SequentialTest::by_posterior(0.9, 0.1).is_err());
         assert!(SequentialTest::by_error_rates(0.6, 0.6, 0.5).is_err());
     }
