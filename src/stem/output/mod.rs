@@ -2,9 +2,9 @@
 //!
 //! | what | file | opens in |
 //! | --- | --- | --- |
-//! | [`ScanImage`], one or a stack | `.tif`: 32-bit floats, the pixel in Å | Fiji/ImageJ, tifffile, Gatan and Velox by import |
+//! | [`ScanImage`], one or a stack | `.tif`: 32-bit floats, the pixel in Å | Fiji/ImageJ, tifffile, Pillow |
 //! | | `.npy`: 64-bit floats, and a `.npy.json` beside it that says what they are | NumPy |
-//! | | `.zarr`: 64-bit floats with axes and units | zarr, xarray, dask |
+//! | | `.zarr`: 64-bit floats with axes and units | zarr; laid out as xarray wants it |
 //! | [`ZarrBlocks`], any number of axes | `.zarr`, written block by block | the same |
 //! | [`write_npy`], [`read_npy`] | bare arrays | NumPy |
 //!

@@ -52,7 +52,7 @@ fn encode<T: FileFloat, D: Dimension>(values: &ArrayRef<T, D>) -> Vec<u8> {
     let header = format!(
         "{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}",
         T::TYPE,
-        // (5,) needs its comma; (5, 3) must do without a second one only for the sake of looks
+        // a single size needs its comma to be a tuple
         if values.ndim() == 1 {
             sizes.trim_end()
         } else {

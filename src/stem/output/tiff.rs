@@ -259,7 +259,6 @@ mod tests {
             let value = 10_f64.powf(exponent);
             let (numerator, denominator) = rational(value);
             let off = f64::from(numerator) / f64::from(denominator) / value - 1.0;
-            // the next convergent has a denominator above 2³²/max(1, value)
             prop_assert!(off.abs() < 1e-8, "{value}: {numerator}/{denominator}");
         }
     }
