@@ -286,7 +286,7 @@ fn for_small_spreads_the_envelope_errs_with_the_spread_squared() {
         let envelope = probe.clone().with_envelope(focal_spread).intensity(grid);
         difference(&envelope.unwrap(), &sum)
     });
-    println!("envelope against sum at 8, 4, 2 Å: {errors:.1e?} of the peak");
+    println!("envelope against sum at 8, 4, 2 Å: {errors:?} of the peak");
     assert!(errors[0] < 0.05, "{errors:?}");
     for pair in errors.windows(2) {
         assert!((3.5..4.5).contains(&(pair[0] / pair[1])), "{errors:?}");
@@ -297,9 +297,9 @@ fn for_small_spreads_the_envelope_errs_with_the_spread_squared() {
 fn a_tilt_through_a_perfect_lens_leaves_the_intensity() {
     // By a whole number of pixels of k-space the aperture is the same set of waves.
     let beam = Beam::new(80.0).unwrap();
-    let grid = Grid::square(64, 0.2);
-    let pixel_mrad = 1e3 * beam.wavelength() / 12.8;
-    let tilt = Tilt::new(3.0 * pixel_mrad, -2.0 * pixel_mrad).unwrap();
+    let grid = Grid::square(128, 0.2);
+    let pixel_mrad = 1e3 * beam.wavelength() / 25.6;
+    let tilt = Tilt::new(6.0 * pixel_mrad, -4.0 * pixel_mrad).unwrap();
     for edge in [
         ApertureEdge::AntiAliased,
         ApertureEdge::Soft { width_mrad: 5.0 },
@@ -315,7 +315,7 @@ fn a_tilt_through_a_perfect_lens_leaves_the_intensity() {
         let still = straight.intensity(grid).unwrap();
         assert!(difference(&tilted.intensity(grid).unwrap(), &still) < 1e-11);
         assert!(tilted.cutoff() > straight.cutoff());
-        // Out of focus, the tilted beam comes down beside its aim, by C10 θ_t: 90 pixels of 0.2 Å a radian here.
+        // Out of focus, the tilted beam comes down beside its aim, by C10 θ_t.
         let defocus = Aberrations::default().with("C10", 100.0, 0.0).unwrap();
         let beside = |tilt: Tilt| {
             let intensity = probe(defocus.clone())
@@ -327,44 +327,51 @@ fn a_tilt_through_a_perfect_lens_leaves_the_intensity() {
                 .fold((0.0, 0.0), |(y, x), ((row, column), value)| {
                     let share = value * 0.04;
                     (
-                        y + share * (row as f64 - 32.0) * 0.2,
-                        x + share * (column as f64 - 32.0) * 0.2,
+                        y + share * (row as f64 - 64.0) * 0.2,
+                        x + share * (column as f64 - 64.0) * 0.2,
                     )
                 })
         };
         let (still, moved) = (beside(Tilt::default()), beside(tilt));
         let expected = (0.1 * tilt.y_mrad(), 0.1 * tilt.x_mrad());
         assert!(
-            (moved.0 - still.0 - expected.0).abs() < 0.02,
+            (moved.0 - still.0 - expected.0).abs() < 0.03,
             "{moved:?} {expected:?}"
         );
         assert!(
-            (moved.1 - still.1 - expected.1).abs() < 0.02,
+            (moved.1 - still.1 - expected.1).abs() < 0.03,
             "{moved:?} {expected:?}"
         );
     }
 }
 
 #[test]
-fn a_smooth_edge_makes_a_small_grid_as_good_as_a_large_one() {
-    // The middle of a probe from a field of 12.8 Å against one of 102.4 Å.
+fn what_the_edges_do_on_a_small_grid() {
+    // The middle of a probe from a field of 12.8 Å against one of 64 Å: root mean square of the error of the shape over
+    // four semi-angles, and mean error of the peak.
     let beam = Beam::new(80.0).unwrap();
-    let error = |edge| {
-        let probe = Probe::new(beam, 27.3, Aberrations::default()).unwrap();
-        let probe = probe.with_edge(edge).unwrap();
-        let small = probe.intensity(Grid::square(64, 0.2)).unwrap();
-        let large = probe.intensity(Grid::square(512, 0.2)).unwrap();
-        let middle = Array2::from_shape_fn((17, 17), |(r, c)| small[[r + 24, c + 24]]);
-        let truth = Array2::from_shape_fn((17, 17), |(r, c)| large[[r + 248, c + 248]]);
-        difference(&middle, &truth)
+    let errors = |edge| {
+        let (mut shape, mut height) = (0.0, 0.0);
+        for semiangle in [25.1, 26.3, 27.7, 29.2] {
+            let probe = Probe::new(beam, semiangle, Aberrations::default()).unwrap();
+            let probe = probe.with_edge(edge).unwrap();
+            let small = probe.intensity(Grid::square(64, 0.2)).unwrap();
+            let large = probe.intensity(Grid::square(320, 0.2)).unwrap();
+            let middle = Array2::from_shape_fn((17, 17), |(r, c)| small[[r + 24, c + 24]]);
+            let truth = Array2::from_shape_fn((17, 17), |(r, c)| large[[r + 152, c + 152]]);
+            let (peak, true_peak) = (middle[[8, 8]], truth[[8, 8]]);
+            shape += difference(&(middle / peak), &(truth / true_peak)).powi(2) / 4.0;
+            height += (peak / true_peak - 1.0) / 4.0;
+        }
+        (shape.sqrt(), height)
     };
-    let soft = ApertureEdge::Soft { width_mrad: 8.0 };
-    let errors = [ApertureEdge::Hard, ApertureEdge::AntiAliased, soft].map(error);
-    println!("12.8 Å field, hard, anti-aliased, soft edge: {errors:.1e?} of the peak");
-    assert!(
-        errors[1] < 0.5 * errors[0] && errors[2] < 0.5 * errors[0],
-        "{errors:?}"
-    );
+    let hard = errors(ApertureEdge::Hard);
+    let anti_aliased = errors(ApertureEdge::AntiAliased);
+    let soft = errors(ApertureEdge::Soft { width_mrad: 8.0 });
+    println!("shape and peak: hard {hard:?}, anti-aliased {anti_aliased:?}, soft {soft:?}");
+    assert!(anti_aliased.0 < 0.6 * hard.0 && soft.0 < 0.1 * hard.0);
+    // Amplitudes between 0 and 1 carry less than their share of the electrons.
+    assert!((0.02..0.06).contains(&anti_aliased.1) && soft.1.abs() < 2e-3);
 }
 
 #[test]
