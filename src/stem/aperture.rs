@@ -12,7 +12,10 @@ pub enum ApertureEdge {
     /// min(1, max(0, (α − θ)/δ + ½)) with δ = √((δ_x cos φ)² + (δ_y sin φ)²), δ_x and δ_y the angles between neighbouring
     /// plane waves of the grid: an edge one pixel of k-space wide, as abTEM's `soft=True` draws it (J. Madsen and
     /// T. Susi, Open Research Europe 1 (2021) 24, doi 10.12688/openreseurope.13015.2). It tends to the hard edge as the
-    /// field grows, and reaches half a pixel beyond α.
+    /// field grows, and reaches half a pixel beyond α. On small fields it mends the shape of the probe and makes its peak too
+    /// high, because an amplitude of ½ carries a quarter of the electrons: without aberrations, at 80 kV and 24 to 31 mrad
+    /// on 12.8 Å, the shape errs by 0.2 % of the peak (RMS over semi-angles) where a hard edge errs by 0.8 %, and the peak
+    /// is 4.3 % too high (2.1 % on 25.6 Å) where that of a hard edge scatters by 1.8 % (0.6 %).
     AntiAliased,
     /// ½(1 − sin(π(θ − α)/w)) over a width w centred at α, the same on every grid: the field of the probe falls off
     /// beyond λ/w.

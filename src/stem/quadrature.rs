@@ -89,7 +89,7 @@ mod tests {
                 let found: f64 = rule.iter().map(|(x, w)| w * x.powi(degree)).sum();
                 assert!((found / exact - 1.0).abs() < 1e-11, "{count} {degree}");
                 let odd: f64 = rule.iter().map(|(x, w)| w * x.powi(degree + 1)).sum();
-                assert!(odd.abs() < 1e-13 * exact);
+                assert!(odd.abs() < 1e-13 * exact, "{count} {degree}");
             }
         }
         // The three-point rule is known in closed form: 0 and ±√3 with weights 2/3 and 1/6.

@@ -145,15 +145,15 @@ mod tests {
     fn a_balance_of_terms_is_followed_through() {
         let beam = Beam::new(200.0).unwrap();
         let (c30, wavelength) = (1.3e7, beam.wavelength());
-        // The dip −π C10²/(2 λ C30) is just shallower than π/4, and the phase climbs back through 0 to +π/4.
-        let c10 = -(0.4999 * c30 * wavelength).sqrt();
+        // The dip −π C10²/(2λ C30) is just shallower than π/4, and the phase climbs back through 0 to +π/4.
+        let c10 = -(0.499 * c30 * wavelength).sqrt();
         let found = flat(&format!("C10={c10}, C30={c30}"), beam).unwrap() * 1e-3;
         let phase = |t: f64| 2.0 * PI / wavelength * (c10 * t * t / 2.0 + c30 * t.powi(4) / 4.0);
         assert!((phase(found) - FRAC_PI_4).abs() < 1e-9);
         let alone = flat(&format!("C30={c30}"), beam).unwrap() * 1e-3;
         assert!(found > 1.2 * alone, "{found} {alone}");
         // Slightly deeper, and it is the dip that ends it.
-        let c10 = -(0.5001 * c30 * wavelength).sqrt();
+        let c10 = -(0.501 * c30 * wavelength).sqrt();
         assert!(flat(&format!("C10={c10}, C30={c30}"), beam).unwrap() * 1e-3 < 0.8 * found);
     }
 
