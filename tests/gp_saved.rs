@@ -354,7 +354,9 @@ fn parts_that_do_not_belong_together_are_refused_by_key() {
     let missing = ExactGp::load(folder.path().join("no such file.json"));
     assert!(matches!(missing, Err(Error::Io { .. })));
     let gp = ExactGp::new(White::new(1.0), Noise::Homoscedastic(0.1));
-    let nowhere = gp.save(folder.path().join("no such folder").join("model.json"));
+    let in_the_way = folder.path().join("a file");
+    std::fs::write(&in_the_way, "no folder").unwrap();
+    let nowhere = gp.save(in_the_way.join("model.json"));
     assert!(matches!(nowhere, Err(Error::Io { .. })));
     assert!(matches!(load(b"\xff\xfe\x00").1, Err(Error::Io { .. })));
     assert!(matches!(load(b"").1, Err(Error::Parse { .. })));
