@@ -36,7 +36,7 @@ impl GittinsIndex {
     /// With the `incumbent`, the best value in hand, and the price `multiplier` `λ` of one e⁻/Å² (of one unit of cost), in units of the value.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless the incumbent is finite and the multiplier finite and positive (at price 0 every uncertain
+    /// [`crate::Error::Argument`] unless the incumbent is finite and the multiplier finite and positive (at price 0 every uncertain
     /// place has an infinite index).
     pub fn over(incumbent: f64, multiplier: f64) -> Result<Self> {
         finite("incumbent", incumbent)?;

@@ -55,7 +55,7 @@ macro_rules! improvement_constructors {
             /// measured value is biased upwards by its noise.
             ///
             /// # Errors
-            /// [`Error::Argument`] if the incumbent is not finite.
+            /// [`crate::Error::Argument`] if the incumbent is not finite.
             pub fn over(incumbent: f64) -> Result<Self> {
                 Ok(Self(Improvement::over(incumbent)?))
             }

@@ -151,7 +151,7 @@ impl Acquisition for MaxValueEntropy {
     }
 
     /// Averages over the maxima of `−D_γ/s` and `(D_q q (1 − q) − ½ γ D_γ)/s²`, D the drop and `q = r²`, its derivatives
-    /// `D_γ` and `D_q` those of [`drop_slopes`]; 0 where `s = 0`.
+    /// `D_γ` and `D_q` those of `drop_slopes`; 0 where `s = 0`.
     fn slopes(&self, candidate: &Candidate) -> ScoreSlopes {
         let (variance, noise) = (candidate.variance(), candidate.noise_variance());
         let (mut by_gamma, mut by_variance) = (0.0, 0.0);

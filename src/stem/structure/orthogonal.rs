@@ -17,7 +17,7 @@ const CANDIDATES: usize = 300;
 /// How a crystal is turned to the beam.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Orientation {
-    /// Lattice direction [uvw] that the beam runs along.
+    /// Lattice direction `[u, v, w]` that the beam runs along.
     pub zone: [i32; 3],
     /// Lattice direction whose part across the beam points along x; `None` leaves the choice to the smallest cell.
     pub right: Option<[i32; 3]>,
@@ -26,7 +26,7 @@ pub struct Orientation {
 }
 
 impl Orientation {
-    /// The beam along [uvw], exactly orthogonal.
+    /// The beam along `[u, v, w]`, exactly orthogonal.
     pub fn along(zone: [i32; 3]) -> Self {
         Self {
             zone,
