@@ -19,13 +19,13 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let journal = folder.path().join("tune.journal");
 //! let space = Space::new().float("defocus", -200.0..=200.0)?.log_float("dwell", 0.5..=50.0)?;
-//! let mut study = Study::open(&journal, Problem::minimise(space))?.budget(200.0)?;
+//! let mut study = Study::open(&journal, Problem::minimise(space))?.budget(20.0)?;
 //! while let Some(trial) = study.ask()? {
 //!     let (defocus, dwell) = (trial.float("defocus")?, trial.float("dwell")?);
 //!     let (blur, variance) = ((defocus / 80.0 - 0.5).powi(2), 0.02 / dwell); // the instrument goes here
 //!     study.tell(trial.id(), Observation::new(blur).noise(variance).cost(dwell))?;
 //! }
-//! assert!(study.spent() >= 200.0);
+//! assert!(study.spent() >= 20.0);
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
