@@ -38,6 +38,7 @@ mod feasibility;
 mod history;
 mod incumbent;
 mod journal;
+mod latent;
 mod map;
 mod mask;
 mod model;

@@ -1,6 +1,7 @@
 //! The surrogates of a study: one for the objective, one for the logarithm of the cost.
 
 use super::feasibility::Feasibility;
+use super::latent::Latent;
 use super::space::Space;
 use super::study::Study;
 use super::trial::Trial;
@@ -10,7 +11,8 @@ use crate::gp::{
     Categorical, ExactGp, FitOptions, Kernel, LogNormal, Matern52, Mean, Noise, Prior, Rbf, Slopes,
     Surrogate,
 };
-use ndarray::Array2;
+use crate::units::Seed;
+use ndarray::{Array2, Axis, Slice};
 
 /// A standardised value worse than any: what is to be improved on as long as nothing told is allowed.
 const WORST: f64 = -1e6;
@@ -41,7 +43,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// Fits both surrogates to the told trials, at least two, and takes pending ones at the mean of the objective.
+    /// Fits both surrogates to the told trials, at least two; see [`Model::expect`] for the pending ones.
     pub fn fit(study: &Study) -> Result<Self> {
         let space = &study.problem().space;
         let told: Vec<&Trial> = study
@@ -62,7 +64,7 @@ impl Model {
             Some(variances) => Noise::Known(variances.into_iter().map(|v| v.max(1e-8)).collect()),
             None => Noise::Homoscedastic(1e-3),
         };
-        let mut objective = fitted(space, noise, &x, &y)?;
+        let objective = fitted(space, noise, &x, &y)?;
         let here = objective.marginals(x.view())?;
         let means = &here.mean;
         let feasibility = Feasibility::fit(study, &told, &x)?;
@@ -82,17 +84,6 @@ impl Model {
             Noise::Homoscedastic(shared) => *shared,
         };
 
-        let mut promised = 0.0;
-        let pending: Vec<&Trial> = study.pending().collect();
-        if !pending.is_empty() {
-            let places = coordinates(space, pending.iter().map(|t| t.setting()))?;
-            promised = cost.log_costs(&places)?.iter().map(|c| c.exp()).sum();
-            let means = objective.posterior_mean(&places)?;
-            let told_noise = matches!(objective.noise(), Noise::Known(_)).then_some(noise);
-            for (place, mean) in places.rows().into_iter().zip(means) {
-                objective.append(&place.to_vec(), mean, told_noise)?;
-            }
-        }
         Ok(Self {
             objective,
             cost,
@@ -101,9 +92,56 @@ impl Model {
             incumbent,
             variance,
             noise,
-            promised,
+            promised: 0.0,
             scale,
         })
+    }
+
+    /// What the trials of the study may truly be worth, pending ones included as long as they are not
+    /// [expected](Model::expect); `None` where noise does not matter or nothing told is believed allowed.
+    pub fn latent(&self, study: &Study, seed: Seed) -> Result<Option<Latent>> {
+        let space = &study.problem().space;
+        let told = study.trials().iter().filter(|t| t.observation().is_some());
+        let told: Vec<&Setting> = told.map(Trial::setting).collect();
+        let pending = study.pending().map(Trial::setting);
+        let (known, pending) = (told.len(), pending.collect::<Vec<_>>());
+        let places = coordinates(
+            space,
+            told.into_iter()
+                .chain(pending)
+                .collect::<Vec<_>>()
+                .into_iter(),
+        )?;
+        let allowed = match &self.feasibility {
+            // whether a pending trial is allowed is not known
+            Some(feasibility) => {
+                let told = places.slice_axis(Axis(0), Slice::from(..known));
+                feasibility.allowed(&told.to_owned())?
+            }
+            None => vec![true; places.nrows()],
+        };
+        if !allowed.contains(&true) {
+            return Ok(None);
+        }
+        let counts = |i: usize| allowed.get(i).is_some_and(|allowed| *allowed);
+        Latent::draw(&self.objective, self.noise, places, counts, seed)
+    }
+
+    /// Takes the pending trials at the mean of the objective.
+    pub fn expect(&mut self, study: &Study) -> Result<()> {
+        let pending: Vec<&Setting> = study.pending().map(Trial::setting).collect();
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let places = coordinates(&study.problem().space, pending.into_iter())?;
+        let log_costs = self.cost.log_costs(&places)?;
+        self.promised = log_costs.iter().map(|cost| cost.exp()).sum();
+        let means = self.objective.posterior_mean(&places)?;
+        let told_noise = matches!(self.objective.noise(), Noise::Known(_)).then_some(self.noise);
+        for (place, mean) in places.rows().into_iter().zip(means) {
+            self.objective.append(&place.to_vec(), mean, told_noise)?;
+        }
+        Ok(())
     }
 
     /// The process of the standardised objective, the told trials first, then the pending ones.

@@ -1,6 +1,7 @@
 //! Where the acquisition is highest: everywhere at once, then uphill, then step by step over what is discrete.
 
 use super::dimension::Dimension;
+use super::latent::NoisyImprovement;
 use super::model::{Model, coordinates};
 use super::policy::Policy;
 use super::space::Space;
@@ -31,6 +32,8 @@ pub(super) struct Search<'a> {
     pub model: &'a Model,
     /// What makes a setting worth its cost.
     pub policy: &'a Policy,
+    /// Improvement over what the best may truly be, where noise matters.
+    pub noisy: Option<&'a NoisyImprovement<'a>>,
     pub tried: &'a Tried<'a>,
     pub seed: Seed,
     pub best: Option<&'a Setting>,
@@ -98,13 +101,16 @@ impl Search<'_> {
         let x = coordinates(self.space, settings.iter())?;
         let (mean, variance, log_cost) = self.model.predict(&x)?;
         let allowed = self.model.log_feasibility(&x)?;
-        (0..settings.len())
-            .map(|i| Ok(self.score(mean[i], variance[i], log_cost[i])? + allowed[i]))
-            .collect()
-    }
-
-    fn score(&self, mean: f64, variance: f64, log_cost: f64) -> Result<f64> {
-        Ok(self.policy.score(mean, variance, log_cost)?.0)
+        let gains = match self.noisy {
+            Some(noisy) => noisy.scores(&x)?,
+            None => (mean.iter().zip(&variance))
+                .map(|(mean, variance)| Ok(self.policy.gain(*mean, *variance)?.log))
+                .collect::<Result<_>>()?,
+        };
+        let all = gains.iter().zip(&log_cost).zip(&allowed);
+        Ok(all
+            .map(|((gain, cost), allowed)| gain + self.policy.charge(*cost).0 + allowed)
+            .collect())
     }
 
     /// The best point, and others drawn by rank (weight one over the rank), so that all hills get their share however
@@ -157,19 +163,20 @@ impl Search<'_> {
             return None;
         }
         let (slopes, log_cost, of_cost) = self.model.slopes(x).ok()?;
-        let (score, by) = self
-            .policy
-            .score(slopes.mean, slopes.variance, log_cost)
-            .ok()?;
-        let (allowed, of_allowed) = self.model.feasibility_slopes(x).ok()?;
-        let along = |&k: &usize| {
-            by.by_mean * slopes.of_mean[k]
-                + by.by_variance * slopes.of_variance[k]
-                + by.by_log_cost * of_cost[k]
-                + of_allowed[k]
+        let (gain, of_gain) = match self.noisy {
+            Some(noisy) => noisy.slopes(x).ok()?,
+            None => {
+                let gain = self.policy.gain(slopes.mean, slopes.variance).ok()?;
+                let along = slopes.of_mean.iter().zip(&slopes.of_variance);
+                let along = along.map(|(m, v)| gain.by_mean * m + gain.by_variance * v);
+                (gain.log, along.collect())
+            }
         };
+        let (charge, by_log_cost) = self.policy.charge(log_cost);
+        let (allowed, of_allowed) = self.model.feasibility_slopes(x).ok()?;
+        let along = |&k: &usize| of_gain[k] + by_log_cost * of_cost[k] + of_allowed[k];
         Some(Gradient {
-            score: score + allowed,
+            score: gain + charge + allowed,
             by_coordinate: free.iter().map(along).collect(),
         })
     }

@@ -1,5 +1,6 @@
 //! What to try next.
 
+use super::latent::Latent;
 use super::model::Model;
 use super::policy::Policy;
 use super::search::Search;
@@ -80,19 +81,24 @@ pub(super) fn with_search<T>(
     let problem = study.problem();
     let asked = study.trials().len();
     let mut told = study.trials().iter().filter(|t| t.observation().is_some());
-    let model = Model::fit(study)?;
+    let seed = Seed(problem.seed.0 ^ (asked as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mut model = Model::fit(study)?;
+    let latent = model.latent(study, seed)?;
+    model.expect(study)?;
     let left = study.budget_left().map(|(total, spent)| total - spent);
     let policy = Policy::new(
         model.incumbent,
         model.noise,
         left.map(|left| left - model.promised),
     )?;
+    let noisy = latent.as_ref().map(Latent::prepare).transpose()?;
     look(&Search {
         space: &problem.space,
         model: &model,
         policy: &policy,
+        noisy: noisy.as_ref(),
         tried,
-        seed: Seed(problem.seed.0 ^ (asked as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+        seed,
         best: told.nth(model.best).map(Trial::setting),
     })
 }
