@@ -41,9 +41,9 @@ impl HandIns {
     fn after(&mut self, study: &Study, session: &mut Session<'_>, last: bool) -> Result<()> {
         let spent = session.budget() - session.left();
         if (spent >= self.next || last)
-            && let Some(incumbent) = study.incumbent()?
+            && let Some(best) = study.recommend()?
         {
-            session.hand_in(place(&incumbent.setting)?);
+            session.hand_in(place(&best.setting)?);
             self.next = spent + session.budget() / HAND_INS;
         }
         Ok(())

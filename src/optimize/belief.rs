@@ -82,7 +82,11 @@ impl Study {
         centre.cloned().unwrap_or_default()
     }
 
-    fn believed(&self, search: &Search<'_>, settings: Vec<Setting>) -> Result<Vec<Belief>> {
+    pub(super) fn believed(
+        &self,
+        search: &Search<'_>,
+        settings: Vec<Setting>,
+    ) -> Result<Vec<Belief>> {
         if settings.is_empty() {
             return Ok(Vec::new());
         }

@@ -106,6 +106,14 @@ impl Feasibility {
 }
 
 impl Model {
+    /// Whether the posterior means at each row keep all constraints.
+    pub fn allowed(&self, x: &Array2<f64>) -> Result<Vec<bool>> {
+        match &self.feasibility {
+            Some(feasibility) => feasibility.allowed(x),
+            None => Ok(vec![true; x.nrows()]),
+        }
+    }
+
     /// ln P(all constraints are kept) at each row; 0 without constraints.
     pub fn log_feasibility(&self, x: &Array2<f64>) -> Result<Vec<f64>> {
         match &self.feasibility {

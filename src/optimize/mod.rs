@@ -6,7 +6,7 @@
 //! | to ask what to try and tell what it showed | [`Study`] |
 //! | a study that survives a kill | [`Study::open`], [`Study::resume`] |
 //! | noise, costs, failures | [`Observation`], [`Study::fail`] |
-//! | the best so far, by the numbers or by the model | [`Study::best`], [`Study::incumbent`] |
+//! | the best so far, by the numbers or by the model | [`Study::best`], [`Study::incumbent`], [`Study::recommend`] |
 //! | limits that only the experiment shows | [`Problem::subject_to`], [`Observation::constraint`] |
 //! | to stop | [`Study::budget`], [`Study::patience`], [`Study::least_gain`] |
 //! | everything in a table | [`Study::history`] |

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::quasi_random::sobol;
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
+use ndarray::Array2;
 use rand::RngExt;
 
 /// Points at which the acquisition is looked at before any climb, a coordinate, and at most.
@@ -26,21 +27,31 @@ const NEAR: [f64; 3] = [0.1, 0.02, 0.004];
 /// Settings closer than this to a failed one, in the unit box, are left alone.
 const FAILURE_RADIUS: f64 = 1e-3;
 
-/// A search for the next setting.
+/// What is searched for.
+#[derive(Clone, Copy)]
+pub(super) enum Goal<'a> {
+    /// A new setting that promises most for its cost.
+    Promise {
+        policy: &'a Policy,
+        /// Improvement over what the best may truly be, where noise matters.
+        noisy: Option<&'a NoisyImprovement<'a>>,
+    },
+    /// The best posterior mean, tried or not, of those believed to keep all constraints.
+    Mean,
+}
+
+/// A search for a setting.
 pub(super) struct Search<'a> {
     pub space: &'a Space,
     pub model: &'a Model,
-    /// What makes a setting worth its cost.
-    pub policy: &'a Policy,
-    /// Improvement over what the best may truly be, where noise matters.
-    pub noisy: Option<&'a NoisyImprovement<'a>>,
+    pub goal: Goal<'a>,
     pub tried: &'a Tried<'a>,
     pub seed: Seed,
     pub best: Option<&'a Setting>,
 }
 
 impl Search<'_> {
-    /// The best setting found that is new; `None` if all that were looked at have been tried.
+    /// The best setting found; `None` if none that was looked at may be had.
     pub fn run(&self) -> Result<Option<Setting>> {
         let mut raw = self.raw()?;
         raw.retain(|setting| self.open(setting));
@@ -60,7 +71,8 @@ impl Search<'_> {
     }
 
     fn open(&self, setting: &Setting) -> bool {
-        self.space.obeyed(setting) && !self.tried.contains(setting) && !self.near_failure(setting)
+        let new = || matches!(self.goal, Goal::Mean) || !self.tried.contains(setting);
+        self.space.obeyed(setting) && new() && !self.near_failure(setting)
     }
 
     fn near_failure(&self, setting: &Setting) -> bool {
@@ -100,16 +112,21 @@ impl Search<'_> {
     pub fn scores(&self, settings: &[Setting]) -> Result<Vec<f64>> {
         let x = coordinates(self.space, settings.iter())?;
         let (mean, variance, log_cost) = self.model.predict(&x)?;
+        let Goal::Promise { policy, noisy } = self.goal else {
+            let allowed = self.model.allowed(&x)?;
+            let worth = |(mean, allowed)| if allowed { mean } else { f64::NEG_INFINITY };
+            return Ok(mean.into_iter().zip(allowed).map(worth).collect());
+        };
         let allowed = self.model.log_feasibility(&x)?;
-        let gains = match self.noisy {
+        let gains = match noisy {
             Some(noisy) => noisy.scores(&x)?,
             None => (mean.iter().zip(&variance))
-                .map(|(mean, variance)| Ok(self.policy.gain(*mean, *variance)?.log))
+                .map(|(mean, variance)| Ok(policy.gain(*mean, *variance)?.log))
                 .collect::<Result<_>>()?,
         };
         let all = gains.iter().zip(&log_cost).zip(&allowed);
         Ok(all
-            .map(|((gain, cost), allowed)| gain + self.policy.charge(*cost).0 + allowed)
+            .map(|((gain, cost), allowed)| gain + policy.charge(*cost).0 + allowed)
             .collect())
     }
 
@@ -163,16 +180,23 @@ impl Search<'_> {
             return None;
         }
         let (slopes, log_cost, of_cost) = self.model.slopes(x).ok()?;
-        let (gain, of_gain) = match self.noisy {
+        let Goal::Promise { policy, noisy } = self.goal else {
+            let place = Array2::from_shape_fn((1, x.len()), |(_, k)| x[k]);
+            return self.model.allowed(&place).ok()?[0].then(|| Gradient {
+                score: slopes.mean,
+                by_coordinate: free.iter().map(|&k| slopes.of_mean[k]).collect(),
+            });
+        };
+        let (gain, of_gain) = match noisy {
             Some(noisy) => noisy.slopes(x).ok()?,
             None => {
-                let gain = self.policy.gain(slopes.mean, slopes.variance).ok()?;
+                let gain = policy.gain(slopes.mean, slopes.variance).ok()?;
                 let along = slopes.of_mean.iter().zip(&slopes.of_variance);
                 let along = along.map(|(m, v)| gain.by_mean * m + gain.by_variance * v);
                 (gain.log, along.collect())
             }
         };
-        let (charge, by_log_cost) = self.policy.charge(log_cost);
+        let (charge, by_log_cost) = policy.charge(log_cost);
         let (allowed, of_allowed) = self.model.feasibility_slopes(x).ok()?;
         let along = |&k: &usize| of_gain[k] + by_log_cost * of_cost[k] + of_allowed[k];
         Some(Gradient {

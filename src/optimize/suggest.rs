@@ -3,7 +3,7 @@
 use super::latent::Latent;
 use super::model::Model;
 use super::policy::Policy;
-use super::search::Search;
+use super::search::{Goal, Search};
 use super::space::Space;
 use super::study::Study;
 use super::trial::{Outcome, Trial};
@@ -95,8 +95,10 @@ pub(super) fn with_search<T>(
     look(&Search {
         space: &problem.space,
         model: &model,
-        policy: &policy,
-        noisy: noisy.as_ref(),
+        goal: Goal::Promise {
+            policy: &policy,
+            noisy: noisy.as_ref(),
+        },
         tried,
         seed,
         best: told.nth(model.best).map(Trial::setting),
