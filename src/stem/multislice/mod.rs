@@ -49,15 +49,17 @@
 //!
 //! [`Multislice`] says what is to be computed and refuses what cannot be; [`Simulation`] sends waves through. Inside,
 //! `potential` adds up v, `transmission` makes t of it, `slices` finds the order of the steps, `transforms` holds the
-//! Fourier transforms and the layout of a wave, `incident` builds probes, `propagator` is free space and `mask` a
-//! detector.
+//! Fourier transforms and the layout of a wave, `incident` builds probes, `propagator` is free space, `collector` a
+//! detector and `pattern` a camera.
 
+mod collector;
 mod grid;
 mod incident;
 mod mask;
 mod memory;
 mod motion;
 mod overlap;
+mod pattern;
 mod potential;
 mod propagator;
 mod simulation;
@@ -67,7 +69,8 @@ mod transmission;
 
 pub use grid::Sampling;
 pub use motion::AtomicMotion;
-pub use simulation::Simulation;
+pub use pattern::PixelatedDetector;
+pub use simulation::{Recorder, Recording, Simulation};
 
 use super::{Beam, Parametrisation, Structure};
 use crate::Result;
