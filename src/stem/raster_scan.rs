@@ -196,21 +196,35 @@ impl RasterScan<'_> {
             .map(|focus| [focus.offset, focus.weight])
             .collect();
         let corner = self.raster.corner();
-        Map::from_iter([
-            ("probe".into(), json!(format!("{:?}", self.probe))),
-            ("foci".into(), json!(foci)),
-            ("scan_corner".into(), json!([corner.y, corner.x])),
-            ("wave_pixels".into(), json!([grid.rows, grid.columns])),
+        let probe = self.probe;
+        let tilt = probe.tilt();
+        let detectors: Vec<_> = (self.recorder.detectors.iter())
+            .map(|detector| format!("{detector:?}"))
+            .collect();
+        let entries = [
+            ("energy_kev", json!(probe.beam().energy_kev())),
+            ("semiangle_mrad", json!(probe.semiangle_mrad())),
+            ("aberrations", json!(probe.aberrations().to_string())),
+            ("aperture_edge", json!(format!("{:?}", probe.edge()))),
+            ("beam_tilt_mrad", json!([tilt.y_mrad(), tilt.x_mrad()])),
             (
-                "wave_pixel_size".into(),
-                json!([grid.pixel_y, grid.pixel_x]),
+                "wave_focal_spread",
+                json!(probe.envelope().standard_deviation()),
             ),
+            ("foci", json!(foci)),
+            ("scan_corner", json!([corner.y, corner.x])),
+            ("wave_pixels", json!([grid.rows, grid.columns])),
+            ("wave_pixel_size", json!([grid.pixel_y, grid.pixel_x])),
+            ("thicknesses", json!(self.simulation.thicknesses())),
+            ("configurations", json!(self.simulation.configurations())),
+            ("detectors", json!(detectors)),
             (
-                "configurations".into(),
-                json!(self.simulation.configurations()),
+                "camera",
+                json!(self.recorder.patterns.map(|camera| format!("{camera:?}"))),
             ),
-            ("recorder".into(), json!(format!("{:?}", self.recorder))),
-        ])
+        ];
+        let entries = entries.map(|(key, value)| (key.to_owned(), value));
+        Map::from_iter(entries)
     }
 
     fn images(&self, stored: &Stored) -> Result<RasterImages> {
