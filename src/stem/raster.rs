@@ -37,7 +37,7 @@ impl Raster {
         [rows, columns]: [usize; 2],
         [step_y, step_x]: [f64; 2],
     ) -> Result<Self> {
-        let positions = rows.checked_mul(columns).unwrap_or(usize::MAX);
+        let positions = rows.saturating_mul(columns);
         if !(1..=Self::MAX_POSITIONS).contains(&positions) {
             let found = format!("{rows} × {columns} positions");
             return Err(Error::argument("raster", found, "1 to 2²⁴ positions"));

@@ -70,8 +70,8 @@ impl RasterScan<'_> {
         let stored = self.open(files)?;
         let missing = stored.missing()?;
         let total = stored.signals.counts().iter().product();
-        let mut done = total - missing.len();
-        for [row, block] in missing {
+        let finished = total - missing.len();
+        for (done, [row, block]) in (finished..).zip(missing) {
             if progress(done, total).is_break() {
                 return Err(Error::Interrupted { done, total });
             }
@@ -93,7 +93,6 @@ impl RasterScan<'_> {
             }
             // last: where the signals are, all of the block is
             (stored.signals).write_block(&[row, 0, 0, 0, block], &signals)?;
-            done += 1;
         }
         // the end is told, but no reason to stop
         let _ = progress(total, total);
