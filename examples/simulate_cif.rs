@@ -39,7 +39,7 @@ fn main() -> Result<()> {
     }
     let image = raster.blurred(&image, Source::gaussian_fwhm(0.7)?, Edges::Periodic)?;
 
-    // four cells, as a microscope would show them
+    // eight cells, as a microscope would show them
     let tiled = Array2::from_shape_fn((2 * image.nrows(), 4 * image.ncols()), |(row, column)| {
         image[[row % image.nrows(), column % image.ncols()]]
     });
