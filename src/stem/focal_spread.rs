@@ -78,6 +78,14 @@ pub struct Focus {
     pub weight: f64,
 }
 
+impl Focus {
+    /// The focus of the probe itself, for all electrons.
+    pub const SHARP: Self = Self {
+        offset: 0.0,
+        weight: 1.0,
+    };
+}
+
 impl FocalSpread {
     /// One focus for all electrons.
     pub const NONE: Self = Self {
@@ -118,10 +126,7 @@ impl FocalSpread {
             return Err(Error::argument("count", count, "1 to 64 foci"));
         }
         if self == Self::NONE {
-            return Ok(vec![Focus {
-                offset: 0.0,
-                weight: 1.0,
-            }]);
+            return Ok(vec![Focus::SHARP]);
         }
         let focus = |(node, weight)| Focus {
             offset: self.standard_deviation * node,

@@ -158,6 +158,21 @@ impl Probe {
         &self.aberrations
     }
 
+    /// How the aperture ends.
+    pub fn edge(&self) -> ApertureEdge {
+        self.edge
+    }
+
+    /// The tilt of the beam.
+    pub fn tilt(&self) -> Tilt {
+        self.tilt
+    }
+
+    /// The spread of focus by which its plane waves are damped, see [`Probe::with_envelope`].
+    pub fn envelope(&self) -> FocalSpread {
+        self.envelope
+    }
+
     /// Largest spatial frequency in the aperture, 1/Å: α/λ, with half the width of a soft edge and the tilt added. The
     /// intensity is band-limited to twice this.
     pub fn cutoff(&self) -> f64 {

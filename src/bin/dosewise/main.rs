@@ -1,13 +1,14 @@
 //! The command line of dosewise.
 
 mod run;
+mod simulate;
 mod study;
 mod world;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Adaptive scanning under a dose budget: worlds, single runs, and studies that tune anything that costs. The comparison of all policies is
+/// Adaptive scanning under a dose budget: worlds, single runs, simulated images, and studies that tune anything that costs. The comparison of all policies is
 /// `cargo run --example bo_vs_raster`.
 #[derive(Parser)]
 #[command(version)]
@@ -23,6 +24,9 @@ enum Command {
     World(world::WorldCommand),
     /// Run one policy through one episode and draw it.
     Run(run::RunOptions),
+    /// Simulate STEM images of a crystal structure by multislice: CIF in, PNG, NPY, TIFF or Zarr out.
+    #[command(after_help = simulate::SIMULATE_HELP, args_override_self = true)]
+    Simulate(Box<simulate::SimulateOptions>),
     /// Ask what to try next and tell what it showed: Bayesian optimisation from any language.
     #[command(subcommand)]
     Study(study::StudyCommand),
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
     let result = match Options::parse().command {
         Command::World(command) => world::run(&command),
         Command::Run(options) => run::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
         Command::Study(command) => study::run(&command),
     };
     match result {

@@ -61,7 +61,7 @@ impl Mask {
             let angle = mrad * (ky * ky + kx * kx).sqrt();
             inner <= angle && angle < outer
         });
-        if mask.runs.is_empty() {
+        if mask.is_empty() {
             let rule = "an annulus that holds at least one frequency of the box; widen one of them";
             return Err(Error::argument("detectors", found(), rule));
         }
@@ -73,6 +73,38 @@ impl Mask {
         let runs = &self.runs[self.starts[band_column]..self.starts[band_column + 1]];
         runs.iter().map(|run| intensity(&line[run.clone()])).sum()
     }
+
+    /// Σw|ψ|² over what it collects of one band column, w for each row.
+    pub(super) fn weigh(&self, band_column: usize, line: &[Complex32], weights: &[f32]) -> f64 {
+        let runs = &self.runs[self.starts[band_column]..self.starts[band_column + 1]];
+        runs.iter()
+            .map(|run| weighted(&line[run.clone()], &weights[run.clone()]))
+            .sum()
+    }
+
+    /// Whether it collects nothing at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+}
+
+/// Σw|ψ|², in eight interleaved sums of single precision.
+fn weighted(values: &[Complex32], weights: &[f32]) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut lanes = [0.0_f32; 8];
+            let (chunks, factors) = (values.chunks_exact(8), weights.chunks_exact(8));
+            let rest = chunks.remainder().iter().zip(factors.remainder());
+            let rest: f32 = rest.map(|(value, weight)| weight * value.norm_sqr()).sum();
+            for (chunk, factors) in chunks.zip(factors) {
+                for ((lane, value), weight) in lanes.iter_mut().zip(chunk).zip(factors) {
+                    *lane += weight * value.norm_sqr();
+                }
+            }
+            lanes.iter().map(|lane| f64::from(*lane)).sum::<f64>() + f64::from(rest)
+        },
+    )
 }
 
 /// Σ|ψ|², in eight interleaved sums of single precision.

@@ -49,15 +49,17 @@
 //!
 //! [`Multislice`] says what is to be computed and refuses what cannot be; [`Simulation`] sends waves through. Inside,
 //! `potential` adds up v, `transmission` makes t of it, `slices` finds the order of the steps, `transforms` holds the
-//! Fourier transforms and the layout of a wave, `incident` builds probes, `propagator` is free space and `mask` a
-//! detector.
+//! Fourier transforms and the layout of a wave, `incident` builds probes, `propagator` is free space, `collector` a
+//! detector and `pattern` a camera.
 
+mod collector;
 mod grid;
 mod incident;
 mod mask;
 mod memory;
 mod motion;
 mod overlap;
+mod pattern;
 mod potential;
 mod propagator;
 mod simulation;
@@ -67,7 +69,8 @@ mod transmission;
 
 pub use grid::Sampling;
 pub use motion::AtomicMotion;
-pub use simulation::Simulation;
+pub use pattern::PixelatedDetector;
+pub use simulation::{Recorder, Recording, Simulation};
 
 use super::{Beam, Parametrisation, Structure};
 use crate::Result;
@@ -104,6 +107,8 @@ struct Plan {
     exits: Vec<usize>,
     kinds: Vec<Kind>,
     configurations: Vec<(Vec<Step>, Vec<Slice>)>,
+    /// Need of memory.
+    bytes: f64,
 }
 
 impl<'a> Multislice<'a> {
@@ -198,6 +203,14 @@ impl<'a> Multislice<'a> {
         let atoms = steps[slice].slice.map_or(&[][..], |index| &slices[index]);
         let potentials = Potentials::new(&self.grid, &plan.kinds, self.parametrisation);
         Ok(potentials.pair([atoms, &[]]).mapv(|v| v.re))
+    }
+
+    /// Bytes that [`Multislice::build`] and the scans after it will take, their results apart.
+    ///
+    /// # Errors
+    /// As [`Multislice::build`].
+    pub fn memory_needed(&self) -> Result<f64> {
+        Ok(self.plan()?.bytes)
     }
 
     /// Makes the specimen ready: potentials and transmission functions of all its distinct slices, in all
@@ -298,23 +311,22 @@ impl<'a> Multislice<'a> {
         let tables = Potentials::table_bytes(&self.grid, kinds.len());
         let work = Potentials::work_bytes(&self.grid).max(Simulation::workspace_bytes(&self.grid));
         let images = 8.0 * distinct as f64 * self.grid.len() as f64;
-        memory::check(
-            self.memory_limit,
-            &[
-                lists,
-                (format!("{distinct} transmission functions"), images),
-                (
-                    format!("scattering tables of {} kinds of atoms", kinds.len()),
-                    tables,
-                ),
-                (format!("the work of {threads} threads"), threads * work),
-            ],
-        )?;
+        let needs = [
+            lists,
+            (format!("{distinct} transmission functions"), images),
+            (
+                format!("scattering tables of {} kinds of atoms", kinds.len()),
+                tables,
+            ),
+            (format!("the work of {threads} threads"), threads * work),
+        ];
+        memory::check(self.memory_limit, &needs)?;
         Ok(Plan {
             slicing,
             exits,
             kinds,
             configurations,
+            bytes: needs.iter().map(|(_, bytes)| bytes).sum(),
         })
     }
 }

@@ -1,14 +1,17 @@
 //! A specimen made ready, and waves sent through it.
 
+mod recording;
+
+pub use recording::{Recorder, Recording};
+
 use super::grid::WaveGrid;
 use super::incident::Incident;
-use super::mask::Mask;
 use super::memory;
 use super::propagator::{Propagator, transmit};
 use super::slices::Step;
 use super::transforms::{BLOCK, Scratch, Transforms};
 use crate::stem::probe::Grid;
-use crate::stem::{AnnularDetector, Beam, Probe};
+use crate::stem::{Beam, Detector, Focus, Probe};
 use crate::units::Point;
 use crate::{Error, Result};
 use ndarray::{Array3, Array4};
@@ -77,8 +80,8 @@ impl Simulation {
         self.configurations.iter().map(|c| c.steps.len()).sum()
     }
 
-    /// The share of the incident electrons that each detector collects from a probe at each position, no unit,
-    /// `[detector, thickness, position]`; averaged over the configurations.
+    /// What each detector collects from a probe at each position, `[detector, thickness, position]`, averaged over the
+    /// configurations: shares of the incident electrons, or mrad for a centre of mass. [`Simulation::record`] tells more.
     ///
     /// A position is (y, x) in Å in the box of the structure, which repeats. Positions are independent of one another:
     /// a long scan may be cut into several calls, and the result does not depend on the number of threads of the
@@ -92,60 +95,14 @@ impl Simulation {
         &self,
         probe: &Probe,
         positions: &[Point],
-        detectors: &[AnnularDetector],
+        detectors: &[impl Copy + Into<Detector>],
     ) -> Result<Array3<f64>> {
-        let grid = self.transforms.grid();
-        let incident = self.incident(probe)?;
-        if detectors.is_empty() {
-            return Err(Error::argument(
-                "detectors",
-                "none",
-                "at least one detector",
-            ));
-        }
-        let masks = (detectors.iter())
-            .map(|detector| Mask::annulus(grid, self.beam, *detector))
-            .collect::<Result<Vec<_>>>()?;
-        positions.iter().try_for_each(check_position)?;
-        let shape = (masks.len(), self.thicknesses.len(), positions.len());
-        let numbers = (shape.0 * shape.1) as f64 * shape.2 as f64;
-        let results = (1 + self.configurations.len()) as f64 * 8.0 * numbers;
-        memory::check(
-            self.memory_limit,
-            &[("the signals of the scan".into(), results)],
-        )?;
-
-        let jobs: Vec<(&Configuration, &[Point])> = (self.configurations.iter())
-            .flat_map(|c| positions.chunks(BATCH).map(move |batch| (c, batch)))
-            .collect();
-        let signals = jobs.par_iter().map_init(
-            || self.workspace(BATCH),
-            |workspace, (configuration, batch)| {
-                self.enter(&incident, batch, workspace);
-                let mut signal = Array3::zeros((shape.0, shape.1, batch.len()));
-                self.pass(
-                    configuration,
-                    batch.len(),
-                    workspace,
-                    |wave, exit, column, line| {
-                        for (detector, mask) in masks.iter().enumerate() {
-                            signal[[detector, exit, wave]] += mask.collect(column, line);
-                        }
-                    },
-                );
-                signal
-            },
-        );
-        let signals: Vec<Array3<f64>> = signals.collect();
-        // summed in the order of the configurations, whichever thread was first
-        let mut average = Array3::zeros(shape);
-        for (job, signal) in signals.iter().enumerate() {
-            let first = job % positions.len().div_ceil(BATCH) * BATCH;
-            for ((detector, exit, wave), value) in signal.indexed_iter() {
-                average[[detector, exit, first + wave]] += value;
-            }
-        }
-        Ok(average / self.configurations.len() as f64)
+        let recorder = Recorder {
+            detectors: detectors.iter().map(|d| (*d).into()).collect(),
+            patterns: None,
+        };
+        let recording = self.record(probe, &[Focus::SHARP], positions, &recorder)?;
+        Ok(recording.mean())
     }
 
     /// The wave that a probe at `position` leaves behind, `[configuration, thickness, row, column]`, 1/Å:

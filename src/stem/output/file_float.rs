@@ -12,6 +12,10 @@ pub(super) mod sealed {
     /// Keeps the set of numbers closed, and says how one becomes bytes.
     pub trait Sealed {
         fn append_to(self, bytes: &mut Vec<u8>);
+        /// From as many bytes as the number has.
+        fn from_bytes(bytes: &[u8]) -> Option<Self>
+        where
+            Self: Sized;
     }
 }
 
@@ -24,6 +28,9 @@ macro_rules! file_float {
         impl sealed::Sealed for $float {
             fn append_to(self, bytes: &mut Vec<u8>) {
                 bytes.extend(self.to_le_bytes());
+            }
+            fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                Some($float::from_le_bytes(bytes.try_into().ok()?))
             }
         }
     )*};
@@ -40,4 +47,15 @@ pub(super) fn append_values<'a, T: FileFloat + 'a>(
     for value in values {
         value.append_to(bytes);
     }
+}
+
+/// The values in `bytes`, in order; `None` unless they fill them exactly.
+pub(super) fn read_values<T: FileFloat>(bytes: &[u8]) -> Option<Vec<T>> {
+    if !bytes.len().is_multiple_of(size_of::<T>()) {
+        return None;
+    }
+    bytes
+        .chunks_exact(size_of::<T>())
+        .map(T::from_bytes)
+        .collect()
 }

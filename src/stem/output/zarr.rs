@@ -1,6 +1,6 @@
 //! Arrays larger than the memory, block by block in a Zarr folder.
 
-use super::file_float::{FileFloat, append_values};
+use super::file_float::{FileFloat, append_values, read_values};
 use super::zarr_metadata::{Axis, VALUES, conflict, description};
 use crate::whole_file::write_whole;
 use crate::{Error, Result};
@@ -214,6 +214,24 @@ impl<T: FileFloat> ZarrBlocks<T> {
         write_whole(&self.file(index), &bytes)
     }
 
+    /// The values of a finished block, of the shape that [`ZarrBlocks::block_range`] says.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such block or its file was cut short; [`Error::Io`] if it is not finished.
+    pub fn read_block(&self, index: &[usize]) -> Result<ArrayD<T>> {
+        let shape: Vec<_> = self.block_range(index)?.iter().map(Range::len).collect();
+        let file = self.file(index);
+        let bytes = std::fs::read(&file).map_err(|error| Error::io(&file, error))?;
+        let whole = read_values(&bytes)
+            .and_then(|values| ArrayD::from_shape_vec(IxDyn(&self.block), values).ok());
+        let Some(mut whole) = whole else {
+            let found = format!("{} bytes in {}", bytes.len(), file.display());
+            return Err(Error::argument("index", found, "a whole block"));
+        };
+        whole.slice_each_axis_inplace(|axis| Slice::from(..shape[axis.axis.index()]));
+        Ok(whole)
+    }
+
     /// The indices of the blocks that are not yet finished, the last axis fastest.
     ///
     /// # Errors
@@ -269,6 +287,9 @@ mod tests {
         blocks
             .write_block(&[1, 0], &array![[1.0_f32, -2.0]])
             .unwrap();
+        let read = blocks.read_block(&[1, 0]).unwrap();
+        assert_eq!(read, array![[1.0_f32, -2.0]].into_dyn()); // the end of the array cuts it off
+        assert!(matches!(blocks.read_block(&[0, 0]), Err(Error::Io { .. })));
         let json = |file: &str| -> Value {
             serde_json::from_slice(&std::fs::read(name.join(file)).unwrap()).unwrap()
         };

@@ -18,6 +18,7 @@ mod occupancy;
 mod orthogonal;
 mod region;
 mod supercell;
+mod tilt;
 
 pub use atom::{PlacedAtom, Vibration};
 pub use grain::Grain;
