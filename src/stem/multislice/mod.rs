@@ -65,13 +65,18 @@ mod slices;
 mod transforms;
 mod transmission;
 
+pub(super) use grid::WaveGrid;
+pub(super) use incident::{Incident, single};
+pub(super) use mask::Mask;
+pub(super) use memory::check_advising as check_memory;
+pub(super) use simulation::{BATCH, check_position};
+
 pub use grid::Sampling;
 pub use motion::AtomicMotion;
 pub use simulation::Simulation;
 
 use super::{Beam, Parametrisation, Structure};
 use crate::Result;
-use grid::WaveGrid;
 use ndarray::Array2;
 use potential::{Kind, Potentials};
 use propagator::Propagator;
