@@ -39,7 +39,7 @@ fn crystal(repeats: [usize; 2]) -> Structure {
     Structure::new(extent, atoms).unwrap()
 }
 
-/// 40 × 48 pixels a cell, which keep 55 mrad; exits in the middle and behind.
+/// 40 × 48 pixels a cell, which keep 50 mrad; exits in the middle and behind.
 fn multislice(structure: &Structure) -> Multislice<'_> {
     let extent = structure.extent();
     let sampling = Sampling::Pixels {
@@ -74,14 +74,14 @@ fn probe() -> Probe {
 
 /// Two columns of a scan and places on their own, one beyond the box.
 fn positions() -> Vec<Point> {
-    let columns = [(0.3, 2.0), (1.9, 2.0), (5.6, 2.0), (4.4, 5.1), (1.0, 5.1)];
-    let alone = [(2.0, 0.1), (7.7, -3.3)];
+    let columns = [(0.3, 2.0), (1.9, 2.0), (5.6, 2.0), (4.4, 5.2), (1.0, 5.2)];
+    let alone = [(2.0, 0.15), (7.7, -3.35)];
     let all = columns.into_iter().chain(alone);
     all.map(|(y, x)| Point::new(y, x)).collect()
 }
 
 fn detectors() -> Vec<AnnularDetector> {
-    let angles = [(0.0, 8.0), (8.0, 15.0), (25.0, 54.0), (0.0, 54.0)];
+    let angles = [(0.0, 8.0), (8.0, 15.0), (25.0, 50.0)];
     let all = angles.map(|(inner, outer)| AnnularDetector::new(inner, outer).unwrap());
     all.to_vec()
 }
@@ -125,7 +125,8 @@ fn without_interpolation_it_is_multislice() {
         assert!((window[0] - extent.y).abs() < 1e-12 && (window[1] - extent.x).abs() < 1e-12);
         let found = matrix.scan(&probe, &positions(), &detectors()).unwrap();
         let exact = simulation.scan(&probe, &positions(), &detectors()).unwrap();
-        assert!(difference(&found, &exact) < 1e-5, "{found} {exact}");
+        let error = difference(&found, &exact);
+        assert!(error < 2e-5, "{error}"); // single precision
     }
 }
 
@@ -139,7 +140,8 @@ fn a_specimen_that_repeats_with_the_window_is_exact() {
         let simulation = simulation(&crystal(repeats));
         let matrix = simulation.scattering_matrix(&probe(), repeats).unwrap();
         let found = matrix.scan(&probe(), &positions(), &detectors()).unwrap();
-        assert!(difference(&found, &exact) < 1e-5, "{found} {exact}");
+        let error = difference(&found, &exact);
+        assert!(error < 5e-5, "{error}"); // single precision
     }
 }
 
@@ -157,7 +159,8 @@ fn one_matrix_serves_every_probe_within_its_aperture() {
         let rebuilt = simulation.scattering_matrix(&probe, [2, 2]).unwrap();
         assert!(rebuilt.beams() <= matrix.beams());
         let expected = rebuilt.scan(&probe, &positions(), &detectors()).unwrap();
-        assert!(difference(&found, &expected) < 1e-6);
+        let error = difference(&found, &expected);
+        assert!(error < 1e-5, "{error}");
     }
 }
 
@@ -182,7 +185,8 @@ fn a_specimen_and_probe_moved_together_give_the_same_signal() {
             .unwrap()
     };
     let there = scan(moved.collect(), dy, dx);
-    assert!(difference(&there, &scan(defect, 0.0, 0.0)) < 1e-5);
+    let error = difference(&there, &scan(defect, 0.0, 0.0));
+    assert!(error < 5e-5, "{error}");
 }
 
 #[test]
@@ -192,7 +196,7 @@ fn probes_are_independent_of_one_another_and_of_the_threads() {
         configurations: 2,
         seed: Seed(1),
     };
-    let run = |threads, one_by_one| {
+    let run = |threads, one_by_one: bool| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         pool.build().unwrap().install(|| {
             let simulation = multislice(&structure).motion(motion).build().unwrap();
@@ -213,7 +217,8 @@ fn probes_are_independent_of_one_another_and_of_the_threads() {
     };
     let alone = run(1, false);
     assert_eq!(alone, run(3, false));
-    assert!(difference(&run(1, true), &alone) < 2e-6);
+    let error = difference(&run(1, true), &alone);
+    assert!(error < 5e-5, "{error}");
 }
 
 #[test]
@@ -221,7 +226,7 @@ fn no_electron_is_lost_in_vacuum() {
     let vacuum = Structure::new(Vector3::new(16.0, 12.0, 4.0), vec![]).unwrap();
     let simulation = simulation_of_vacuum(&vacuum);
     let matrix = simulation.scattering_matrix(&probe(), [2, 2]).unwrap();
-    let angles = [(0.0, 16.0), (16.0, 54.0)];
+    let angles = [(0.0, 16.0), (16.0, 50.0)];
     let detectors = angles.map(|(a, b)| AnnularDetector::new(a, b).unwrap());
     let found = matrix.scan(&probe(), &positions(), &detectors).unwrap();
     for (place, _) in positions().iter().enumerate() {
@@ -250,7 +255,7 @@ fn what_makes_no_sense_is_refused_with_its_number() {
         assert!(message.contains("interpolation: found"), "{message}");
     }
     let wide = Probe::new(beam(), 60.0, Aberrations::default()).unwrap();
-    assert!(refused(&wide, [1, 1]).contains("at most 55.7"));
+    assert!(refused(&wide, [1, 1]).contains("at most 50.1"));
     let other = Probe::new(Beam::new(80.0).unwrap(), 15.0, Aberrations::default()).unwrap();
     assert!(refused(&other, [1, 1]).contains("a beam of 80 keV"));
 
@@ -265,18 +270,18 @@ fn what_makes_no_sense_is_refused_with_its_number() {
     assert!(scan(&probe(), f64::NAN, &detectors()).contains("NaN"));
     assert!(scan(&probe(), 0.0, &[]).contains("detectors: found none"));
     let beyond = AnnularDetector::new(20.0, 70.0).unwrap();
-    assert!(scan(&probe(), 0.0, &[beyond]).contains("at most 55.7"));
+    assert!(scan(&probe(), 0.0, &[beyond]).contains("at most 50.1"));
     let nowhere = matrix.scan(&probe(), &[], &detectors()).unwrap();
-    assert_eq!(nowhere.dim(), (4, 2, 0));
+    assert_eq!(nowhere.dim(), (3, 2, 0));
 }
 
 #[test]
 fn beams_that_do_not_fit_are_refused_with_the_memory_they_need() {
-    // nothing to pass, so the simulation itself is small; a million beams of 29 million pixels are not
-    let vacuum = Structure::new(Vector3::new(500.0, 500.0, 2.0), vec![]).unwrap();
+    // nothing to pass, so the simulation itself is small
+    let vacuum = Structure::new(Vector3::new(100.0, 100.0, 2.0), vec![]).unwrap();
     let sampling = Sampling::Pixels {
-        rows: 8000,
-        columns: 8000,
+        rows: 1000,
+        columns: 1000,
     };
     let simulation = Multislice::new(&vacuum, beam(), sampling)
         .unwrap()
@@ -287,16 +292,16 @@ fn beams_that_do_not_fit_are_refused_with_the_memory_they_need() {
         let matrix = simulation.scattering_matrix(&probe, interpolation);
         matrix.err().expect("a refusal").to_string()
     };
+    // π (0.030/0.02508)² · 100² beams of 672² pixels of 8 bytes
     let message = refused([1, 1]);
-    // π (0.030/0.02508)² · 500² beams of 5376² pixels of 8 bytes
-    assert!(message.contains("memory: found a need of 2"), "{message}");
-    assert!(message.contains("1123837 beams of"), "{message}");
-    assert!(message.contains("a larger interpolation"), "{message}");
     assert!(
-        refused([50, 50]).contains("450 beams"),
-        "{}",
-        refused([50, 50])
+        message.contains("memory: found a need of 162."),
+        "{message}"
     );
+    assert!(message.contains("44953 beams of 672 × 672"), "{message}");
+    assert!(message.contains("a larger interpolation"), "{message}");
+    let message = refused([4, 4]);
+    assert!(message.contains("2810 beams of"), "{message}");
 }
 
 /// SrTiO3 of so many cells, [001] up.

@@ -254,12 +254,12 @@ impl ScatteringMatrix {
     }
 }
 
-/// The first pixel of a window of `size` pixels centred at `place` (pixels) in a box of `whole` that repeats.
+/// The first pixel of a window of `size` pixels around the one nearest to `place` (pixels) in a box of `whole` that repeats.
 fn corner(place: f64, size: usize, whole: usize) -> usize {
     if size == whole {
         return 0;
     }
-    let first = (place - 0.5 * (size - 1) as f64).round();
+    let first = (place + 0.5).floor() - (size / 2) as f64;
     first.rem_euclid(whole as f64) as usize
 }
 
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn windows_go_round_the_box() {
-        assert_eq!(corner(10.0, 4, 12), 9); // 8.5 rounds away from zero: pixels 9, 10, 11, 0
+        assert_eq!(corner(10.0, 4, 12), 8);
         assert_eq!(corner(10.0, 5, 12), 8);
         assert_eq!(corner(0.2, 5, 12), 10);
         assert_eq!(
