@@ -1,9 +1,12 @@
 """abTEM's side of `cargo bench --bench stem`: a specimen in one line of JSON (see benches/stem/peer.rs), then numbers of
-frozen phonons from standard input; answers in lines of JSON.
+frozen phonons, or "prism <interpolation> <probes along a side> <corner> <step>", from standard input; answers in lines of
+JSON.
 
-answer: {"cpu_seconds": least processor time of one scan, "value": mean signal of the first detector}
+answer: {"cpu_seconds": least processor time of one scan, "value": mean signal of the first detector, "megabytes": highest
+memory so far}
 """
 import json
+import resource
 import sys
 import time
 
@@ -31,8 +34,23 @@ def scan(phonons, side):
     probe.grid.match(potential)
     corner, end = TASK["corner"], TASK["corner"] + side * TASK["step"]
     places = abtem.GridScan((corner, corner), (end, end), gpts=(side, side), endpoint=False)
-    detectors = [abtem.AnnularDetector(*angles) for angles in TASK["detectors"]]
-    lazy = probe.scan(potential, scan=places, detectors=detectors)
+    return timed(lambda detectors: probe.scan(potential, scan=places, detectors=detectors))
+
+
+def prism(interpolation, side, corner, step):
+    """The same by PRISM: beams and probes, without the potential."""
+    potential = abtem.Potential(ATOMS, gpts=TASK["gpts"], slice_thickness=TASK["slice_thickness"],
+                                parametrization="lobato", projection="infinite").build().compute()
+    matrix = abtem.SMatrix(energy=1e3 * TASK["energy_kev"], semiangle_cutoff=TASK["semiangle_mrad"],
+                           potential=potential, interpolation=interpolation)
+    end = corner + side * step
+    places = abtem.GridScan((corner, corner), (end, end), gpts=(side, side), endpoint=False)
+    return timed(lambda detectors: matrix.scan(scan=places, detectors=detectors))
+
+
+def timed(scanned):
+    """Processor seconds of a lazy scan, and the mean signal of the first detector."""
+    lazy = scanned([abtem.AnnularDetector(*angles) for angles in TASK["detectors"]])
     lazy = list(lazy) if isinstance(lazy, (list, tuple)) else [lazy]
     start = time.process_time()
     arrays = dask.compute(*[measured.array for measured in lazy])
@@ -41,5 +59,11 @@ def scan(phonons, side):
 
 scan(0, 2)  # numba compiles and FFTW plans here
 for line in sys.stdin:
-    runs = [scan(int(line), TASK["side"]) for _ in range(2)]
-    print(json.dumps(dict(cpu_seconds=min(run[0] for run in runs), value=runs[0][1])), flush=True)
+    if line.startswith("prism"):
+        interpolation, side, corner, step = line.split()[1:]
+        prism(int(interpolation), 2, float(corner), float(step))
+        runs = [prism(int(interpolation), int(side), float(corner), float(step))]
+    else:
+        runs = [scan(int(line), TASK["side"]) for _ in range(2)]
+    megabytes = 1024e-6 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps(dict(cpu_seconds=min(run[0] for run in runs), value=runs[0][1], megabytes=megabytes)), flush=True)

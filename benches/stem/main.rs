@@ -8,6 +8,7 @@
 #[path = "../gp/cpu_time.rs"]
 mod cpu_time;
 mod peer;
+mod prism;
 mod specimens;
 
 use cpu_time::least_seconds;
@@ -46,6 +47,7 @@ fn main() {
             run(&workload, task, &title, peer.as_mut());
         }
     }
+    prism::run(filter.as_deref());
 }
 
 fn run(workload: &Workload, task: &str, title: &str, peer: Option<&mut Peer>) {

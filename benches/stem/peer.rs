@@ -16,10 +16,11 @@ pub struct Peer {
     answers: BufReader<ChildStdout>,
 }
 
-/// Processor seconds of one scan, and the mean signal of the first detector.
+/// Processor seconds of one scan, the mean signal of the first detector, and the highest memory of the process so far.
 pub struct Answer {
     pub seconds: f64,
     pub value: f64,
+    pub megabytes: f64,
 }
 
 impl Peer {
@@ -47,9 +48,10 @@ impl Peer {
         })
     }
 
-    /// Has the peer scan once, with so many frozen phonons (`0`: atoms that stand still).
-    pub fn ask(&mut self, phonons: &str) -> Answer {
-        writeln!(self.questions, "{phonons}").expect("a peer that listens");
+    /// Has the peer scan once, with so many frozen phonons (`0`: atoms that stand still), or by
+    /// `prism <interpolation> <probes along a side> <corner> <step>`.
+    pub fn ask(&mut self, task: &str) -> Answer {
+        writeln!(self.questions, "{task}").expect("a peer that listens");
         let mut line = String::new();
         self.answers
             .read_line(&mut line)
@@ -60,6 +62,7 @@ impl Peer {
         Answer {
             seconds: number("cpu_seconds"),
             value: number("value"),
+            megabytes: number("megabytes"),
         }
     }
 }

@@ -1,4 +1,15 @@
 //! Scanning transmission electron microscopy: scattering, probe, response, damage.
+//!
+//! # Which engine when
+//!
+//! | engine | for | a probe costs | its own error |
+//! | --- | --- | --- | --- |
+//! | [`multislice`] | any specimen, any detector, a few probes; the truth for the others | one pass through all slices | none but the sampling |
+//! | [`prism`] | scans with many more probes than beams, series of defocus and aberrations | a small share of a pass; each beam one pass, once | none without interpolation; a few per cent of the mean with interpolation 2 on a thick crystal |
+//! | [`response`] | thin specimens at high angles, worlds that answer at once | a look into an image | channelling and interference between atoms are missing |
+//!
+//! PRISM has π(α/λ)²·A/(f_y f_x) beams for an aperture α, a box of area A and interpolations f. It pays once there are more
+//! probes than that; bright-field signals and small boxes suffer first when the window becomes narrow.
 
 pub mod aberrations;
 pub mod aperture;
@@ -27,6 +38,7 @@ pub mod output;
 pub mod perfect_image;
 pub mod periodic_specimen;
 pub mod poisson;
+pub mod prism;
 pub mod probe;
 mod quadrature;
 pub mod raster;
@@ -63,6 +75,7 @@ pub use output::ScanImage;
 pub use perfect_image::PerfectImage;
 pub use periodic_specimen::PeriodicSpecimen;
 pub use poisson::Arrivals;
+pub use prism::ScatteringMatrix;
 pub use probe::{Grid, Probe};
 pub use raster::Raster;
 pub use raster_scan::{RasterImages, RasterScan, ScanFiles};

@@ -68,21 +68,52 @@ impl WaveGrid {
             pixel_x: extent.x / columns as f64,
         };
         let band = BAND_LIMIT * 0.5 / pixels.pixel_y.max(pixels.pixel_x);
+        Ok(Self::with_circle(pixels, band))
+    }
+
+    /// These pixels with a circle of radius `band` (1/Å) that they resolve.
+    fn with_circle(pixels: Grid, band: f64) -> Self {
+        let height = pixels.rows as f64 * pixels.pixel_y;
+        let width = pixels.columns as f64 * pixels.pixel_x;
         // a frequency on the circle itself belongs to it, whichever way its last bit is rounded
         let inside = band * (1.0 + 1e-12);
-        let highest = (inside * extent.x) as usize;
+        let highest = (inside * width) as usize;
         let reach = (0..=highest)
             .chain((1..=highest).rev())
             .map(|number| {
-                let kx = number as f64 / extent.x;
-                ((inside * inside - kx * kx).max(0.0).sqrt() * extent.y) as usize
+                let kx = number as f64 / width;
+                ((inside * inside - kx * kx).max(0.0).sqrt() * height) as usize
             })
             .collect();
-        Ok(Self {
+        Self {
             pixels,
             band,
             highest,
             reach,
+        }
+    }
+
+    /// A window of 1/`parts` of the box along (y, x), and the box made of such windows, both with the circle of this grid
+    /// and with hardly more pixels than resolve it: two thirds as many along a side.
+    pub(crate) fn window_and_box(&self, parts: [usize; 2]) -> [Self; 2] {
+        let (height, width) = (
+            self.rows() as f64 * self.pixels.pixel_y,
+            self.columns() as f64 * self.pixels.pixel_x,
+        );
+        // from −n to n, n the highest number in the circle, and one more so that the circle lies below Nyquist
+        let pixels = |length: f64, parts: usize| {
+            let highest = (self.band * (1.0 + 1e-12) * length) as usize;
+            fast_size((2 * highest + 2).div_ceil(parts))
+        };
+        let (rows, columns) = (pixels(height, parts[0]), pixels(width, parts[1]));
+        [[1, 1], parts].map(|count| {
+            let pixels = Grid {
+                rows: rows * count[0],
+                columns: columns * count[1],
+                pixel_y: height / (rows * parts[0]) as f64,
+                pixel_x: width / (columns * parts[1]) as f64,
+            };
+            Self::with_circle(pixels, self.band)
         })
     }
 
@@ -193,6 +224,31 @@ mod tests {
                 assert!(grid.kx(grid.column(j)).abs() <= grid.band() * (1.0 + 1e-12));
             }
         }
+    }
+
+    #[test]
+    fn a_window_keeps_the_circle_on_fewer_pixels() {
+        let sampling = Sampling::Pixels {
+            rows: 320,
+            columns: 480,
+        };
+        let grid = WaveGrid::new(Vector3::new(24.0, 16.0, 1.0), sampling).unwrap();
+        for parts in [[1, 1], [2, 3], [7, 1]] {
+            let [window, whole] = grid.window_and_box(parts);
+            assert_eq!(whole.reach, grid.reach);
+            assert!((whole.area() - grid.area()).abs() < 1e-9);
+            let share = window.area() * (parts[0] * parts[1]) as f64;
+            assert!((share - grid.area()).abs() < 1e-9);
+            assert_eq!(whole.rows(), window.rows() * parts[0]);
+            assert_eq!(whole.columns(), window.columns() * parts[1]);
+            for grid in [window, whole] {
+                let pixels = grid.pixels();
+                assert!(grid.band() <= 0.5 / pixels.pixel_y.max(pixels.pixel_x));
+                assert!(2 * grid.reach(0) < grid.rows() && grid.band_columns() <= grid.columns());
+            }
+        }
+        let [_, whole] = grid.window_and_box([2, 2]);
+        assert_eq!((whole.rows(), whole.columns()), (224, 336)); // 2/3 would be 214 and 320
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The wave that enters the specimen.
 
 use super::grid::WaveGrid;
-use crate::stem::Probe;
 use crate::stem::fourier::Fourier2;
+use crate::stem::{Beam, Probe};
 use crate::units::Point;
 use crate::{Error, Result};
 use rustfft::num_complex::{Complex32, Complex64};
@@ -12,15 +12,20 @@ use std::f64::consts::TAU;
 const NEGLIGIBLE: f64 = 1e-9;
 
 /// The plane waves of an incident wave that stands at the origin, Σ|A|² = 1.
-pub(super) struct Incident {
+pub(in crate::stem) struct Incident {
     grid: WaveGrid,
     /// Amplitudes `[row]` of the band columns that are not empty.
     lines: Vec<(usize, Vec<Complex32>)>,
 }
 
 impl Incident {
-    /// The plane waves of a probe, as the transform of the wave itself tells them.
-    pub(super) fn probe(probe: &Probe, grid: &WaveGrid) -> Result<Self> {
+    /// The plane waves of a probe of this beam, as the transform of the wave itself tells them.
+    pub(in crate::stem) fn probe(probe: &Probe, beam: Beam, grid: &WaveGrid) -> Result<Self> {
+        if probe.beam() != beam {
+            let rule = format!("the {beam} of the specimen's transmission functions");
+            let found = format!("a beam of {}", probe.beam());
+            return Err(Error::argument("probe", found, rule));
+        }
         if probe.cutoff() > grid.band() {
             let mrad = 1e3 * probe.beam().wavelength();
             return Err(Error::argument(
@@ -30,10 +35,8 @@ impl Incident {
                     probe.cutoff() * mrad
                 ),
                 format!(
-                    "at most {:.2} mrad, the largest angle that pixels of {:.4} × {:.4} Å keep",
-                    grid.band() * mrad,
-                    grid.pixels().pixel_y,
-                    grid.pixels().pixel_x
+                    "at most {:.2} mrad, the largest angle that the wave keeps; take smaller pixels for more",
+                    grid.band() * mrad
                 ),
             ));
         }
@@ -64,12 +67,32 @@ impl Incident {
         Ok(Self { grid, lines })
     }
 
-    /// One plane wave along the axis.
-    pub(super) fn plane(grid: &WaveGrid) -> Self {
+    /// One plane wave of amplitude 1, named by its frequency numbers along (y, x).
+    pub(super) fn plane(grid: &WaveGrid, [y, x]: [isize; 2]) -> Self {
         let mut line = vec![Complex32::ZERO; grid.rows()];
-        line[0] = Complex32::ONE;
-        let (grid, lines) = (grid.clone(), vec![(0, line)]);
+        line[y.rem_euclid(grid.rows() as isize) as usize] = Complex32::ONE;
+        let band_column = x.rem_euclid(grid.band_columns() as isize) as usize;
+        let (grid, lines) = (grid.clone(), vec![(band_column, line)]);
         Self { grid, lines }
+    }
+
+    /// The plane waves: their frequency numbers along (y, x) and amplitudes.
+    pub(in crate::stem) fn plane_waves(&self) -> impl Iterator<Item = ([isize; 2], Complex32)> {
+        let signed = |number: usize, count: usize| {
+            let number = number as isize;
+            let count = count as isize;
+            if 2 * number < count {
+                number
+            } else {
+                number - count
+            }
+        };
+        let lines = self.lines.iter().flat_map(move |(band_column, line)| {
+            let x = signed(*band_column, self.grid.band_columns());
+            (line.iter().enumerate())
+                .map(move |(row, amplitude)| ([signed(row, line.len()), x], *amplitude))
+        });
+        lines.filter(|(_, amplitude)| *amplitude != Complex32::ZERO)
     }
 
     /// Writes the amplitudes of the wave at `position`, A exp(−2πi k·position), into `wave`: `[band column][row]`.
@@ -99,6 +122,6 @@ impl Incident {
 }
 
 /// Rounded to single precision.
-pub(super) fn single(z: Complex64) -> Complex32 {
+pub(in crate::stem) fn single(z: Complex64) -> Complex32 {
     Complex32::new(z.re as f32, z.im as f32)
 }

@@ -4,6 +4,16 @@ use crate::{Error, Result};
 
 /// Refuses a list of (what, bytes) whose sum is above `limit` bytes, saying the largest part.
 pub(super) fn check(limit: u64, parts: &[(String, f64)]) -> Result<()> {
+    let advice = "larger pixels, thicker slices or fewer configurations";
+    check_advising(limit, parts, advice)
+}
+
+/// The same, saying what else could be taken.
+pub(in crate::stem) fn check_advising(
+    limit: u64,
+    parts: &[(String, f64)],
+    advice: &str,
+) -> Result<()> {
     let total: f64 = parts.iter().map(|(_, bytes)| bytes).sum();
     if total <= limit as f64 {
         return Ok(());
@@ -16,7 +26,7 @@ pub(super) fn check(limit: u64, parts: &[(String, f64)]) -> Result<()> {
         "memory",
         format!("a need of {}{largest}", gigabytes(total)),
         format!(
-            "memory_limit, {}; raise it, or take larger pixels, thicker slices or fewer configurations",
+            "memory_limit, {}; raise it, or take {advice}",
             gigabytes(limit as f64)
         ),
     ))

@@ -67,6 +67,12 @@ mod slices;
 mod transforms;
 mod transmission;
 
+pub(super) use grid::WaveGrid;
+pub(super) use incident::{Incident, single};
+pub(super) use mask::Mask;
+pub(super) use memory::check_advising as check_memory;
+pub(super) use simulation::{BATCH, check_position};
+
 pub use grid::Sampling;
 pub use motion::AtomicMotion;
 pub use pattern::PixelatedDetector;
@@ -74,7 +80,6 @@ pub use simulation::{Recorder, Recording, Simulation};
 
 use super::{Beam, Parametrisation, Structure};
 use crate::Result;
-use grid::WaveGrid;
 use ndarray::Array2;
 use potential::{Kind, Potentials};
 use propagator::Propagator;

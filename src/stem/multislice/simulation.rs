@@ -20,7 +20,7 @@ use rustfft::num_complex::Complex32;
 use std::collections::BTreeMap;
 
 /// Probes that pass a slice together, so that its transmission function is fetched once for all of them.
-const BATCH: usize = 2;
+pub(in crate::stem) const BATCH: usize = 2;
 
 /// A specimen made ready by [`Multislice::build`](super::Multislice::build): transmission functions, propagators and
 /// plans, shared by all waves and threads.
@@ -31,7 +31,7 @@ pub struct Simulation {
     /// By the number of slices they lead over, and whether the wave comes from real space.
     pub(super) propagators: BTreeMap<(usize, bool), Propagator>,
     pub(super) thicknesses: Vec<f64>,
-    pub(super) memory_limit: u64,
+    pub(in crate::stem) memory_limit: u64,
 }
 
 /// One arrangement of the atoms.
@@ -67,6 +67,11 @@ impl Simulation {
     /// The largest scattering angle that the wave keeps, mrad: 2/3 of the lowest Nyquist frequency times the wavelength.
     pub fn largest_angle_mrad(&self) -> f64 {
         1e3 * self.beam.wavelength() * self.transforms.grid().band()
+    }
+
+    /// The grid of the wave with its circle of frequencies.
+    pub(in crate::stem) fn wave_grid(&self) -> &WaveGrid {
+        self.transforms.grid()
     }
 
     /// Number of sets of displacements that intensities are averaged over.
@@ -123,20 +128,12 @@ impl Simulation {
     /// # Errors
     /// [`Error::Argument`] for a result beyond the memory limit.
     pub fn plane_wave(&self) -> Result<Array4<Complex32>> {
-        let incident = Incident::plane(self.transforms.grid());
+        let incident = Incident::plane(self.transforms.grid(), [0, 0]);
         self.real_space(&incident, Point::default(), 1.0)
     }
 
     fn incident(&self, probe: &Probe) -> Result<Incident> {
-        if probe.beam() != self.beam {
-            let rule = format!("the {} of the specimen's transmission functions", self.beam);
-            return Err(Error::argument(
-                "probe",
-                format!("a beam of {}", probe.beam()),
-                rule,
-            ));
-        }
-        Incident::probe(probe, self.transforms.grid())
+        Incident::probe(probe, self.beam, self.transforms.grid())
     }
 
     fn workspace(&self, waves: usize) -> Workspace {
@@ -161,6 +158,33 @@ impl Simulation {
                     .to_half_transformed(line, &mut workspace.scratch);
             });
         }
+    }
+
+    /// Sends up to [`BATCH`] plane waves of amplitude 1, named by their frequency numbers along (y, x), through a
+    /// configuration; `leave` as in [`Simulation::pass`].
+    pub(in crate::stem) fn pass_plane_waves(
+        &self,
+        configuration: usize,
+        numbers: &[[isize; 2]],
+        leave: impl FnMut(usize, usize, usize, &[Complex32]),
+    ) {
+        let mut workspace = self.workspace(numbers.len());
+        let waves = (workspace.waves).chunks_exact_mut(self.transforms.wave_len());
+        for (wave, numbers) in waves.zip(numbers) {
+            let plane = Incident::plane(self.transforms.grid(), *numbers);
+            plane.place(Point::default(), wave, |line| {
+                self.transforms
+                    .to_half_transformed(line, &mut workspace.scratch);
+            });
+        }
+        let configuration = &self.configurations[configuration];
+        self.pass(configuration, numbers.len(), &mut workspace, leave);
+    }
+
+    /// Bytes of the transmission functions.
+    pub(in crate::stem) fn bytes(&self) -> f64 {
+        let images = self.configurations.iter().map(|c| c.transmissions.len());
+        8.0 * images.sum::<usize>() as f64 * self.transforms.grid().len() as f64
     }
 
     /// Sends the first `count` waves of the workspace through a configuration.
@@ -266,7 +290,7 @@ impl Simulation {
     }
 }
 
-fn check_position(position: &Point) -> Result<()> {
+pub(in crate::stem) fn check_position(position: &Point) -> Result<()> {
     let allowed = |r: f64| r.abs() <= 1e6;
     if allowed(position.y) && allowed(position.x) {
         return Ok(());
