@@ -7,6 +7,7 @@
 
 #[path = "../gp/cpu_time.rs"]
 mod cpu_time;
+mod library;
 mod peer;
 mod specimens;
 
@@ -45,6 +46,9 @@ fn main() {
             let peer = peer.get_or_insert_with(|| Peer::start(&workload));
             run(&workload, task, &title, peer.as_mut());
         }
+    }
+    if filter.is_none_or(|word| "library".contains(&word)) {
+        library::run(&specimens::molybdenum_disulfide());
     }
 }
 
