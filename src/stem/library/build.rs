@@ -279,7 +279,8 @@ impl Runner<'_> {
             }
         }
         let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-        Ok(concatenate(Axis(2), &views).expect("parts that differ in length alone"))
+        let whole = concatenate(Axis(2), &views).expect("parts that differ in length alone");
+        Ok(whole.as_standard_layout().into_owned())
     }
 }
 
