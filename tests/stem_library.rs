@@ -142,6 +142,12 @@ fn strain_and_aberrations_keep_close_to_multislice() {
         0,
     );
     assert!(strained.rms < 0.01, "{strained:?}");
+    let bright_field = Trial {
+        strain: [0.02, -0.015],
+        ..small()
+    };
+    let bright_field = deviation(&bright_field, 1);
+    assert!(bright_field.rms < 0.1, "{bright_field:?}");
     let aberrations = Aberrations::default()
         .with("C10", 30.0, 0.0)
         .and_then(|set| set.with("C21", 300.0, 0.7));
@@ -298,6 +304,46 @@ fn pixels_belong_to_the_first_domain_that_holds_them_and_else_to_vacuum() {
         };
         assert!((value - expected).abs() < 1e-12);
     }
+}
+
+/// A light atom off the middle of its cell by less than the states of the library are.
+#[test]
+fn states_of_the_crystal_are_interpolated() -> Result<()> {
+    let cell = |shift: f64| {
+        let atom = |symbol: &str, x: f64| {
+            PlacedAtom::new(symbol.parse().unwrap(), Vector3::new(x, x, 1.0))
+        };
+        let mut atoms = vec![atom("Pb", 0.0), atom("Ti", 2.0)];
+        atoms[1].position.x += shift;
+        Structure::new(Vector3::new(4.0, 4.0, 2.0), atoms).unwrap()
+    };
+    let haadf = AnnularDetector::new(50.0, 80.0)?;
+    let recipe = |cell: &Structure| {
+        Recipe::new(cell, Beam::new(200.0)?, 20.0, &[haadf])?
+            .pixel(0.1)?
+            .least_box(8.0)
+    };
+    let states = recipe(&cell(0.0))?.state(&cell(-0.2))?.state(&cell(0.2))?;
+    let (library, truth) = (build(&states), build(&recipe(&cell(0.12))?));
+    let show = |library: &Library, mixture: &[(usize, f64)]| {
+        let response = library.response(0, 0, &Imaging::default())?;
+        let scene = Scene {
+            domains: vec![Domain::default().mixture(mixture)],
+            ..Scene::default()
+        };
+        response.image(&scene, frame(0.0, 0.0, 20, 0.2))
+    };
+    let t: f64 = 0.12 / 0.2;
+    let weights = [
+        (0, 1.0 - t * t),
+        (1, t * (t - 1.0) / 2.0),
+        (2, t * (t + 1.0) / 2.0),
+    ];
+    let (found, truth) = (show(&library, &weights)?, show(&truth, &[(0, 1.0)])?);
+    let range = truth.iter().fold(0.0, |most: f64, v| most.max(*v));
+    assert!(largest(&found, &truth) < 0.01 * range);
+    assert!(largest(&show(&library, &[(0, 1.0)])?, &truth) > 0.02 * range);
+    Ok(())
 }
 
 #[test]

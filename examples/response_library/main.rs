@@ -45,6 +45,7 @@ fn main() -> Result<()> {
         patches: options.patches,
         side: options.side,
         step: 0.5,
+        density: 0.1,
         seed: Seed(options.seed),
         ..Trial::default()
     };
@@ -54,7 +55,7 @@ fn main() -> Result<()> {
     panels.save_png_and_svg(&options.out.join("response_library"))?;
     if !options.monolayer {
         let crystal = built("SrTiO3", &strontium_titanate()?)?;
-        compare(&crystal, &crystal_trials(&trial))?;
+        compare(&crystal, &crystal_trials(&trial)?)?;
     }
     Ok(())
 }
@@ -178,7 +179,7 @@ fn monolayer_trials(trial: &Trial) -> Result<Vec<(&'static str, Trial)>> {
         .with("C23", 500.0, 0.2)?
         .with("C30", 1e4, 0.0)?;
     Ok(vec![
-        ("3 % of each defect", trial.clone()),
+        ("10 % of each defect", trial.clone()),
         ("perfect", lone(Vec::new())),
         ("V_S", lone(vec![gone(1)])),
         ("V_2S", lone(vec![gone(1), gone(2)])),
@@ -237,13 +238,22 @@ fn strontium_titanate() -> Result<Recipe> {
     Ok(recipe)
 }
 
-fn crystal_trials(trial: &Trial) -> Vec<(&'static str, Trial)> {
-    let at = |density| Trial {
+fn crystal_trials(trial: &Trial) -> Result<Vec<(&'static str, Trial)>> {
+    let with = |density, edits: &[Edit]| Trial {
         density,
+        edits: edits.iter().map(|edit| edit.in_cell(2, 2)).collect(),
         ..trial.clone()
     };
-    vec![
-        ("0.3 % Pb and V_O at any depth", at(0.003)),
-        ("perfect", at(0.0)),
-    ]
+    let lone = |edit| Trial {
+        patches: 1,
+        ..with(0.0, &[edit])
+    };
+    Ok(vec![
+        ("2 % of Sr and of one O at any depth", with(0.02, &[])),
+        ("perfect", with(0.0, &[])),
+        ("Pb at cell 10", lone(replaced(50, "Pb")?)),
+        ("Pb at cell 8, between two", lone(replaced(40, "Pb")?)),
+        ("V_O at cell 10", lone(gone(53))),
+        ("V_O at cell 8, between two", lone(gone(43))),
+    ])
 }

@@ -80,8 +80,7 @@ impl Recipe {
         let views = (self.motifs.iter())
             .map(|motif| self.view(motif, &lattice, narrow, own_series))
             .collect::<Result<Vec<_>>>()?;
-        let vacuum = (!self.islands.is_empty()).then(|| self.vacuum_task());
-        let vacuum = vacuum.transpose()?;
+        let vacuum = self.vacuum_task()?;
         let islands = (self.islands.iter())
             .map(|island| self.island_view(island))
             .collect::<Result<Vec<_>>>()?;
@@ -92,7 +91,11 @@ impl Recipe {
                     .iter()
                     .flat_map(|view| [&view.task].into_iter().chain(&view.perfect)),
             )
-            .chain(vacuum.iter().chain(islands.iter().map(|(task, _)| task)));
+            .chain(
+                [&vacuum]
+                    .into_iter()
+                    .chain(islands.iter().map(|(task, _)| task)),
+            );
         let total = tasks.map(|task| task.places.len()).sum();
         let mut runner = Runner {
             probe: &self.probe,
@@ -123,10 +126,7 @@ impl Recipe {
             };
             motifs.add(number, view, changed - perfect)?;
         }
-        let vacuum = match &vacuum {
-            Some(task) => runner.run(self, task)?,
-            None => Array3::zeros((self.detectors.len(), self.thicknesses(), 1)),
-        };
+        let vacuum = runner.run(self, &vacuum)?;
         let mut alone = Vec::new();
         for (task, like) in &islands {
             let difference = runner.run(self, task)? - &vacuum; // its one place stands for all

@@ -244,6 +244,11 @@ impl Recipe {
         &self.detectors
     }
 
+    /// Whether a detector sees no direct beam, so that its image is an incoherent one.
+    pub(super) fn is_dark_field(&self, detector: usize) -> bool {
+        self.detectors[detector].inner_mrad() >= self.probe.semiangle_mrad()
+    }
+
     /// The ideal probe.
     pub fn probe(&self) -> &Probe {
         &self.probe

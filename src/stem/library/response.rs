@@ -74,7 +74,7 @@ impl Library {
             return Err(Error::argument("thickness", thickness, rule));
         }
         let transfer = Transfer::new(recipe, imaging)?;
-        let dark_field = annulus.inner_mrad() >= recipe.probe.semiangle_mrad();
+        let dark_field = recipe.is_dark_field(detector);
         if transfer.changes_probe() && !dark_field {
             return Err(Error::argument(
                 "imaging",
@@ -258,10 +258,15 @@ impl Response<'_> {
             let run = &mut line[first..end];
             match domain {
                 Some(number) => tilings[number].add(frame.place(row, 0).y, first, run),
-                None => run.fill(f64::from(self.library.stored().vacuum[self.slot])),
+                None => run.fill(self.vacuum()),
             }
             first = end;
         }
+    }
+
+    /// What is detected without any atom.
+    fn vacuum(&self) -> f64 {
+        f64::from(self.library.stored().vacuum[self.slot])
     }
 
     /// The series of a domain in the field: each frequency G at D⁻ᵀG, weaker by the area the crystal has gained.
@@ -270,6 +275,7 @@ impl Response<'_> {
         let slots = recipe.detectors.len() * recipe.thicknesses();
         let stored = self.library.stored();
         let frequencies = self.library.frequencies();
+        let vacuum = self.vacuum();
         let mut mixed: Vec<Wave> = Vec::new();
         for &(state, weight) in domain.shares() {
             let coefficients = &stored.series[state * slots + self.slot];
@@ -299,7 +305,10 @@ impl Response<'_> {
             let frequency = [moved.y, moved.x];
             let mut amplitude = wave.amplitude;
             if distorted {
-                amplitude *= self.gain(y.hypot(x), moved.norm()) / deformation.determinant();
+                // the direct beam, if the detector sees it, does not depend on how dense the crystal is
+                let direct = if frequency == [0.0; 2] { vacuum } else { 0.0 };
+                let gain = self.gain(y.hypot(x), moved.norm()) / deformation.determinant();
+                amplitude = direct + gain * (amplitude - direct);
             }
             if !self.transfer.is_ideal() {
                 amplitude *= self.transfer.ratio(frequency);

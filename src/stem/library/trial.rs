@@ -58,7 +58,7 @@ pub struct Patch {
     pub edits: Vec<Edit>,
     /// By multislice of the whole specimen.
     pub multislice: Array4<f64>,
-    /// By the library.
+    /// By the library; not a number for a detector that sees the direct beam of an aberrated probe.
     pub assembled: Array4<f64>,
 }
 
@@ -78,8 +78,8 @@ pub struct Deviation {
 }
 
 impl Deviation {
-    /// Over all patches, on a detector and at a thickness by their numbers; `None` without probes, or for numbers that
-    /// the patches lack.
+    /// Over all patches, on a detector and at a thickness by their numbers; `None` without probes, for numbers that the
+    /// patches lack, and for images that a library cannot show.
     pub fn of(patches: &[Patch], detector: usize, thickness: usize) -> Option<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         let (mut sum, mut squares, mut worst, mut probes) = (0.0, 0.0, 0.0_f64, 0);
@@ -100,7 +100,7 @@ impl Deviation {
             }
         }
         let (range, count) = (high - low, probes as f64);
-        (probes > 0).then(|| Self {
+        (probes > 0 && !sum.is_nan()).then(|| Self {
             range,
             rms: (squares / count).sqrt() / range,
             bias: sum / count / range,
@@ -129,7 +129,13 @@ impl Library {
         let slots = (0..recipe.detectors.len())
             .flat_map(|detector| (0..recipe.thicknesses()).map(move |t| (detector, t)));
         let responses = slots
-            .map(|(detector, thickness)| self.response(detector, thickness, &imaging))
+            .map(|(detector, thickness)| {
+                let ideal = trial.aberrations.terms().is_empty();
+                let shown = ideal || recipe.is_dark_field(detector);
+                shown
+                    .then(|| self.response(detector, thickness, &imaging))
+                    .transpose()
+            })
             .collect::<Result<Vec<_>>>()?;
         let shape = (
             recipe.detectors.len(),
@@ -171,7 +177,10 @@ impl Library {
                 };
                 let mut assembled = Vec::new();
                 for response in &responses {
-                    assembled.extend(response.image(&scene, frame)?);
+                    match response {
+                        Some(response) => assembled.extend(response.image(&scene, frame)?),
+                        None => assembled.extend(vec![f64::NAN; places.len()]),
+                    }
                 }
                 Ok(Patch {
                     frame,
