@@ -165,7 +165,7 @@ fn monolayer_trials(trial: &Trial) -> Result<Vec<(&'static str, Trial)>> {
         ..trial.clone()
     };
     let with = |aberrations: Aberrations| Trial {
-        aberrations,
+        aberrations: Some(aberrations),
         ..trial.clone()
     };
     let level2 = Aberrations::default()

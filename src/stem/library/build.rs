@@ -12,7 +12,7 @@ use crate::stem::response::Kernel;
 use crate::stem::{AnnularDetector, AtomicMotion, Probe, Simulation, Structure};
 use crate::units::Point;
 use crate::{Error, Result};
-use nalgebra::Vector2;
+use nalgebra::{Matrix2, Vector2};
 use ndarray::{Array2, Array3, ArrayView1, Axis, concatenate};
 use rustfft::num_complex::Complex32;
 use std::f64::consts::PI;
@@ -180,7 +180,7 @@ impl Recipe {
         let structure = self.specimen(cells, &centred.edits)?;
         let (stride, half, _) = self.sampling();
         let step = stride as f64 * PIXEL;
-        let symmetry = operations(&structure, Vector2::new(middle.x, middle.y));
+        let symmetry = self.operations(&structure, Vector2::new(middle.x, middle.y));
         let (offsets, like) = orbits(half, self.window / step, &symmetry);
         let places: Vec<_> = offsets.iter().map(|o| beside(middle, *o, step)).collect();
         let task = |structure| Task {
@@ -200,6 +200,15 @@ impl Recipe {
         })
     }
 
+    /// What leaves a structure and the probe as they are.
+    fn operations(&self, structure: &Structure, middle: Vector2<f64>) -> Vec<Matrix2<f64>> {
+        if self.is_round() {
+            operations(structure, middle)
+        } else {
+            vec![Matrix2::identity()]
+        }
+    }
+
     fn vacuum_task(&self) -> Result<Task> {
         let nothing = super::Island::new("vacuum", Vec::new());
         Ok(Task {
@@ -213,7 +222,7 @@ impl Recipe {
         let structure = self.alone(island)?;
         let middle = 0.5 * structure.extent().xy();
         let (stride, _, half) = self.sampling();
-        let symmetry = operations(&structure, middle);
+        let symmetry = self.operations(&structure, middle);
         let (offsets, like) = orbits(half, f64::INFINITY, &symmetry);
         let step = stride as f64 * PIXEL;
         let middle = Point::new(middle.y, middle.x);

@@ -1,5 +1,6 @@
 //! What a library is made from.
 
+use super::imaging::check_reach;
 use super::lattice::Lattice;
 use super::motif::{Change, Edit, Island, Motif, check_edits};
 use super::record::Record;
@@ -19,8 +20,8 @@ const LARGEST_BOX: f64 = 500.0;
 
 /// A crystal, a beam, the detectors and the defects: all that the numbers of a [`Library`](super::Library) follow from.
 ///
-/// The probe is the ideal one, without aberrations and from a point source; what a real one changes is applied when a
-/// field is assembled, see [`Imaging`](super::Imaging).
+/// The probe is the ideal one, without aberrations, unless said otherwise, and from a point source; what another one changes
+/// is applied when a field is assembled, see [`Imaging`](super::Imaging).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
     pub(super) probe: Probe,
@@ -152,6 +153,18 @@ impl Recipe {
         Self { motion, ..self }
     }
 
+    /// With the probe of a lens that has these aberrations. Unless all are round, a defect takes as many probes as its
+    /// symmetry would have saved, and grains cannot be turned: the aberrations would turn with them.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for aberrations that throw rays more than 8 Å from the aim.
+    pub fn aberrations(self, aberrations: &Aberrations) -> Result<Self> {
+        let (beam, angle) = (self.probe.beam(), self.probe.semiangle_mrad());
+        check_reach(aberrations, angle)?;
+        let probe = Probe::new(beam, angle, aberrations.clone())?;
+        Ok(Self { probe, ..self })
+    }
+
     /// Computes the perfect crystal in a box of at least this width, Å: the wider, the more plane waves make up the
     /// aperture. Of 15.8 Å, 0.6 % of the range of an MoS₂ image was left as an error (80 kV, 30 mrad).
     ///
@@ -249,7 +262,13 @@ impl Recipe {
         self.detectors[detector].inner_mrad() >= self.probe.semiangle_mrad()
     }
 
-    /// The ideal probe.
+    /// Whether the probe looks the same from all sides.
+    pub(super) fn is_round(&self) -> bool {
+        let mut terms = self.probe.aberrations().terms().iter();
+        terms.all(|t| t.symmetry == 0 || t.magnitude == 0.0)
+    }
+
+    /// The probe.
     pub fn probe(&self) -> &Probe {
         &self.probe
     }

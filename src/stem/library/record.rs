@@ -2,7 +2,10 @@
 
 use super::motif::{Island, Motif};
 use super::recipe::Recipe;
-use crate::stem::{AnnularDetector, AtomicMotion, Beam, Element, PlacedAtom, Structure, Vibration};
+use crate::stem::{
+    Aberration, Aberrations, AnnularDetector, AtomicMotion, Beam, Element, PlacedAtom, Structure,
+    Vibration,
+};
 use crate::units::Seed;
 use crate::{Error, Result};
 use nalgebra::{Matrix3, Vector3};
@@ -18,6 +21,8 @@ pub(super) struct Record {
     version: u32,
     energy_kev: f64,
     semiangle_mrad: f64,
+    /// Order, symmetry, magnitude (Å), angle (rad).
+    aberrations: Vec<(u32, u32, f64, f64)>,
     detectors_mrad: Vec<[f64; 2]>,
     extent: [f64; 3],
     states: Vec<Vec<Atom>>,
@@ -57,6 +62,9 @@ impl Record {
             version: VERSION,
             energy_kev: recipe.probe.beam().energy_kev(),
             semiangle_mrad: recipe.probe.semiangle_mrad(),
+            aberrations: (recipe.probe.aberrations().terms().iter())
+                .map(|t| (t.order, t.symmetry, t.magnitude, t.angle))
+                .collect(),
             detectors_mrad: recipe.detectors.iter().map(annulus).collect(),
             extent: recipe.cell().extent().into(),
             states: recipe.states.iter().map(|s| list(s.atoms())).collect(),
@@ -114,7 +122,15 @@ impl Record {
                 seed,
             },
         };
+        let term = |&(order, symmetry, magnitude, angle): &_| Aberration {
+            order,
+            symmetry,
+            magnitude,
+            angle,
+        };
+        let aberrations = Aberrations::new(self.aberrations.iter().map(term).collect())?;
         let mut recipe = Recipe::new(cell, beam, self.semiangle_mrad, &detectors)?
+            .aberrations(&aberrations)?
             .pixel(self.pixel)?
             .slice_thickness(self.slice_thickness)?
             .exit_thicknesses(&self.exit_thicknesses)?

@@ -1,7 +1,7 @@
 //! Assembling a field from responses.
 
 use super::Library;
-use super::imaging::{Imaging, Transfer, ideal};
+use super::imaging::{Imaging, Transfer};
 use super::recipe::Recipe;
 use super::scene::{Domain, Frame, Scene};
 use super::series::{self, Wave};
@@ -19,8 +19,6 @@ use std::f64::consts::TAU;
 
 /// Rows that are assembled together.
 const BAND_OF_ROWS: usize = 16;
-/// Most by which a series may rise where a deformation brings a frequency back into the band.
-const LARGEST_GAIN: f64 = 2.0;
 
 /// The responses of one detector and thickness under one [`Imaging`], ready to be put together.
 pub struct Response<'a> {
@@ -93,7 +91,7 @@ impl Library {
         let windows = own(&stored.motifs).into_iter().map(|i| &stored.motifs[i]);
         let windows = windows.chain(own(&stored.islands).into_iter().map(|i| &stored.islands[i]));
         let bases: Vec<_> = windows.map(|window| window.upsampled(stride)).collect();
-        let factor = (!transfer.is_ideal() && !bases.is_empty()).then(|| factor(&transfer, recipe));
+        let factor = (!transfer.is_one() && !bases.is_empty()).then(|| factor(&transfer, recipe));
         let mut response = Response {
             library: self,
             slot,
@@ -127,6 +125,13 @@ impl Response<'_> {
         for (number, domain) in scene.domains.iter().enumerate() {
             domain.check(recipe)?;
             let angle = domain.angle();
+            if angle != 0.0 && !recipe.is_round() {
+                return Err(Error::argument(
+                    "deformation",
+                    format!("a turn by {angle} rad"),
+                    "no turn, in a library whose aberrations have directions",
+                ));
+            }
             let contributions = (self.library.lattice())
                 .contributions(domain.edits(), &recipe.motifs)
                 .map_err(|edit| {
@@ -307,10 +312,15 @@ impl Response<'_> {
             if distorted {
                 // the direct beam, if the detector sees it, does not depend on how dense the crystal is
                 let direct = if frequency == [0.0; 2] { vacuum } else { 0.0 };
-                let gain = self.gain(y.hypot(x), moved.norm()) / deformation.determinant();
-                amplitude = direct + gain * (amplitude - direct);
+                // only a dark-field image is the product of the probe's transfer and the specimen's spectrum
+                let gain = if self.dark_field {
+                    self.transfer.gain([y, x], frequency)
+                } else {
+                    Complex64::ONE
+                };
+                amplitude = direct + gain / deformation.determinant() * (amplitude - direct);
             }
-            if !self.transfer.is_ideal() {
+            if !self.transfer.is_one() {
                 amplitude *= self.transfer.ratio(frequency);
             }
             let origin = domain.origin();
@@ -321,21 +331,6 @@ impl Response<'_> {
             };
         }
         mixed
-    }
-
-    /// T₀ at the frequency where a deformation brings a wave, over that where it was; only a dark-field image is the
-    /// product of the probe's transfer and the specimen's spectrum.
-    fn gain(&self, before: f64, after: f64) -> f64 {
-        let probe = &self.library.recipe().probe;
-        let (old, new) = (ideal(probe, before), ideal(probe, after));
-        if !self.dark_field || new <= 0.0 {
-            return f64::from(u8::from(new > 0.0));
-        }
-        if old <= 0.0 {
-            1.0
-        } else {
-            (new / old).min(LARGEST_GAIN)
-        }
     }
 
     /// A response turned by an angle from x towards y, through the transfer.

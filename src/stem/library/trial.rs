@@ -27,8 +27,8 @@ pub struct Trial {
     pub edits: Vec<Edit>,
     /// Strain along x and y.
     pub strain: [f64; 2],
-    /// Aberrations of the lens.
-    pub aberrations: Aberrations,
+    /// Aberrations of the lens; `None` are those of the recipe.
+    pub aberrations: Option<Aberrations>,
     /// What is drawn follows from it.
     pub seed: Seed,
 }
@@ -43,7 +43,7 @@ impl Default for Trial {
             density: 0.03,
             edits: Vec::new(),
             strain: [0.0; 2],
-            aberrations: Aberrations::default(),
+            aberrations: None,
             seed: Seed(1),
         }
     }
@@ -58,7 +58,7 @@ pub struct Patch {
     pub edits: Vec<Edit>,
     /// By multislice of the whole specimen.
     pub multislice: Array4<f64>,
-    /// By the library; not a number for a detector that sees the direct beam of an aberrated probe.
+    /// By the library; not a number for a detector that sees the direct beam, with aberrations other than the recipe's.
     pub assembled: Array4<f64>,
 }
 
@@ -130,8 +130,7 @@ impl Library {
             .flat_map(|detector| (0..recipe.thicknesses()).map(move |t| (detector, t)));
         let responses = slots
             .map(|(detector, thickness)| {
-                let ideal = trial.aberrations.terms().is_empty();
-                let shown = ideal || recipe.is_dark_field(detector);
+                let shown = trial.aberrations.is_none() || recipe.is_dark_field(detector);
                 shown
                     .then(|| self.response(detector, thickness, &imaging))
                     .transpose()
@@ -143,11 +142,14 @@ impl Library {
             trial.side,
             trial.side,
         );
-        let probe = Probe::new(
-            recipe.probe.beam(),
-            recipe.probe.semiangle_mrad(),
-            trial.aberrations.clone(),
-        )?;
+        let probe = match &trial.aberrations {
+            None => recipe.probe.clone(),
+            Some(set) => Probe::new(
+                recipe.probe.beam(),
+                recipe.probe.semiangle_mrad(),
+                set.clone(),
+            )?,
+        };
         let total = trial.patches * trial.side * trial.side;
         let progress = Progress { done: 0, total };
         let mut runner = Runner {
