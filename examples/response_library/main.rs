@@ -8,9 +8,7 @@ mod picture;
 use clap::Parser;
 use dosewise::Result;
 use dosewise::plot::Figure;
-use dosewise::stem::library::{
-    Change, Deviation, Edit, Library, Motif, Patch, Progress, Recipe, Trial,
-};
+use dosewise::stem::library::{Change, Deviation, Edit, Library, Motif, Progress, Recipe, Trial};
 use dosewise::stem::{Aberrations, AnnularDetector, Beam, PlacedAtom, Structure};
 use dosewise::units::Seed;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -50,8 +48,17 @@ fn main() -> Result<()> {
         ..Trial::default()
     };
     let monolayer = built("MoS2", &molybdenum_disulfide()?)?;
-    let random = compare(&monolayer, &monolayer_trials(&trial)?)?;
-    let panels = InBothWays::new(&random, 0);
+    compare(&monolayer, &monolayer_trials(&trial)?)?;
+    let fine = Trial {
+        patches: 1,
+        side: 40,
+        step: 0.2,
+        ..trial.clone()
+    };
+    let bar = bar("figure");
+    let patches = monolayer.trial(&fine, &mut |progress| advance(&bar, progress))?;
+    bar.finish_and_clear();
+    let panels = InBothWays::new(&patches, 0);
     panels.save_png_and_svg(&options.out.join("response_library"))?;
     if !options.monolayer {
         let crystal = built("SrTiO3", &strontium_titanate()?)?;
@@ -80,11 +87,10 @@ fn built(name: &str, recipe: &Recipe) -> Result<Library> {
     Ok(library)
 }
 
-/// Prints a row for each trial and detector; returns the patches of the first trial.
-fn compare(library: &Library, trials: &[(&str, Trial)]) -> Result<Vec<Patch>> {
+/// Prints a row for each trial and detector.
+fn compare(library: &Library, trials: &[(&str, Trial)]) -> Result<()> {
     println!("\n| specimens | detector, mrad | probes | RMS | bias | worst |");
     println!("| --- | --- | --- | --- | --- | --- |");
-    let mut first = None;
     for (name, trial) in trials {
         let bar = bar(name);
         let patches = library.trial(trial, &mut |progress| advance(&bar, progress))?;
@@ -103,10 +109,9 @@ fn compare(library: &Library, trials: &[(&str, Trial)]) -> Result<Vec<Patch>> {
                 100.0 * found.worst
             );
         }
-        first.get_or_insert(patches);
     }
     println!();
-    Ok(first.unwrap_or_default())
+    Ok(())
 }
 
 fn bar(name: &str) -> ProgressBar {

@@ -40,6 +40,15 @@
 //! perfect crystal is a finite Fourier series, about sixty complex numbers for MoS₂, from as many probes as that takes;
 //! and a difference is known everywhere from samples 0.3 Å apart. The file of a library holds these alone.
 //!
+//! # How good, how fast
+//!
+//! RMS difference from multislice in shares of the range, 432 probes on three MoS₂ monolayers at rest with 10 % of each of
+//! five kinds of defects (80 kV, 30 mrad; `cargo run --example response_library`): 0.03 % on 80-180 mrad, 0.04 % on
+//! 60-180, 0.07 % on 15-30; lone and neighbouring vacancies and dopants 0.01 to 0.11 %; strained by 2 % and −1.5 %, 0.10 %
+//! in the dark field. Aberrations that the library was not built for cost 1.5 % (20 Å of defocus, 15 Å of astigmatism,
+//! 300 Å of coma) to 2.7 %. The library has five motifs and three detectors, takes 20 s of one processor, and fills 48 kB. A
+//! field of 164 × 158 pixels with a vacancy takes 0.9 ms (`cargo bench --bench stem -- library`).
+//!
 //! # Where to read on
 //!
 //! [`Recipe`] says what is computed, [`Recipe::build`] does it, [`Library::save`] and [`Library::load`] keep it.

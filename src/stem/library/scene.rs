@@ -124,7 +124,8 @@ impl<'a> Domain<'a> {
             return Err(Error::argument("origin", found, "within ±10⁶ Å"));
         }
         for &(state, weight) in &self.mixture {
-            if state >= recipe.states.len() || !(weight.abs() <= 100.0) {
+            let sound = state < recipe.states.len() && weight.abs() <= 100.0;
+            if !sound {
                 return Err(Error::argument(
                     "mixture",
                     format!("state {state} with weight {weight}"),
