@@ -144,7 +144,8 @@ fn molybdenum_disulfide() -> Result<Recipe> {
     for (x, y) in [(0.0, 0.0), (a / 2.0, b / 2.0)] {
         let mut put = |symbol: &str, y: f64, z| {
             let place = Vector3::new(x, y % b, vacuum + z);
-            Ok::<_, dosewise::Error>(atoms.push(PlacedAtom::new(symbol.parse()?, place)))
+            atoms.push(PlacedAtom::new(symbol.parse()?, place));
+            Ok::<_, dosewise::Error>(())
         };
         put("Mo", y, layer / 2.0)?;
         put("S", y + b / 3.0 * 2.0, 0.0)?;

@@ -46,7 +46,7 @@
 //! five kinds of defects (80 kV, 30 mrad; `cargo run --example response_library`): 0.03 % on 80-180 mrad, 0.04 % on
 //! 60-180, 0.07 % on 15-30; lone and neighbouring vacancies and dopants 0.01 to 0.11 %; strained by 2 % and −1.5 %, 0.10 %
 //! in the dark field. Aberrations that the library was not built for cost 1.5 % (20 Å of defocus, 15 Å of astigmatism,
-//! 300 Å of coma) to 2.7 %. The library has five motifs and three detectors, takes 20 s of one processor, and fills 48 kB. A
+//! 300 Å of coma) to 2.7 %. The library has five motifs and three detectors, takes 12 s on two processors, and fills 48 kB. A
 //! field of 164 × 158 pixels with a vacancy takes 0.9 ms (`cargo bench --bench stem -- library`).
 //!
 //! # Where to read on
