@@ -121,7 +121,7 @@ mod tests {
         let eight = operations(&structure(&[(4.0, 4.0)]), middle);
         let (places, like) = orbits(5, 5.0, &eight);
         assert_eq!(like.iter().flatten().count(), 81); // lattice points within 5 of the origin
-        assert_eq!(places.len(), 14);
+        assert_eq!(places.len(), 15); // the middle, 5 on an axis, 3 on a diagonal, 6 between
         let (all, _) = orbits(5, 5.0, &eight[..1]);
         assert_eq!(all.len(), 81);
     }

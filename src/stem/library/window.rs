@@ -49,6 +49,9 @@ impl Window {
             let value = f64::from(*value) * f64::from(self.unit);
             samples[[at(index / size), at(index % size)]] += value;
         }
+        if stride == 1 {
+            return samples.mapv(|z| z.re);
+        }
         Fourier2::new(coarse, coarse).forward(&mut samples);
         let mut spectrum = Array2::from_elem((BOX, BOX), Complex64::ZERO);
         let scale = (stride * stride) as f64;
@@ -71,7 +74,7 @@ impl Window {
 fn places(index: usize, coarse: usize) -> impl Iterator<Item = usize> {
     let (low, high) = (index, BOX - coarse + index);
     let first = (2 * index <= coarse).then_some(low);
-    let second = (2 * index >= coarse && high != low).then_some(high);
+    let second = (2 * index >= coarse).then_some(high);
     first.into_iter().chain(second)
 }
 
