@@ -7,6 +7,7 @@
 
 #[path = "../gp/cpu_time.rs"]
 mod cpu_time;
+mod library;
 mod peer;
 mod prism;
 mod specimens;
@@ -48,6 +49,9 @@ fn main() {
         }
     }
     prism::run(filter.as_deref());
+    if filter.is_none_or(|word| "library".contains(&word)) {
+        library::run(&specimens::molybdenum_disulfide());
+    }
 }
 
 fn run(workload: &Workload, task: &str, title: &str, peer: Option<&mut Peer>) {

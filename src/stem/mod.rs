@@ -32,6 +32,7 @@ mod fourier;
 pub(crate) mod interpolation;
 mod kirkland;
 pub mod knock_on;
+pub mod library;
 mod lobato;
 pub mod multislice;
 pub mod output;

@@ -36,11 +36,11 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// From a periodic box whose origin is pixel `[0, 0]`.
+    /// From a periodic box of at least 165 × 165 pixels of 0.1 Å whose origin is pixel `[0, 0]`.
     ///
     /// The tails of a hard aperture fall slowly: about two per cent lie beyond [`KERNEL_RADIUS`]. They are spread
     /// evenly within it, so that the integral is that of the whole box, at a change of the peak of a few 10⁻⁴.
-    fn from_box(periodic: &Array2<f64>) -> Self {
+    pub(crate) fn from_box(periodic: &Array2<f64>) -> Self {
         let half = (KERNEL_RADIUS / PIXEL).ceil() as isize + 2;
         let size = (2 * half + 1) as usize;
         let taper = Array2::from_shape_fn((size, size), |(row, column)| {
@@ -48,8 +48,11 @@ impl Kernel {
             taper((dy as f64).hypot(dx as f64) * PIXEL)
         });
         let mut values = Array2::from_shape_fn((size, size), |(row, column)| {
-            let wrap = |index: usize| (index as isize - half).rem_euclid(BOX as isize) as usize;
-            taper[[row, column]] * periodic[[wrap(row), wrap(column)]]
+            let wrap = |index: usize, count: usize| {
+                (index as isize - half).rem_euclid(count as isize) as usize
+            };
+            let (rows, columns) = periodic.dim();
+            taper[[row, column]] * periodic[[wrap(row, rows), wrap(column, columns)]]
         });
         let beyond = periodic.sum() - values.sum();
         values.scaled_add(beyond / taper.sum(), &taper);
