@@ -1,10 +1,13 @@
 //! The wave that enters the specimen.
 
-use super::grid::WaveGrid;
+use super::lanes::{Arithmetic, LANES, Lanes};
+use super::transforms::Transforms;
 use crate::stem::Probe;
 use crate::stem::fourier::Fourier2;
 use crate::units::Point;
+use crate::vector::in_vectors;
 use crate::{Error, Result};
+use pulp::{Simd, WithSimd};
 use rustfft::num_complex::{Complex32, Complex64};
 use std::f64::consts::TAU;
 
@@ -13,14 +16,15 @@ const NEGLIGIBLE: f64 = 1e-9;
 
 /// The plane waves of an incident wave that stands at the origin, Σ|A|² = 1.
 pub(super) struct Incident {
-    grid: WaveGrid,
-    /// Amplitudes `[row]` of the band columns that are not empty.
-    lines: Vec<(usize, Vec<Complex32>)>,
+    /// Amplitudes of the blocks of band columns that are not empty, with the frequencies of y in the order of
+    /// [`Transforms::frequencies_y`].
+    blocks: Vec<(usize, Vec<Lanes>)>,
 }
 
 impl Incident {
     /// The plane waves of a probe, as the transform of the wave itself tells them.
-    pub(super) fn probe(probe: &Probe, grid: &WaveGrid) -> Result<Self> {
+    pub(super) fn probe(probe: &Probe, transforms: &Transforms) -> Result<Self> {
+        let grid = transforms.grid();
         if probe.cutoff() > grid.band() {
             let mrad = 1e3 * probe.beam().wavelength();
             return Err(Error::argument(
@@ -44,56 +48,91 @@ impl Incident {
         let pixels = grid.pixels();
         let centre_y = (grid.rows() / 2) as f64 * pixels.pixel_y;
         let centre_x = (grid.columns() / 2) as f64 * pixels.pixel_x;
-        let mut lines = Vec::new();
-        for band_column in 0..grid.band_columns() {
+        let amplitude = |band_column: usize, row: usize| {
             let column = grid.column(band_column);
-            let amplitude = |row: usize| {
-                let z = wave[[row, column]];
-                if z.norm() < NEGLIGIBLE * strongest {
-                    return Complex32::ZERO;
-                }
-                let shift = TAU * (grid.ky(row) * centre_y + grid.kx(column) * centre_x);
-                single(z * Complex64::cis(shift) / total)
-            };
-            let line: Vec<_> = (0..grid.rows()).map(amplitude).collect();
-            if line.iter().any(|a| *a != Complex32::ZERO) {
-                lines.push((band_column, line));
+            let z = wave[[row, column]];
+            if z.norm() < NEGLIGIBLE * strongest {
+                return Complex32::ZERO;
             }
-        }
-        let grid = grid.clone();
-        Ok(Self { grid, lines })
+            let shift = TAU * (grid.ky(row) * centre_y + grid.kx(column) * centre_x);
+            single(z * Complex64::cis(shift) / total)
+        };
+        Ok(Self::new(transforms, amplitude))
     }
 
     /// One plane wave along the axis.
-    pub(super) fn plane(grid: &WaveGrid) -> Self {
-        let mut line = vec![Complex32::ZERO; grid.rows()];
-        line[0] = Complex32::ONE;
-        let (grid, lines) = (grid.clone(), vec![(0, line)]);
-        Self { grid, lines }
+    pub(super) fn plane(transforms: &Transforms) -> Self {
+        Self::new(transforms, |band_column, row| {
+            Complex32::from(f32::from(u8::from(band_column == 0 && row == 0)))
+        })
     }
 
-    /// Writes the amplitudes of the wave at `position`, A exp(−2πi k·position), into `wave`: `[band column][row]`.
-    ///
-    /// `prepare` is called for each band column that is not empty.
-    pub(super) fn place(
-        &self,
-        position: Point,
-        wave: &mut [Complex32],
-        mut prepare: impl FnMut(&mut [Complex32]),
-    ) {
-        let rows = self.grid.rows();
-        let ramp: Vec<_> = (0..rows)
-            .map(|row| single(Complex64::cis(-TAU * self.grid.ky(row) * position.y)))
-            .collect();
-        wave.fill(Complex32::ZERO);
-        for (band_column, amplitudes) in &self.lines {
-            let kx = self.grid.kx(self.grid.column(*band_column));
-            let along_x = single(Complex64::cis(-TAU * kx * position.x));
-            let line = &mut wave[band_column * rows..][..rows];
-            for ((value, amplitude), along_y) in line.iter_mut().zip(amplitudes).zip(&ramp) {
-                *value = amplitude * along_y * along_x;
+    /// From the amplitude of each band column and frequency of y.
+    fn new(transforms: &Transforms, amplitude: impl Fn(usize, usize) -> Complex32) -> Self {
+        let columns: Vec<_> = (0..transforms.grid().band_columns()).collect();
+        let mut blocks = Vec::new();
+        for (index, columns) in columns.chunks(LANES).enumerate() {
+            let frequencies = transforms.frequencies_y().iter();
+            let lanes = |row: &usize| {
+                Lanes::from_fn(|lane| columns.get(lane).map(|column| amplitude(*column, *row)))
+            };
+            let block: Vec<_> = frequencies.map(lanes).collect();
+            if block.iter().any(|value| *value != Lanes::ZERO) {
+                blocks.push((index, block));
             }
-            prepare(line);
+        }
+        Self { blocks }
+    }
+
+    /// Writes the wave at `position`, of amplitudes A exp(−2πi k·position), half transformed into `wave`.
+    pub(super) fn place(&self, position: Point, transforms: &Transforms, wave: &mut [Lanes]) {
+        let grid = transforms.grid();
+        let frequencies = transforms.frequencies_y().iter();
+        let ramp: Vec<_> = frequencies
+            .map(|row| single(Complex64::cis(-TAU * grid.ky(*row) * position.y)))
+            .collect();
+        wave.fill(Lanes::ZERO);
+        for (index, amplitudes) in &self.blocks {
+            let along_x = Lanes::from_fn(|lane| {
+                let column = index * LANES + lane;
+                (column < grid.band_columns()).then(|| {
+                    let kx = grid.kx(grid.column(column));
+                    single(Complex64::cis(-TAU * kx * position.x))
+                })
+            });
+            let block = &mut wave[index * grid.rows()..][..grid.rows()];
+            in_vectors(Ramp {
+                amplitudes,
+                along_y: &ramp,
+                along_x: &along_x,
+                block,
+            });
+            transforms.to_half_transformed(block);
+        }
+    }
+}
+
+/// Amplitudes times a factor of y times a factor of x.
+struct Ramp<'a> {
+    amplitudes: &'a [Lanes],
+    along_y: &'a [Complex32],
+    along_x: &'a Lanes,
+    block: &'a mut [Lanes],
+}
+
+impl WithSimd for Ramp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let v = Arithmetic(simd);
+        let values = self.block.iter_mut().zip(self.amplitudes);
+        for ((value, amplitude), along_y) in values.zip(self.along_y) {
+            for part in 0..Arithmetic::<S>::PARTS {
+                let along_y = v.multiply(v.load(amplitude, part), v.splat(*along_y));
+                let product = v.multiply(along_y, v.load(self.along_x, part));
+                v.store(product, value, part);
+            }
         }
     }
 }

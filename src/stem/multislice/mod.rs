@@ -49,11 +49,12 @@
 //!
 //! [`Multislice`] says what is to be computed and refuses what cannot be; [`Simulation`] sends waves through. Inside,
 //! `potential` adds up v, `transmission` makes t of it, `slices` finds the order of the steps, `transforms` holds the
-//! Fourier transforms and the layout of a wave, `incident` builds probes, `propagator` is free space and `mask` a
+//! Fourier transforms and the layout of a wave, `lanes` the one-dimensional ones they are made of, `incident` builds probes, `propagator` is free space and `mask` a
 //! detector.
 
 mod grid;
 mod incident;
+mod lanes;
 mod mask;
 mod memory;
 mod motion;
@@ -72,6 +73,7 @@ pub use simulation::Simulation;
 use super::{Beam, Parametrisation, Structure};
 use crate::Result;
 use grid::WaveGrid;
+use lanes::Lanes;
 use ndarray::Array2;
 use potential::{Kind, Potentials};
 use propagator::Propagator;
@@ -223,7 +225,7 @@ impl<'a> Multislice<'a> {
             .into_keys()
             .map(|(span, from_real_space)| {
                 let distance = span as f64 * plan.slicing.thickness;
-                let propagator = Propagator::new(&self.grid, self.beam, distance, from_real_space);
+                let propagator = Propagator::new(&transforms, self.beam, distance, from_real_space);
                 ((span, from_real_space), propagator)
             })
             .collect();
@@ -244,29 +246,19 @@ impl<'a> Multislice<'a> {
         slices: &[Slice],
         potentials: &Potentials,
         transforms: &Transforms,
-    ) -> Vec<Vec<rustfft::num_complex::Complex32>> {
-        let pairs = slices.par_chunks(2).map_init(
-            || transforms.scratch(),
-            |scratch, pair| {
-                let both = potentials.pair([&pair[0], pair.get(1).map_or(&[], |slice| slice)]);
-                let sigma = self.beam.interaction();
-                let mut found = vec![transmission(
-                    both.iter().map(|v| v.re),
-                    sigma,
-                    transforms,
-                    scratch,
-                )];
-                if pair.len() == 2 {
-                    found.push(transmission(
-                        both.iter().map(|v| v.im),
-                        sigma,
-                        transforms,
-                        scratch,
-                    ));
-                }
-                found
-            },
-        );
+    ) -> Vec<Vec<Lanes>> {
+        let circle = Propagator::circle(transforms, self.beam);
+        let sigma = self.beam.interaction();
+        let pairs = slices.par_chunks(2).map(|pair| {
+            let both = potentials.pair([&pair[0], pair.get(1).map_or(&[], |slice| slice)]);
+            let first = both.iter().map(|v| v.re);
+            let mut found = vec![transmission(first, sigma, transforms, &circle)];
+            if pair.len() == 2 {
+                let second = both.iter().map(|v| v.im);
+                found.push(transmission(second, sigma, transforms, &circle));
+            }
+            found
+        });
         pairs.flatten_iter().collect()
     }
 
@@ -297,7 +289,8 @@ impl<'a> Multislice<'a> {
         let threads = rayon::current_num_threads() as f64;
         let tables = Potentials::table_bytes(&self.grid, kinds.len());
         let work = Potentials::work_bytes(&self.grid).max(Simulation::workspace_bytes(&self.grid));
-        let images = 8.0 * distinct as f64 * self.grid.len() as f64;
+        let images =
+            (distinct * Transforms::image_len(&self.grid)) as f64 * size_of::<Lanes>() as f64;
         memory::check(
             self.memory_limit,
             &[

@@ -1,9 +1,11 @@
 //! Free space between slices.
 
-use super::grid::WaveGrid;
 use super::incident::single;
+use super::lanes::{Arithmetic, LANES, Lanes};
+use super::transforms::Transforms;
 use crate::stem::Beam;
-use crate::vector::vectorised;
+use crate::vector::in_vectors;
+use pulp::{Simd, WithSimd};
 use rustfft::num_complex::{Complex32, Complex64};
 use std::f64::consts::PI;
 
@@ -13,20 +15,23 @@ use std::f64::consts::PI;
 /// the transforms of a step multiply the wave by is divided out on the way: the number of pixels, or the number of rows
 /// where the wave was not taken to real space.
 pub(super) struct Propagator {
-    /// For each row.
-    along_y: Vec<Complex32>,
-    /// For each band column.
-    along_x: Vec<Complex32>,
+    /// For each place of a block in k-space, with the absolute number of its frequency.
+    along_y: Vec<(Complex32, f32)>,
+    /// For each block.
+    along_x: Vec<Lanes>,
+    /// For each block the highest frequency number of y inside the circle; below zero where there is no column.
+    reach: Vec<[f32; LANES]>,
 }
 
 impl Propagator {
     /// Over `distance` Å, for a wave that `comes_from_real_space` or was left half transformed.
     pub(super) fn new(
-        grid: &WaveGrid,
+        transforms: &Transforms,
         beam: Beam,
         distance: f64,
         comes_from_real_space: bool,
     ) -> Self {
+        let grid = transforms.grid();
         let phase = |k: f64| Complex64::cis(-PI * beam.wavelength() * distance * k * k);
         let scale = 1.0
             / if comes_from_real_space {
@@ -34,47 +39,90 @@ impl Propagator {
             } else {
                 grid.rows()
             } as f64;
+        let along_y = transforms.frequencies_y().iter().map(|row| {
+            let number = (*row).min(grid.rows() - row) as f32;
+            (single(scale * phase(grid.ky(*row))), number)
+        });
+        let columns: Vec<_> = (0..grid.band_columns()).collect();
+        let along_x = columns.chunks(LANES).map(|block| {
+            let factor = |j: &usize| single(phase(grid.kx(grid.column(*j))));
+            Lanes::from_fn(|lane| block.get(lane).map(factor))
+        });
+        let reach = columns.chunks(LANES).map(|block| {
+            let mut reach = [-1.0; LANES];
+            for (reach, column) in reach.iter_mut().zip(block) {
+                *reach = grid.reach(*column) as f32;
+            }
+            reach
+        });
         Self {
-            along_y: (0..grid.rows())
-                .map(|row| single(scale * phase(grid.ky(row))))
-                .collect(),
-            along_x: (0..grid.band_columns())
-                .map(|j| single(phase(grid.kx(grid.column(j)))))
-                .collect(),
+            along_y: along_y.collect(),
+            along_x: along_x.collect(),
+            reach: reach.collect(),
         }
     }
 
-    /// Multiplies one band column of a wave in k-space.
-    pub(super) fn apply(&self, grid: &WaveGrid, band_column: usize, line: &mut [Complex32]) {
-        let along_x = self.along_x[band_column];
-        let (reach, rows) = (grid.reach(band_column), grid.rows());
-        let (positive, rest) = line.split_at_mut(reach + 1);
-        let (outside, negative) = rest.split_at_mut(rows - 2 * reach - 1);
-        outside.fill(Complex32::ZERO);
-        scale(positive, &self.along_y[..=reach], along_x);
-        scale(negative, &self.along_y[rows - reach..], along_x);
+    /// Only the circle: free space of no length.
+    pub(super) fn circle(transforms: &Transforms, beam: Beam) -> Self {
+        Self::new(transforms, beam, 0.0, true)
+    }
+
+    /// Multiplies one block of a wave in k-space.
+    pub(super) fn apply(&self, block: usize, values: &mut [Lanes]) {
+        in_vectors(Propagation {
+            along_y: &self.along_y,
+            along_x: &self.along_x[block],
+            reach: &self.reach[block],
+            values,
+        });
     }
 }
 
-fn scale(line: &mut [Complex32], factors: &[Complex32], factor: Complex32) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for (value, other) in line.iter_mut().zip(factors) {
-                *value = *value * other * factor;
+struct Propagation<'a> {
+    along_y: &'a [(Complex32, f32)],
+    along_x: &'a Lanes,
+    reach: &'a [f32; LANES],
+    values: &'a mut [Lanes],
+}
+
+impl WithSimd for Propagation<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let v = Arithmetic(simd);
+        for part in 0..Arithmetic::<S>::PARTS {
+            let along_x = v.load(self.along_x, part);
+            for (value, (along_y, number)) in self.values.iter_mut().zip(self.along_y) {
+                let factor = v.multiply(along_x, v.splat(*along_y));
+                let factor = v.limit(factor, *number, self.reach, part);
+                v.store(v.multiply(v.load(value, part), factor), value, part);
             }
-        },
-    );
+        }
+    }
 }
 
 /// Multiplies a wave by a transmission function, pixel by pixel.
-pub(super) fn transmit(wave: &mut [Complex32], transmission: &[Complex32]) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for (value, factor) in wave.iter_mut().zip(transmission) {
-                *value *= factor;
+pub(super) fn transmit(wave: &mut [Lanes], transmission: &[Lanes]) {
+    in_vectors(Products { wave, transmission });
+}
+
+struct Products<'a> {
+    wave: &'a mut [Lanes],
+    transmission: &'a [Lanes],
+}
+
+impl WithSimd for Products<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let v = Arithmetic(simd);
+        for (value, factor) in self.wave.iter_mut().zip(self.transmission) {
+            for part in 0..Arithmetic::<S>::PARTS {
+                let product = v.multiply(v.load(value, part), v.load(factor, part));
+                v.store(product, value, part);
             }
-        },
-    );
+        }
+    }
 }

@@ -1,35 +1,42 @@
 //! What one slice does to the wave.
 
-use super::transforms::{BLOCK, Scratch, Transforms};
+use super::lanes::{LANES, Lanes};
+use super::propagator::Propagator;
+use super::transforms::Transforms;
 use crate::vector::vectorised;
 use rustfft::num_complex::Complex32;
 use std::f64::consts::FRAC_2_PI;
 
-/// The transmission function t = exp(iσv) of a projected potential v (V Å), limited to the circle of frequencies that
-/// are kept, `[row][column]`; `interaction` is σ in rad/(V Å).
+/// The transmission function t = exp(iσv) of a projected potential v (V Å, row after row), limited to the circle of
+/// frequencies that are kept, as an image of [`Transforms`]; `interaction` is σ in rad/(V Å).
 pub(super) fn transmission(
     potential: impl Iterator<Item = f64>,
     interaction: f64,
     transforms: &Transforms,
-    scratch: &mut Scratch,
-) -> Vec<Complex32> {
+    circle: &Propagator,
+) -> Vec<Lanes> {
     let phases: Vec<f64> = potential.map(|v| interaction * v).collect();
-    let mut image = exponentials(&phases);
+    let unlimited = exponentials(&phases);
     let grid = transforms.grid();
-    let scale = 1.0 / grid.len() as f32;
-    let mut wave = vec![Complex32::ZERO; transforms.wave_len()];
-    transforms.half_transform(&image, &mut wave, scratch);
-    for (band_column, line) in wave.chunks_exact_mut(grid.rows()).enumerate() {
-        transforms.to_frequencies(line, scratch);
-        transforms.limit(band_column, line);
-        line.iter_mut().for_each(|value| *value *= scale);
-        transforms.to_half_transformed(line, scratch);
+    let (rows, columns) = (grid.rows(), grid.columns());
+    let mut image = vec![Lanes::ZERO; Transforms::image_len(grid)];
+    let mut wave = vec![Lanes::ZERO; Transforms::wave_len(grid)];
+    let strips = image.chunks_exact_mut(columns);
+    for (index, (strip, values)) in strips.zip(unlimited.chunks(LANES * columns)).enumerate() {
+        for (lane, row) in values.chunks_exact(columns).enumerate() {
+            for (pixel, value) in strip.iter_mut().zip(row) {
+                pixel.set(lane, *value);
+            }
+        }
+        transforms.to_wave(strip, &mut wave, index);
     }
-    let rows = image.chunks_mut(BLOCK * grid.columns());
-    for (index, rows) in rows.enumerate() {
-        transforms.to_real_space(&wave, index * BLOCK, scratch, |found| {
-            rows.copy_from_slice(found);
-        });
+    for (index, block) in wave.chunks_exact_mut(rows).enumerate() {
+        transforms.to_frequencies(block);
+        circle.apply(index, block);
+        transforms.to_half_transformed(block);
+    }
+    for (index, strip) in image.chunks_exact_mut(columns).enumerate() {
+        transforms.to_real_space(&wave, index, strip);
     }
     image
 }
@@ -97,6 +104,7 @@ fn polynomial(x: f64, coefficients: [f64; 6]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stem::Beam;
     use crate::stem::multislice::grid::{Sampling, WaveGrid};
     use nalgebra::Vector3;
     use rustfft::num_complex::Complex64;
@@ -138,8 +146,11 @@ mod tests {
             [(0, 15), (9, 7), (11, 0), (15, 22)],
         );
         let potential = image(&[&inside[..], &outside[..]].concat()).into_iter();
-        let found = transmission(potential, 1e-4, &transforms, &mut transforms.scratch());
-        for (found, expected) in found.iter().zip(image(&inside)) {
+        let circle = Propagator::circle(&transforms, Beam::new(200.0).unwrap());
+        let found = transmission(potential, 1e-4, &transforms, &circle);
+        for (pixel, expected) in image(&inside).into_iter().enumerate() {
+            let (row, column) = (pixel / columns, pixel % columns);
+            let found = found[row / LANES * columns + column].get(row % LANES);
             assert!((f64::from(found.im) - 1e-4 * expected).abs() < 1e-6);
             assert!((found.re - 1.0).abs() < 1e-6);
         }
