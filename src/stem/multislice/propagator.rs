@@ -1,11 +1,10 @@
 //! Free space between slices.
 
 use super::incident::single;
-use super::lanes::{Arithmetic, LANES, Lanes};
+use super::lanes::{Arithmetic, Factors, LANES, Lanes, Vector};
 use super::transforms::Transforms;
 use crate::stem::Beam;
-use crate::vector::in_vectors;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 use rustfft::num_complex::{Complex32, Complex64};
 use std::f64::consts::PI;
 
@@ -67,62 +66,27 @@ impl Propagator {
         Self::new(transforms, beam, 0.0, true)
     }
 
-    /// Multiplies one block of a wave in k-space.
-    pub(super) fn apply(&self, block: usize, values: &mut [Lanes]) {
-        in_vectors(Propagation {
+    /// What one block of a wave in k-space is multiplied by.
+    pub(super) fn block(&self, index: usize) -> impl Factors {
+        BlockFactors {
             along_y: &self.along_y,
-            along_x: &self.along_x[block],
-            reach: &self.reach[block],
-            values,
-        });
+            along_x: &self.along_x[index],
+            reach: &self.reach[index],
+        }
     }
 }
 
-struct Propagation<'a> {
+struct BlockFactors<'a> {
     along_y: &'a [(Complex32, f32)],
     along_x: &'a Lanes,
     reach: &'a [f32; LANES],
-    values: &'a mut [Lanes],
 }
 
-impl WithSimd for Propagation<'_> {
-    type Output = ();
-
+impl Factors for BlockFactors<'_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let v = Arithmetic(simd);
-        for part in 0..Arithmetic::<S>::PARTS {
-            let along_x = v.load(self.along_x, part);
-            for (value, (along_y, number)) in self.values.iter_mut().zip(self.along_y) {
-                let factor = v.multiply(along_x, v.splat(*along_y));
-                let factor = v.limit(factor, *number, self.reach, part);
-                v.store(v.multiply(v.load(value, part), factor), value, part);
-            }
-        }
-    }
-}
-
-/// Multiplies a wave by a transmission function, pixel by pixel.
-pub(super) fn transmit(wave: &mut [Lanes], transmission: &[Lanes]) {
-    in_vectors(Products { wave, transmission });
-}
-
-struct Products<'a> {
-    wave: &'a mut [Lanes],
-    transmission: &'a [Lanes],
-}
-
-impl WithSimd for Products<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let v = Arithmetic(simd);
-        for (value, factor) in self.wave.iter_mut().zip(self.transmission) {
-            for part in 0..Arithmetic::<S>::PARTS {
-                let product = v.multiply(v.load(value, part), v.load(factor, part));
-                v.store(product, value, part);
-            }
-        }
+    fn at<S: Simd>(&self, v: Arithmetic<S>, place: usize, part: usize) -> Vector<S> {
+        let (along_y, number) = self.along_y[place];
+        let factor = v.multiply(v.load(self.along_x, part), v.splat(along_y));
+        v.limit(factor, number, self.reach, part)
     }
 }

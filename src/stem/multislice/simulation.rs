@@ -2,10 +2,10 @@
 
 use super::grid::WaveGrid;
 use super::incident::Incident;
-use super::lanes::{LANES, Lanes};
+use super::lanes::{LANES, Lanes, multiply};
 use super::mask::Mask;
 use super::memory;
-use super::propagator::{Propagator, transmit};
+use super::propagator::Propagator;
 use super::slices::Step;
 use super::transforms::Transforms;
 use crate::stem::probe::Grid;
@@ -235,9 +235,7 @@ impl Simulation {
                 let strips = configuration.transmissions[slice].chunks_exact(grid.columns());
                 for (index, transmission) in strips.enumerate() {
                     for wave in waves.chunks_exact_mut(length) {
-                        transforms.to_real_space(wave, index, strip);
-                        transmit(strip, transmission);
-                        transforms.to_wave(strip, wave, index);
+                        transforms.through_real_space(wave, index, strip, transmission);
                     }
                 }
             }
@@ -245,8 +243,13 @@ impl Simulation {
             let last = number + 1 == configuration.steps.len();
             for (wave, values) in waves.chunks_exact_mut(length).enumerate() {
                 for (index, block) in values.chunks_exact_mut(grid.rows()).enumerate() {
+                    let factors = propagator.block(index);
+                    if step.exit.is_none() && !last {
+                        transforms.through_frequencies(block, &factors);
+                        continue;
+                    }
                     transforms.to_frequencies(block);
-                    propagator.apply(index, block);
+                    multiply(block, &factors);
                     if let Some(exit) = step.exit {
                         transforms.unfold(index, block, lines, |column, line| {
                             leave(wave, exit, column, line);

@@ -11,8 +11,9 @@
 //! other. Frequencies stand in the order in which the transform leaves them.
 
 use super::grid::WaveGrid;
-use super::lanes::{LANES, LaneTransform, Lanes};
-use crate::vector::vectorised;
+use super::lanes::{Factors, LANES, LaneTransform, Lanes, turned_over};
+use crate::vector::in_vectors;
+use pulp::{Simd, WithSimd};
 use rustfft::num_complex::Complex32;
 
 /// Plans for one grid; shared by all threads.
@@ -29,13 +30,22 @@ pub(super) struct Transforms {
 }
 
 impl Transforms {
+    /// For band-limited waves.
     pub(super) fn new(grid: &WaveGrid) -> Self {
+        let columns = (0..grid.band_columns()).map(|band_column| grid.column(band_column));
+        Self::of_columns(grid, columns)
+    }
+
+    /// For images of all frequencies: every column is a band column.
+    pub(super) fn unlimited(grid: &WaveGrid) -> Self {
+        Self::of_columns(grid, 0..grid.columns())
+    }
+
+    fn of_columns(grid: &WaveGrid, columns: impl Iterator<Item = usize>) -> Self {
         let along_x = LaneTransform::new(grid.columns());
         let along_y = LaneTransform::new(grid.rows());
         let places = along_x.places();
-        let places_x: Vec<_> = (0..grid.band_columns())
-            .map(|band_column| places[grid.column(band_column)])
-            .collect();
+        let places_x: Vec<_> = columns.map(|column| places[column]).collect();
         let mut outside = vec![true; grid.columns()];
         places_x.iter().for_each(|place| outside[*place] = false);
         Self {
@@ -84,46 +94,52 @@ impl Transforms {
         self.along_y.inverse(block);
     }
 
+    /// (kx, y) → (kx, ky), times `factors`, → (kx, y) of one block, without another factor.
+    pub(super) fn through_frequencies(&self, block: &mut [Lanes], factors: &impl Factors) {
+        self.along_y.multiply_frequencies(block, factors);
+    }
+
+    /// (kx, y) → (x, y), times a strip of an image, → (kx, y) of one strip of a wave, which `strip` holds in between.
+    pub(super) fn through_real_space(
+        &self,
+        wave: &mut [Lanes],
+        index: usize,
+        strip: &mut [Lanes],
+        factors: &[Lanes],
+    ) {
+        self.take(wave, index, strip);
+        self.along_x.multiply_points(strip, factors);
+        self.put(strip, wave, index);
+    }
+
     /// (kx, y) → (x, y) of one strip of a wave.
     pub(super) fn to_real_space(&self, wave: &[Lanes], index: usize, strip: &mut [Lanes]) {
-        let (rows, first) = (self.grid.rows(), index * LANES);
-        let height = LANES.min(rows - first);
-        vectorised(
-            #[inline(always)]
-            || {
-                for place in &self.outside {
-                    strip[*place] = Lanes::ZERO;
-                }
-                let blocks = wave.chunks_exact(rows);
-                for (block, places) in blocks.zip(self.places_x.chunks(LANES)) {
-                    let tile = turned_over(&block[first..first + height]);
-                    for (place, value) in places.iter().zip(&tile) {
-                        strip[*place] = *value;
-                    }
-                }
-            },
-        );
+        self.take(wave, index, strip);
         self.along_x.inverse(strip);
     }
 
     /// (x, y) → (kx, y) of one strip, into a wave.
     pub(super) fn to_wave(&self, strip: &mut [Lanes], wave: &mut [Lanes], index: usize) {
         self.along_x.forward(strip);
-        let (rows, first) = (self.grid.rows(), index * LANES);
-        let height = LANES.min(rows - first);
-        vectorised(
-            #[inline(always)]
-            || {
-                let blocks = wave.chunks_exact_mut(rows);
-                for (block, places) in blocks.zip(self.places_x.chunks(LANES)) {
-                    let mut tile = [Lanes::ZERO; LANES];
-                    for (value, place) in tile.iter_mut().zip(places) {
-                        *value = strip[*place];
-                    }
-                    block[first..first + height].copy_from_slice(&turned_over(&tile)[..height]);
-                }
-            },
-        );
+        self.put(strip, wave, index);
+    }
+
+    fn take(&self, wave: &[Lanes], index: usize, strip: &mut [Lanes]) {
+        in_vectors(Take {
+            transforms: self,
+            wave,
+            first: index * LANES,
+            strip,
+        });
+    }
+
+    fn put(&self, strip: &[Lanes], wave: &mut [Lanes], index: usize) {
+        in_vectors(Put {
+            transforms: self,
+            strip,
+            wave,
+            first: index * LANES,
+        });
     }
 
     /// Shows each band column of one block in k-space as one line of all frequencies of y in FFT order.
@@ -151,15 +167,70 @@ impl Transforms {
     }
 }
 
-/// Number j of lane i becomes number i of lane j.
-#[inline(always)]
-fn turned_over(tile: &[Lanes]) -> [Lanes; LANES] {
-    let mut turned = [Lanes::ZERO; LANES];
-    for (i, value) in tile.iter().enumerate() {
-        for (j, turned) in turned.iter_mut().enumerate() {
-            turned.re[i] = value.re[j];
-            turned.im[i] = value.im[j];
+/// The rows from `first` on of a wave, as a strip.
+struct Take<'a> {
+    transforms: &'a Transforms,
+    wave: &'a [Lanes],
+    first: usize,
+    strip: &'a mut [Lanes],
+}
+
+impl WithSimd for Take<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for place in &self.transforms.outside {
+            self.strip[*place] = Lanes::ZERO;
+        }
+        let rows = self.transforms.grid.rows();
+        let blocks = self.wave.chunks_exact(rows);
+        for (block, places) in blocks.zip(self.transforms.places_x.chunks(LANES)) {
+            let rest = &block[self.first..];
+            let tile = match rest.first_chunk() {
+                Some(tile) => turned_over(simd, tile),
+                None => turned_over(simd, &filled_up(rest)),
+            };
+            for (place, value) in places.iter().zip(&tile) {
+                self.strip[*place] = *value;
+            }
         }
     }
-    turned
+}
+
+/// A strip, into the rows from `first` on of a wave.
+struct Put<'a> {
+    transforms: &'a Transforms,
+    strip: &'a [Lanes],
+    wave: &'a mut [Lanes],
+    first: usize,
+}
+
+impl WithSimd for Put<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let rows = self.transforms.grid.rows();
+        let blocks = self.wave.chunks_exact_mut(rows);
+        for (block, places) in blocks.zip(self.transforms.places_x.chunks(LANES)) {
+            let mut tile = [Lanes::ZERO; LANES];
+            for (value, place) in tile.iter_mut().zip(places) {
+                *value = self.strip[*place];
+            }
+            let turned = turned_over(simd, &tile);
+            let rest = &mut block[self.first..];
+            match rest.first_chunk_mut() {
+                Some(target) => *target = turned,
+                None => rest.copy_from_slice(&turned[..rest.len()]),
+            }
+        }
+    }
+}
+
+/// The last rows, where there are fewer than eight.
+fn filled_up(rows: &[Lanes]) -> [Lanes; LANES] {
+    let mut tile = [Lanes::ZERO; LANES];
+    tile[..rows.len()].copy_from_slice(rows);
+    tile
 }

@@ -7,14 +7,16 @@
 //! ever reordered.
 //!
 //! `arithmetic` has the operations on vectors, `butterfly` the transforms of two to eight points, `transform` the passes
-//! that make long ones of them.
+//! that make long ones of them, `tile` the way from lanes to lines.
 
 mod arithmetic;
 mod butterfly;
+mod tile;
 mod transform;
 
-pub(super) use arithmetic::Arithmetic;
-pub(super) use transform::LaneTransform;
+pub(super) use arithmetic::{Arithmetic, Vector};
+pub(super) use tile::turned_over;
+pub(super) use transform::{Factors, LaneTransform, multiply};
 
 use rustfft::num_complex::Complex32;
 

@@ -96,6 +96,48 @@ impl LaneTransform {
         self.run(line, 1);
     }
 
+    /// A line of frequencies → points, times `factors` of each point, → frequencies.
+    pub(in super::super) fn multiply_points(
+        &self,
+        line: &mut [Lanes],
+        factors: &(impl Factors + ?Sized),
+    ) {
+        if self.library.is_some() {
+            self.inverse(line);
+            multiply(line, factors);
+            self.forward(line);
+        } else {
+            let (passes, inverse) = (&self.passes[..], true);
+            in_vectors(ThereAndBack {
+                passes,
+                line,
+                factors,
+                inverse,
+            });
+        }
+    }
+
+    /// A line of points → frequencies, times `factors` of each place of [`LaneTransform::frequencies`], → points.
+    pub(in super::super) fn multiply_frequencies(
+        &self,
+        line: &mut [Lanes],
+        factors: &(impl Factors + ?Sized),
+    ) {
+        if self.library.is_some() {
+            self.forward(line);
+            multiply(line, factors);
+            self.inverse(line);
+        } else {
+            let (passes, inverse) = (&self.passes[..], false);
+            in_vectors(ThereAndBack {
+                passes,
+                line,
+                factors,
+                inverse,
+            });
+        }
+    }
+
     fn run(&self, line: &mut [Lanes], direction: usize) {
         match &self.library {
             Some(plans) => one_by_one(&*plans[direction], line),
@@ -104,6 +146,44 @@ impl LaneTransform {
                 line,
                 inverse: direction == 1,
             }),
+        }
+    }
+}
+
+/// What each number of a line is multiplied by.
+pub(in super::super) trait Factors {
+    /// The factors at `place`, of this `part` of the lanes.
+    fn at<S: Simd>(&self, v: Arithmetic<S>, place: usize, part: usize) -> Vector<S>;
+}
+
+impl Factors for [Lanes] {
+    #[inline(always)]
+    fn at<S: Simd>(&self, v: Arithmetic<S>, place: usize, part: usize) -> Vector<S> {
+        v.load(&self[place], part)
+    }
+}
+
+/// Multiplies a line.
+pub(in super::super) fn multiply<F: Factors + ?Sized>(line: &mut [Lanes], factors: &F) {
+    in_vectors(Product { line, factors });
+}
+
+struct Product<'a, F: ?Sized> {
+    line: &'a mut [Lanes],
+    factors: &'a F,
+}
+
+impl<F: Factors + ?Sized> WithSimd for Product<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let v = Arithmetic(simd);
+        for (place, value) in self.line.iter_mut().enumerate() {
+            for part in 0..Arithmetic::<S>::PARTS {
+                let factor = self.factors.at(v, place, part);
+                v.store(v.multiply(v.load(value, part), factor), value, part);
+            }
         }
     }
 }
@@ -139,6 +219,20 @@ fn one_by_one(plan: &dyn Fft<f32>, line: &mut [Lanes]) {
     }
 }
 
+/// Calls a method of a pass with its radix as a constant.
+macro_rules! with_radix {
+    ($pass:expr, $method:ident, $($argument:expr),*) => {
+        match $pass.radix {
+            2 => $pass.$method::<S, 2>($($argument),*),
+            3 => $pass.$method::<S, 3>($($argument),*),
+            4 => $pass.$method::<S, 4>($($argument),*),
+            5 => $pass.$method::<S, 5>($($argument),*),
+            7 => $pass.$method::<S, 7>($($argument),*),
+            _ => $pass.$method::<S, 8>($($argument),*),
+        }
+    };
+}
+
 struct Passes<'a> {
     passes: &'a [Pass],
     line: &'a mut [Lanes],
@@ -153,28 +247,59 @@ impl WithSimd for Passes<'_> {
         let v = Arithmetic(simd);
         if self.inverse {
             for pass in self.passes.iter().rev() {
-                match pass.radix {
-                    2 => pass.inverse::<S, 2>(v, self.line),
-                    3 => pass.inverse::<S, 3>(v, self.line),
-                    4 => pass.inverse::<S, 4>(v, self.line),
-                    5 => pass.inverse::<S, 5>(v, self.line),
-                    7 => pass.inverse::<S, 7>(v, self.line),
-                    _ => pass.inverse::<S, 8>(v, self.line),
-                }
+                with_radix!(pass, inverse, v, self.line);
             }
         } else {
             for pass in self.passes {
-                match pass.radix {
-                    2 => pass.forward::<S, 2>(v, self.line),
-                    3 => pass.forward::<S, 3>(v, self.line),
-                    4 => pass.forward::<S, 4>(v, self.line),
-                    5 => pass.forward::<S, 5>(v, self.line),
-                    7 => pass.forward::<S, 7>(v, self.line),
-                    _ => pass.forward::<S, 8>(v, self.line),
-                }
+                with_radix!(pass, forward, v, self.line);
             }
         }
     }
+}
+
+/// One transform, a product and the transform back; the two passes next to the product are done as one.
+struct ThereAndBack<'a, F: ?Sized> {
+    passes: &'a [Pass],
+    line: &'a mut [Lanes],
+    factors: &'a F,
+    /// Whether the inverse transform comes first.
+    inverse: bool,
+}
+
+impl<F: Factors + ?Sized> WithSimd for ThereAndBack<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let v = Arithmetic(simd);
+        if self.inverse {
+            if let Some((first, rest)) = self.passes.split_first() {
+                for pass in rest.iter().rev() {
+                    with_radix!(pass, inverse, v, self.line);
+                }
+                with_radix!(first, inverse_and_forward, v, self.line, self.factors);
+                for pass in rest {
+                    with_radix!(pass, forward, v, self.line);
+                }
+            }
+        } else if let Some((last, rest)) = self.passes.split_last() {
+            for pass in rest {
+                with_radix!(pass, forward, v, self.line);
+            }
+            with_radix!(last, forward_and_inverse, v, self.line, self.factors);
+            for pass in rest.iter().rev() {
+                with_radix!(pass, inverse, v, self.line);
+            }
+        }
+    }
+}
+
+/// Where the first point of a butterfly stands: number `j` of the block that begins at `start`, this `part` of its lanes.
+#[derive(Clone, Copy)]
+struct Place {
+    start: usize,
+    j: usize,
+    part: usize,
 }
 
 impl Pass {
@@ -197,21 +322,11 @@ impl Pass {
     where
         Points<R>: Butterfly<R>,
     {
-        if self.spacing == 1 {
-            return butterflies(
-                v,
-                line,
-                1,
-                #[inline(always)]
-                |_, points| Points::<R>::of(v, points),
-            );
-        }
-        butterflies(
+        self.butterflies(
             v,
             line,
-            self.spacing,
             #[inline(always)]
-            |j, points| self.twist::<S, R>(v, j, Points::<R>::of(v, points)),
+            |place, points| self.twist::<S, R>(v, place, Points::<R>::of(v, points)),
         );
     }
 
@@ -221,61 +336,121 @@ impl Pass {
     where
         Points<R>: Butterfly<R>,
     {
-        if self.spacing == 1 {
-            return butterflies(
-                v,
-                line,
-                1,
-                #[inline(always)]
-                |_, points| v.swap(Points::<R>::of(v, v.swap(points))),
-            );
-        }
-        butterflies(
+        self.butterflies(
             v,
             line,
-            self.spacing,
             #[inline(always)]
-            |j, points| v.swap(Points::<R>::of(v, self.twist(v, j, v.swap(points)))),
+            |place, points| self.untwisted::<S, R>(v, place, points),
         );
     }
 
-    /// Times the factors of place j.
+    /// The last pass of an inverse transform, a product, the first pass of a forward one.
+    #[inline(always)]
+    fn inverse_and_forward<S: Simd, const R: usize>(
+        &self,
+        v: Arithmetic<S>,
+        line: &mut [Lanes],
+        factors: &(impl Factors + ?Sized),
+    ) where
+        Points<R>: Butterfly<R>,
+    {
+        self.butterflies(
+            v,
+            line,
+            #[inline(always)]
+            |place, points| {
+                let mut points = self.untwisted::<S, R>(v, place, points);
+                for q in 0..R {
+                    let factor =
+                        factors.at(v, place.start + place.j + q * self.spacing, place.part);
+                    points[q] = v.multiply(points[q], factor);
+                }
+                self.twist(v, place, Points::<R>::of(v, points))
+            },
+        );
+    }
+
+    /// The last pass of a forward transform, a product, the first pass of an inverse one.
+    #[inline(always)]
+    fn forward_and_inverse<S: Simd, const R: usize>(
+        &self,
+        v: Arithmetic<S>,
+        line: &mut [Lanes],
+        factors: &(impl Factors + ?Sized),
+    ) where
+        Points<R>: Butterfly<R>,
+    {
+        self.butterflies(
+            v,
+            line,
+            #[inline(always)]
+            |place, points| {
+                let mut points = Points::<R>::of(v, points);
+                for q in 0..R {
+                    let factor =
+                        factors.at(v, place.start + place.j + q * self.spacing, place.part);
+                    points[q] = v.multiply(points[q], factor);
+                }
+                v.swap(Points::<R>::of(v, v.swap(points)))
+            },
+        );
+    }
+
+    /// Replaces the points at place, place + spacing, … by `act(place, points)`, for all places of all blocks.
+    #[inline(always)]
+    fn butterflies<S: Simd, const R: usize>(
+        &self,
+        v: Arithmetic<S>,
+        line: &mut [Lanes],
+        act: impl Fn(Place, [Vector<S>; R]) -> [Vector<S>; R],
+    ) {
+        let spacing = self.spacing;
+        for (number, block) in line.chunks_exact_mut(R * spacing).enumerate() {
+            for j in 0..spacing {
+                for part in 0..Arithmetic::<S>::PARTS {
+                    let mut points = [v.load(&block[j], part); R];
+                    for q in 1..R {
+                        points[q] = v.load(&block[q * spacing + j], part);
+                    }
+                    let start = number * R * spacing;
+                    let points = act(Place { start, j, part }, points);
+                    for q in 0..R {
+                        v.store(points[q], &mut block[q * spacing + j], part);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn untwisted<S: Simd, const R: usize>(
+        &self,
+        v: Arithmetic<S>,
+        place: Place,
+        points: [Vector<S>; R],
+    ) -> [Vector<S>; R]
+    where
+        Points<R>: Butterfly<R>,
+    {
+        v.swap(Points::<R>::of(v, self.twist(v, place, v.swap(points))))
+    }
+
+    /// Times the factors of a place.
     #[inline(always)]
     fn twist<S: Simd, const R: usize>(
         &self,
         v: Arithmetic<S>,
-        j: usize,
+        place: Place,
         mut points: [Vector<S>; R],
     ) -> [Vector<S>; R] {
-        let factors = &self.twiddles[j * (R - 1)..][..R - 1];
+        if self.spacing == 1 {
+            return points; // all factors are 1
+        }
+        let factors = &self.twiddles[place.j * (R - 1)..][..R - 1];
         for q in 1..R {
             points[q] = v.multiply(points[q], v.splat(factors[q - 1]));
         }
         points
-    }
-}
-
-/// Does `act(j, points)` in place for all points j, j + spacing, … of all blocks.
-#[inline(always)]
-fn butterflies<S: Simd, const R: usize>(
-    v: Arithmetic<S>,
-    line: &mut [Lanes],
-    spacing: usize,
-    act: impl Fn(usize, [Vector<S>; R]) -> [Vector<S>; R],
-) {
-    for block in line.chunks_exact_mut(R * spacing) {
-        for j in 0..spacing {
-            for part in 0..Arithmetic::<S>::PARTS {
-                let mut points = [v.load(&block[j], part); R];
-                for q in 1..R {
-                    points[q] = v.load(&block[q * spacing + j], part);
-                }
-                let points = act(j, points);
-                for q in 0..R {
-                    v.store(points[q], &mut block[q * spacing + j], part);
-                }
-            }
-        }
     }
 }
 
@@ -357,6 +532,26 @@ mod tests {
                 let expected = Lanes::from_fn(|lane| (lane == 3).then(|| all.get(3) * 2.0));
                 assert_eq!(*one, expected);
             }
+        }
+    }
+
+    #[test]
+    fn products_on_the_way_are_those_of_three_steps() {
+        for length in [8, 60, 22] {
+            let transform = LaneTransform::new(length);
+            let (mut points, mut frequencies) = (lines(length), lines(length));
+            let factors = lines(length + 1)[1..].to_vec();
+            let (mut expected_points, mut expected_frequencies) = (lines(length), lines(length));
+            transform.multiply_points(&mut points, &factors[..]);
+            transform.inverse(&mut expected_points);
+            multiply(&mut expected_points, &factors[..]);
+            transform.forward(&mut expected_points);
+            assert_eq!(points, expected_points);
+            transform.multiply_frequencies(&mut frequencies, &factors[..]);
+            transform.forward(&mut expected_frequencies);
+            multiply(&mut expected_frequencies, &factors[..]);
+            transform.inverse(&mut expected_frequencies);
+            assert_eq!(frequencies, expected_frequencies);
         }
     }
 
