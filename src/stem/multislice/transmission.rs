@@ -25,9 +25,9 @@ pub(super) fn transmission(
         #[inline(always)]
         || {
             for (t, v) in image.iter_mut().zip(potential) {
-                let v = part(v);
-                for lane in 0..LANES {
-                    (t.re[lane], t.im[lane]) = exponential(interaction * f64::from(v[lane]));
+                let parts = t.re.iter_mut().zip(&mut t.im);
+                for ((re, im), v) in parts.zip(part(v)) {
+                    (*re, *im) = exponential(interaction * f64::from(*v));
                 }
             }
         },

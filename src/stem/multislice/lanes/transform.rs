@@ -360,10 +360,9 @@ impl Pass {
             #[inline(always)]
             |place, points| {
                 let mut points = self.untwisted::<S, R>(v, place, points);
-                for q in 0..R {
-                    let factor =
-                        factors.at(v, place.start + place.j + q * self.spacing, place.part);
-                    points[q] = v.multiply(points[q], factor);
+                for (q, point) in points.iter_mut().enumerate() {
+                    let at = place.start + place.j + q * self.spacing;
+                    *point = v.multiply(*point, factors.at(v, at, place.part));
                 }
                 self.twist(v, place, Points::<R>::of(v, points))
             },
@@ -386,10 +385,9 @@ impl Pass {
             #[inline(always)]
             |place, points| {
                 let mut points = Points::<R>::of(v, points);
-                for q in 0..R {
-                    let factor =
-                        factors.at(v, place.start + place.j + q * self.spacing, place.part);
-                    points[q] = v.multiply(points[q], factor);
+                for (q, point) in points.iter_mut().enumerate() {
+                    let at = place.start + place.j + q * self.spacing;
+                    *point = v.multiply(*point, factors.at(v, at, place.part));
                 }
                 v.swap(Points::<R>::of(v, v.swap(points)))
             },
