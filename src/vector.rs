@@ -12,6 +12,19 @@ pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
+/// Runs `work`, which is written in vectors of at most eight single-precision numbers.
+///
+/// For loops that the compiler does not find the vectors in by itself. Every method and closure that `work` uses must be
+/// marked `#[inline(always)]`; plain functions passed as values are not compiled again.
+#[inline(always)]
+pub(crate) fn in_vectors<W: pulp::WithSimd>(work: W) -> W::Output {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        return pulp::Simd::vectorize(simd, work);
+    }
+    pulp::Arch::new().dispatch(work)
+}
+
 /// Σ aⱼ bⱼ in eight interleaved partial sums, always the same ones, so that the result depends on nothing else.
 #[inline(always)]
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {

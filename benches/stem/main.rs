@@ -39,7 +39,7 @@ fn main() {
         specimens::strontium_titanate(),
     ] {
         let mut peer = None;
-        for task in ["every slice", "empty slices merged", "2 phonons"] {
+        for task in ["every slice", "empty slices merged", "8 phonons"] {
             let title = format!("{} {task}", workload.name);
             if filter.as_deref().is_some_and(|word| !title.contains(word)) {
                 continue;
@@ -65,8 +65,8 @@ fn run(workload: &Workload, task: &str, title: &str, peer: Option<&mut Peer>) {
     .expect("a grid")
     .slice_thickness(workload.slice_thickness)
     .merge_empty_slices(task != "every slice");
-    let configurations = 2;
-    if task == "2 phonons" {
+    let configurations = 8;
+    if task == "8 phonons" {
         let seed = Seed(7);
         case = case.motion(AtomicMotion::FrozenPhonons {
             configurations,
@@ -95,7 +95,7 @@ fn run(workload: &Workload, task: &str, title: &str, peer: Option<&mut Peer>) {
     let mut steps = slices * positions.len() as f64;
     let mut value = f64::NAN;
     let floor = 1e3 * least_seconds(1.0, transforms(rows, columns));
-    let seconds = if task == "2 phonons" {
+    let seconds = if task == "8 phonons" {
         // the potentials of all configurations are part of the work
         steps *= configurations as f64;
         least_seconds(2.0, || value = scan(&case.build().expect("room")))
@@ -104,7 +104,7 @@ fn run(workload: &Workload, task: &str, title: &str, peer: Option<&mut Peer>) {
         least_seconds(2.0, || value = scan(&simulation))
     };
     let ours = 1e3 * seconds / steps;
-    let theirs = peer.map(|peer| peer.ask(if task == "2 phonons" { "2" } else { "0" }));
+    let theirs = peer.map(|peer| peer.ask(if task == "8 phonons" { "8" } else { "0" }));
     let (peer, ratio, found) = theirs.map_or_else(Default::default, |answer| {
         let milliseconds = 1e3 * answer.seconds / steps;
         (

@@ -183,7 +183,7 @@ mod tests {
             let (score, slopes) = improvement.slopes(&place).unwrap();
             let at = |moved: [f64; 2]| improvement.scores(&array![moved]).unwrap()[0];
             assert!((score - at(place)).abs() < 1e-12);
-            for k in 0..2 {
+            for (k, slope) in slopes.iter().enumerate() {
                 let step = |h: f64| {
                     at(std::array::from_fn(|j| {
                         place[j] + if j == k { h } else { 0.0 }
@@ -191,9 +191,8 @@ mod tests {
                 };
                 let difference = (step(1e-5) - step(-1e-5)) / 2e-5;
                 assert!(
-                    (slopes[k] - difference).abs() < 1e-5 * (1.0 + difference.abs()),
-                    "{place:?} {k}: {} {difference}",
-                    slopes[k]
+                    (slope - difference).abs() < 1e-5 * (1.0 + difference.abs()),
+                    "{place:?} {k}: {slope} {difference}"
                 );
             }
         }

@@ -152,11 +152,6 @@ impl WaveGrid {
         self.reach.len()
     }
 
-    /// Highest frequency number of x inside the circle, p.
-    pub(crate) fn highest(&self) -> usize {
-        self.highest
-    }
-
     /// Highest frequency number of y inside the circle, for a band column.
     pub(crate) fn reach(&self, band_column: usize) -> usize {
         self.reach[band_column]

@@ -27,7 +27,7 @@
 //!
 //! # Accuracy
 //!
-//! Against a plain multislice in numpy (complex128; `tests/reference/stem_multislice.py`): potentials 10⁻⁹ of the peak,
+//! Against a plain multislice in numpy (complex128; `tests/reference/stem_multislice.py`): potentials 10⁻⁶ of the peak,
 //! exit waves 3·10⁻⁶ of the amplitude, signals 10⁻⁶ of the whole beam. Against abTEM 1.0.11 (`stem_abtem.py`): the image of
 //! a vacancy in MoS₂ within 0.3 % (HAADF) and 10⁻⁵ (ABF) of the mean, if all atoms stand on pixels. With atoms between
 //! them abTEM's potential is the less exact one, see `potential`.
@@ -35,26 +35,31 @@
 //! # Speed
 //!
 //! Processor milliseconds of one thread for each probe and slice, without the potentials unless said, beside two complete
-//! transforms of the same size by rustfft, and abTEM 1.0.11 on the same atoms, grid, slices and probes in the same run
-//! (`cargo bench --bench stem`; single runs on a busy machine, which moves each number by a third):
+//! transforms of the same size by rustfft, and abTEM 1.0.11 on the same atoms, grid, slices and 16 probes in the same run
+//! (`cargo bench --bench stem`; least of a few runs on a machine with AVX2; other work moves each number by a tenth and
+//! more):
 //!
-//! | specimen | pixels | two transforms | here | abTEM |
-//! | --- | --- | --- | --- | --- |
-//! | MoS₂, 8 slices, each passed | 640 × 672 | 7.0 | 4.2 | 10.2 |
-//! | MoS₂, empty slices merged | 640 × 672 | 5.2 | 1.8 | 7.3 |
-//! | SrTiO₃, 102 slices | 320 × 320 | 0.89 | 0.64 | 1.05 |
-//! | SrTiO₃, 2 frozen phonons, potentials included | 320 × 320 | 0.86 | 0.96 | 1.10 |
+//! | specimen | pixels | two transforms | here | abTEM | ratio |
+//! | --- | --- | --- | --- | --- | --- |
+//! | MoS₂, 8 slices, each passed | 640 × 672 | 1.9 | 1.70 | 6.96 | 4.1 |
+//! | MoS₂, empty slices merged | 640 × 672 | 1.9 | 0.84 | 6.00 | 7.1 |
+//! | MoS₂, 8 frozen phonons, potentials included | 640 × 672 | 1.9 | 0.97 | 6.31 | 6.5 |
+//! | SrTiO₃, 102 slices | 320 × 320 | 0.38 | 0.22 | 0.89 | 4.1 |
+//! | SrTiO₃, 8 frozen phonons, potentials included | 320 × 320 | 0.38 | 0.36 | 1.08 | 3.0 |
+//!
+//! abTEM does not merge empty slices: against its time for every slice, the second row is 8.3 times faster.
 //!
 //! # Where to read on
 //!
 //! [`Multislice`] says what is to be computed and refuses what cannot be; [`Simulation`] sends waves through. Inside,
 //! `potential` adds up v, `transmission` makes t of it, `slices` finds the order of the steps, `transforms` holds the
-//! Fourier transforms and the layout of a wave, `incident` builds probes, `propagator` is free space, `collector` a
-//! detector and `pattern` a camera.
+//! Fourier transforms and the layout of a wave, `lanes` the one-dimensional ones they are made of, `incident` builds
+//! probes, `propagator` is free space, `collector` a detector and `pattern` a camera.
 
 mod collector;
 mod grid;
 mod incident;
+mod lanes;
 mod mask;
 mod memory;
 mod motion;
@@ -68,7 +73,7 @@ mod transforms;
 mod transmission;
 
 pub(super) use grid::WaveGrid;
-pub(super) use incident::{Incident, single};
+pub(super) use incident::{plane_waves, single};
 pub(super) use mask::Mask;
 pub(super) use memory::check_advising as check_memory;
 pub(super) use simulation::{BATCH, check_position};
@@ -80,6 +85,7 @@ pub use simulation::{Recorder, Recording, Simulation};
 
 use super::{Beam, Parametrisation, Structure};
 use crate::Result;
+use lanes::{LANES, Lanes};
 use ndarray::Array2;
 use potential::{Kind, Potentials};
 use propagator::Propagator;
@@ -207,7 +213,12 @@ impl<'a> Multislice<'a> {
         let (steps, slices) = &plan.configurations[0];
         let atoms = steps[slice].slice.map_or(&[][..], |index| &slices[index]);
         let potentials = Potentials::new(&self.grid, &plan.kinds, self.parametrisation);
-        Ok(potentials.pair([atoms, &[]]).mapv(|v| v.re))
+        let image = potentials.pair([atoms, &[]]);
+        let columns = self.grid.columns();
+        let pixel = |(row, column): (usize, usize)| {
+            f64::from(image[row / LANES * columns + column].re[row % LANES])
+        };
+        Ok(Array2::from_shape_fn((self.grid.rows(), columns), pixel))
     }
 
     /// Bytes that [`Multislice::build`] and the scans after it will take, their results apart.
@@ -241,7 +252,7 @@ impl<'a> Multislice<'a> {
             .into_keys()
             .map(|(span, from_real_space)| {
                 let distance = span as f64 * plan.slicing.thickness;
-                let propagator = Propagator::new(&self.grid, self.beam, distance, from_real_space);
+                let propagator = Propagator::new(&transforms, self.beam, distance, from_real_space);
                 ((span, from_real_space), propagator)
             })
             .collect();
@@ -262,29 +273,17 @@ impl<'a> Multislice<'a> {
         slices: &[Slice],
         potentials: &Potentials,
         transforms: &Transforms,
-    ) -> Vec<Vec<rustfft::num_complex::Complex32>> {
-        let pairs = slices.par_chunks(2).map_init(
-            || transforms.scratch(),
-            |scratch, pair| {
-                let both = potentials.pair([&pair[0], pair.get(1).map_or(&[], |slice| slice)]);
-                let sigma = self.beam.interaction();
-                let mut found = vec![transmission(
-                    both.iter().map(|v| v.re),
-                    sigma,
-                    transforms,
-                    scratch,
-                )];
-                if pair.len() == 2 {
-                    found.push(transmission(
-                        both.iter().map(|v| v.im),
-                        sigma,
-                        transforms,
-                        scratch,
-                    ));
-                }
-                found
-            },
-        );
+    ) -> Vec<Vec<Lanes>> {
+        let circle = Propagator::circle(transforms, self.beam);
+        let sigma = self.beam.interaction();
+        let pairs = slices.par_chunks(2).map(|pair| {
+            let both = potentials.pair([&pair[0], pair.get(1).map_or(&[], |slice| slice)]);
+            let mut found = vec![transmission(&both, |v| &v.re, sigma, transforms, &circle)];
+            if pair.len() == 2 {
+                found.push(transmission(&both, |v| &v.im, sigma, transforms, &circle));
+            }
+            found
+        });
         pairs.flatten_iter().collect()
     }
 
@@ -315,7 +314,8 @@ impl<'a> Multislice<'a> {
         let threads = rayon::current_num_threads() as f64;
         let tables = Potentials::table_bytes(&self.grid, kinds.len());
         let work = Potentials::work_bytes(&self.grid).max(Simulation::workspace_bytes(&self.grid));
-        let images = 8.0 * distinct as f64 * self.grid.len() as f64;
+        let images =
+            (distinct * Transforms::image_len(&self.grid)) as f64 * size_of::<Lanes>() as f64;
         let needs = [
             lists,
             (format!("{distinct} transmission functions"), images),

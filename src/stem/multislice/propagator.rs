@@ -1,9 +1,10 @@
 //! Free space between slices.
 
-use super::grid::WaveGrid;
 use super::incident::single;
+use super::lanes::{Arithmetic, Factors, LANES, Lanes, Vector};
+use super::transforms::Transforms;
 use crate::stem::Beam;
-use crate::vector::vectorised;
+use pulp::Simd;
 use rustfft::num_complex::{Complex32, Complex64};
 use std::f64::consts::PI;
 
@@ -13,20 +14,23 @@ use std::f64::consts::PI;
 /// the transforms of a step multiply the wave by is divided out on the way: the number of pixels, or the number of rows
 /// where the wave was not taken to real space.
 pub(super) struct Propagator {
-    /// For each row.
-    along_y: Vec<Complex32>,
-    /// For each band column.
-    along_x: Vec<Complex32>,
+    /// For each place of a block in k-space, with the absolute number of its frequency.
+    along_y: Vec<(Complex32, f32)>,
+    /// For each block.
+    along_x: Vec<Lanes>,
+    /// For each block the highest frequency number of y inside the circle; below zero where there is no column.
+    reach: Vec<[f32; LANES]>,
 }
 
 impl Propagator {
     /// Over `distance` Å, for a wave that `comes_from_real_space` or was left half transformed.
     pub(super) fn new(
-        grid: &WaveGrid,
+        transforms: &Transforms,
         beam: Beam,
         distance: f64,
         comes_from_real_space: bool,
     ) -> Self {
+        let grid = transforms.grid();
         let phase = |k: f64| Complex64::cis(-PI * beam.wavelength() * distance * k * k);
         let scale = 1.0
             / if comes_from_real_space {
@@ -34,47 +38,55 @@ impl Propagator {
             } else {
                 grid.rows()
             } as f64;
+        let along_y = transforms.frequencies_y().iter().map(|row| {
+            let number = (*row).min(grid.rows() - row) as f32;
+            (single(scale * phase(grid.ky(*row))), number)
+        });
+        let columns: Vec<_> = (0..grid.band_columns()).collect();
+        let along_x = columns.chunks(LANES).map(|block| {
+            let factor = |j: &usize| single(phase(grid.kx(grid.column(*j))));
+            Lanes::from_fn(|lane| block.get(lane).map(factor))
+        });
+        let reach = columns.chunks(LANES).map(|block| {
+            let mut reach = [-1.0; LANES];
+            for (reach, column) in reach.iter_mut().zip(block) {
+                *reach = grid.reach(*column) as f32;
+            }
+            reach
+        });
         Self {
-            along_y: (0..grid.rows())
-                .map(|row| single(scale * phase(grid.ky(row))))
-                .collect(),
-            along_x: (0..grid.band_columns())
-                .map(|j| single(phase(grid.kx(grid.column(j)))))
-                .collect(),
+            along_y: along_y.collect(),
+            along_x: along_x.collect(),
+            reach: reach.collect(),
         }
     }
 
-    /// Multiplies one band column of a wave in k-space.
-    pub(super) fn apply(&self, grid: &WaveGrid, band_column: usize, line: &mut [Complex32]) {
-        let along_x = self.along_x[band_column];
-        let (reach, rows) = (grid.reach(band_column), grid.rows());
-        let (positive, rest) = line.split_at_mut(reach + 1);
-        let (outside, negative) = rest.split_at_mut(rows - 2 * reach - 1);
-        outside.fill(Complex32::ZERO);
-        scale(positive, &self.along_y[..=reach], along_x);
-        scale(negative, &self.along_y[rows - reach..], along_x);
+    /// Only the circle: free space of no length.
+    pub(super) fn circle(transforms: &Transforms, beam: Beam) -> Self {
+        Self::new(transforms, beam, 0.0, true)
+    }
+
+    /// What one block of a wave in k-space is multiplied by.
+    pub(super) fn block(&self, index: usize) -> impl Factors {
+        BlockFactors {
+            along_y: &self.along_y,
+            along_x: &self.along_x[index],
+            reach: &self.reach[index],
+        }
     }
 }
 
-fn scale(line: &mut [Complex32], factors: &[Complex32], factor: Complex32) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for (value, other) in line.iter_mut().zip(factors) {
-                *value = *value * other * factor;
-            }
-        },
-    );
+struct BlockFactors<'a> {
+    along_y: &'a [(Complex32, f32)],
+    along_x: &'a Lanes,
+    reach: &'a [f32; LANES],
 }
 
-/// Multiplies a wave by a transmission function, pixel by pixel.
-pub(super) fn transmit(wave: &mut [Complex32], transmission: &[Complex32]) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for (value, factor) in wave.iter_mut().zip(transmission) {
-                *value *= factor;
-            }
-        },
-    );
+impl Factors for BlockFactors<'_> {
+    #[inline(always)]
+    fn at<S: Simd>(&self, v: Arithmetic<S>, place: usize, part: usize) -> Vector<S> {
+        let (along_y, number) = self.along_y[place];
+        let factor = v.multiply(v.load(self.along_x, part), v.splat(along_y));
+        v.limit(factor, number, self.reach, part)
+    }
 }

@@ -6,10 +6,11 @@ pub use recording::{Recorder, Recording};
 
 use super::grid::WaveGrid;
 use super::incident::Incident;
+use super::lanes::{LANES, Lanes, multiply};
 use super::memory;
-use super::propagator::{Propagator, transmit};
+use super::propagator::Propagator;
 use super::slices::Step;
-use super::transforms::{BLOCK, Scratch, Transforms};
+use super::transforms::Transforms;
 use crate::stem::probe::Grid;
 use crate::stem::{Beam, Detector, Focus, Probe};
 use crate::units::Point;
@@ -39,13 +40,17 @@ pub(super) struct Configuration {
     /// What a wave meets, in order.
     pub steps: Vec<Step>,
     /// The transmission functions that the steps refer to.
-    pub transmissions: Vec<Vec<Complex32>>,
+    pub transmissions: Vec<Vec<Lanes>>,
 }
 
 /// What one thread works in.
 struct Workspace {
-    waves: Vec<Complex32>,
-    scratch: Scratch,
+    /// One after the other.
+    waves: Vec<Lanes>,
+    /// A strip of real space.
+    strip: Vec<Lanes>,
+    /// Lines of k-space as the detectors see them.
+    lines: Vec<Complex32>,
 }
 
 impl Simulation {
@@ -128,35 +133,34 @@ impl Simulation {
     /// # Errors
     /// [`Error::Argument`] for a result beyond the memory limit.
     pub fn plane_wave(&self) -> Result<Array4<Complex32>> {
-        let incident = Incident::plane(self.transforms.grid(), [0, 0]);
+        let incident = Incident::plane(&self.transforms, [0, 0]);
         self.real_space(&incident, Point::default(), 1.0)
     }
 
     fn incident(&self, probe: &Probe) -> Result<Incident> {
-        Incident::probe(probe, self.beam, self.transforms.grid())
+        Incident::probe(probe, self.beam, &self.transforms)
     }
 
     fn workspace(&self, waves: usize) -> Workspace {
         Workspace {
-            waves: vec![Complex32::ZERO; waves * self.transforms.wave_len()],
-            scratch: self.transforms.scratch(),
+            waves: vec![Lanes::ZERO; waves * Transforms::wave_len(self.transforms.grid())],
+            strip: self.transforms.strip(),
+            lines: Vec::new(),
         }
     }
 
     /// Bytes of the workspace of one thread.
     pub(super) fn workspace_bytes(grid: &WaveGrid) -> f64 {
-        let block = BLOCK * grid.columns();
-        8.0 * (BATCH as f64 * grid.band_columns() as f64 * grid.rows() as f64 + block as f64)
+        let lanes = BATCH * Transforms::wave_len(grid) + grid.columns() + grid.rows();
+        lanes as f64 * size_of::<Lanes>() as f64
     }
 
     /// Sets up the waves of a batch in front of the specimen.
     fn enter(&self, incident: &Incident, batch: &[Point], workspace: &mut Workspace) {
-        let waves = workspace.waves.chunks_exact_mut(self.transforms.wave_len());
+        let length = Transforms::wave_len(self.transforms.grid());
+        let waves = workspace.waves.chunks_exact_mut(length);
         for (wave, position) in waves.zip(batch) {
-            incident.place(*position, wave, |line| {
-                self.transforms
-                    .to_half_transformed(line, &mut workspace.scratch);
-            });
+            incident.place(*position, &self.transforms, wave);
         }
     }
 
@@ -169,13 +173,10 @@ impl Simulation {
         leave: impl FnMut(usize, usize, usize, &[Complex32]),
     ) {
         let mut workspace = self.workspace(numbers.len());
-        let waves = (workspace.waves).chunks_exact_mut(self.transforms.wave_len());
-        for (wave, numbers) in waves.zip(numbers) {
-            let plane = Incident::plane(self.transforms.grid(), *numbers);
-            plane.place(Point::default(), wave, |line| {
-                self.transforms
-                    .to_half_transformed(line, &mut workspace.scratch);
-            });
+        let length = Transforms::wave_len(self.transforms.grid());
+        for (wave, numbers) in workspace.waves.chunks_exact_mut(length).zip(numbers) {
+            let plane = Incident::plane(&self.transforms, *numbers);
+            plane.place(Point::default(), &self.transforms, wave);
         }
         let configuration = &self.configurations[configuration];
         self.pass(configuration, numbers.len(), &mut workspace, leave);
@@ -184,13 +185,14 @@ impl Simulation {
     /// Bytes of the transmission functions.
     pub(in crate::stem) fn bytes(&self) -> f64 {
         let images = self.configurations.iter().map(|c| c.transmissions.len());
-        8.0 * images.sum::<usize>() as f64 * self.transforms.grid().len() as f64
+        let image = Transforms::image_len(self.transforms.grid()) * size_of::<Lanes>();
+        images.sum::<usize>() as f64 * image as f64
     }
 
     /// Sends the first `count` waves of the workspace through a configuration.
     ///
-    /// At each exit plane `leave(wave, exit, band column, line)` sees ψ(kx, ky) of each band column, scaled such that
-    /// Σ|ψ|² = 1 for a wave that lost nothing.
+    /// At each exit plane `leave(wave, exit, band column, line)` sees ψ(kx, ky) of each band column, frequencies of y in
+    /// FFT order, scaled such that Σ|ψ|² = 1 for a wave that lost nothing.
     fn pass(
         &self,
         configuration: &Configuration,
@@ -198,38 +200,42 @@ impl Simulation {
         workspace: &mut Workspace,
         mut leave: impl FnMut(usize, usize, usize, &[Complex32]),
     ) {
-        let Workspace { waves, scratch } = workspace;
-        let grid = self.transforms.grid();
-        let length = self.transforms.wave_len();
+        let Workspace {
+            waves,
+            strip,
+            lines,
+        } = workspace;
+        let transforms = &self.transforms;
+        let grid = transforms.grid();
+        let length = Transforms::wave_len(grid);
         let waves = &mut waves[..count * length];
         for (number, step) in configuration.steps.iter().enumerate() {
             if let Some(slice) = step.slice {
-                let transmission =
-                    configuration.transmissions[slice].chunks(BLOCK * grid.columns());
-                for (block, transmission) in transmission.enumerate() {
+                let strips = configuration.transmissions[slice].chunks_exact(grid.columns());
+                for (index, transmission) in strips.enumerate() {
                     for wave in waves.chunks_exact_mut(length) {
-                        (self.transforms).through_real_space(
-                            wave,
-                            block * BLOCK,
-                            scratch,
-                            |rows| {
-                                transmit(rows, transmission);
-                            },
-                        );
+                        transforms.through_real_space(wave, index, strip, transmission);
                     }
                 }
             }
             let propagator = &self.propagators[&step.propagation()];
             let last = number + 1 == configuration.steps.len();
-            for (index, wave) in waves.chunks_exact_mut(length).enumerate() {
-                for (column, line) in wave.chunks_exact_mut(grid.rows()).enumerate() {
-                    self.transforms.to_frequencies(line, scratch);
-                    propagator.apply(grid, column, line);
+            for (wave, values) in waves.chunks_exact_mut(length).enumerate() {
+                for (index, block) in values.chunks_exact_mut(grid.rows()).enumerate() {
+                    let factors = propagator.block(index);
+                    if step.exit.is_none() && !last {
+                        transforms.through_frequencies(block, &factors);
+                        continue;
+                    }
+                    transforms.to_frequencies(block);
+                    multiply(block, &factors);
                     if let Some(exit) = step.exit {
-                        leave(index, exit, column, line);
+                        transforms.unfold(index, block, lines, |column, line| {
+                            leave(wave, exit, column, line);
+                        });
                     }
                     if !last {
-                        self.transforms.to_half_transformed(line, scratch);
+                        transforms.to_half_transformed(block);
                     }
                 }
             }
@@ -259,30 +265,31 @@ impl Simulation {
         outer
             .into_par_iter()
             .for_each(|(mut images, configuration)| {
-                let (mut workspace, mut left) = (self.workspace(1), self.workspace(exits));
+                let mut workspace = self.workspace(1);
                 self.enter(incident, &[position], &mut workspace);
-                let length = self.transforms.wave_len();
+                let transforms = &self.transforms;
+                let mut left = vec![Lanes::ZERO; exits * Transforms::wave_len(grid)];
+                let places = transforms.frequencies_y();
                 self.pass(configuration, 1, &mut workspace, |_, exit, column, line| {
-                    let place = exit * length + column * grid.rows();
-                    left.waves[place..place + line.len()].copy_from_slice(line);
-                });
-                let waves = left.waves.chunks_exact_mut(length);
-                for (wave, mut image) in waves.zip(images.outer_iter_mut()) {
-                    for line in wave.chunks_exact_mut(grid.rows()) {
-                        self.transforms.to_half_transformed(line, &mut left.scratch);
+                    let place = exit * Transforms::wave_len(grid) + column / LANES * grid.rows();
+                    let block = &mut left[place..][..grid.rows()];
+                    for (value, row) in block.iter_mut().zip(places) {
+                        value.set(column % LANES, line[*row]);
                     }
-                    for first in (0..grid.rows()).step_by(BLOCK) {
-                        self.transforms
-                            .to_real_space(wave, first, &mut left.scratch, |rows| {
-                                let rows = rows.chunks_exact(grid.columns());
-                                for (row, values) in rows.enumerate() {
-                                    let target = image.row_mut(first + row);
-                                    target
-                                        .into_iter()
-                                        .zip(values)
-                                        .for_each(|(t, v)| *t = v * amplitude);
-                                }
-                            });
+                });
+                let waves = left.chunks_exact_mut(Transforms::wave_len(grid));
+                for (wave, mut image) in waves.zip(images.outer_iter_mut()) {
+                    for block in wave.chunks_exact_mut(grid.rows()) {
+                        transforms.to_half_transformed(block);
+                    }
+                    for index in 0..grid.rows().div_ceil(LANES) {
+                        transforms.to_real_space(wave, index, &mut workspace.strip);
+                        let rows = image.outer_iter_mut().skip(index * LANES).take(LANES);
+                        for (lane, mut row) in rows.enumerate() {
+                            for (pixel, value) in row.iter_mut().zip(&workspace.strip) {
+                                *pixel = value.get(lane) * amplitude;
+                            }
+                        }
                     }
                 }
             });

@@ -1,45 +1,62 @@
 //! The two-dimensional Fourier transforms of a band-limited wave, cut into the halves that multislice needs.
 //!
-//! Between two slices a wave is kept *half transformed*, as ψ(kx, y): one line of `rows` numbers for each band column of
-//! the [`WaveGrid`]. From there one transform along y leads to k-space, where the free space between slices is a
-//! product, and one along x to real space, where the specimen is one. Each half of a slice therefore reads and writes
-//! the wave once, in pieces that stay in the first cache, and nothing is ever transposed as a whole. Frequencies of x
+//! Between two slices a wave is kept *half transformed*, as ψ(kx, y). From there one transform along y leads to k-space,
+//! where the free space between slices is a product, and one along x to real space, where the specimen is one. Each half
+//! of a slice therefore reads and writes the wave once, in pieces that stay in the nearest caches. Frequencies of x
 //! outside the circle are zero and never touched, which saves a sixth of all one-dimensional transforms.
+//!
+//! Eight lines are transformed at a time, one in each lane of the vector registers (`lanes`): eight neighbouring band
+//! columns along y, a *block* of the wave; eight neighbouring rows along x, a *strip* of an image. A wave is stored as
+//! `[block][y]` of [`Lanes`], an image as `[strip][x]`; tiles of 8 × 8 numbers are turned over on the way from one to the
+//! other. Frequencies stand in the order in which the transform leaves them.
 
 use super::grid::WaveGrid;
+use super::lanes::{Factors, LANES, LaneTransform, Lanes, turned_over};
+use crate::vector::in_vectors;
+use pulp::{Simd, WithSimd};
 use rustfft::num_complex::Complex32;
-use rustfft::{Fft, FftPlanner};
-use std::sync::Arc;
-
-/// Rows of real space that are worked on together: eight complex numbers are one line of cache.
-pub(super) const BLOCK: usize = 8;
 
 /// Plans for one grid; shared by all threads.
 pub(super) struct Transforms {
     grid: WaveGrid,
-    forward_x: Arc<dyn Fft<f32>>,
-    inverse_x: Arc<dyn Fft<f32>>,
-    forward_y: Arc<dyn Fft<f32>>,
-    inverse_y: Arc<dyn Fft<f32>>,
-}
-
-/// What one thread needs besides its waves.
-pub(super) struct Scratch {
-    /// Up to [`BLOCK`] rows of real space.
-    block: Vec<Complex32>,
-    /// Of the one-dimensional transforms.
-    transform: Vec<Complex32>,
+    along_x: LaneTransform,
+    along_y: LaneTransform,
+    /// Where each band column stands in a transformed strip.
+    places_x: Vec<usize>,
+    /// The places of a transformed strip that belong to no band column.
+    outside: Vec<usize>,
+    /// Where each frequency of y stands in a block.
+    places_y: Vec<usize>,
 }
 
 impl Transforms {
+    /// For band-limited waves.
     pub(super) fn new(grid: &WaveGrid) -> Self {
-        let mut planner = FftPlanner::new();
+        let columns = (0..grid.band_columns()).map(|band_column| grid.column(band_column));
+        Self::of_columns(grid, columns)
+    }
+
+    /// For images of all frequencies: every column is a band column.
+    pub(super) fn unlimited(grid: &WaveGrid) -> Self {
+        Self::of_columns(grid, 0..grid.columns())
+    }
+
+    fn of_columns(grid: &WaveGrid, columns: impl Iterator<Item = usize>) -> Self {
+        let along_x = LaneTransform::new(grid.columns());
+        let along_y = LaneTransform::new(grid.rows());
+        let places = along_x.places();
+        let places_x: Vec<_> = columns.map(|column| places[column]).collect();
+        let mut outside = vec![true; grid.columns()];
+        places_x.iter().for_each(|place| outside[*place] = false);
         Self {
+            outside: (0..grid.columns())
+                .filter(|place| outside[*place])
+                .collect(),
+            places_x,
+            places_y: along_y.places(),
+            along_x,
+            along_y,
             grid: grid.clone(),
-            forward_x: planner.plan_fft_forward(grid.columns()),
-            inverse_x: planner.plan_fft_inverse(grid.columns()),
-            forward_y: planner.plan_fft_forward(grid.rows()),
-            inverse_y: planner.plan_fft_inverse(grid.rows()),
         }
     }
 
@@ -47,109 +64,173 @@ impl Transforms {
         &self.grid
     }
 
-    /// Numbers in a half-transformed wave.
-    pub(super) fn wave_len(&self) -> usize {
-        self.grid.band_columns() * self.grid.rows()
+    /// The number of the frequency of y at each place of a block in k-space.
+    pub(super) fn frequencies_y(&self) -> &[usize] {
+        self.along_y.frequencies()
     }
 
-    pub(super) fn scratch(&self) -> Scratch {
-        let plans = [
-            &self.forward_x,
-            &self.inverse_x,
-            &self.forward_y,
-            &self.inverse_y,
-        ];
-        let longest = plans.map(|plan| plan.get_inplace_scratch_len());
-        Scratch {
-            block: vec![Complex32::ZERO; BLOCK * self.grid.columns()],
-            transform: vec![Complex32::ZERO; longest.into_iter().max().unwrap_or(0)],
-        }
+    /// Length of a half-transformed wave: its blocks, filled up with empty lanes, times the rows.
+    pub(super) fn wave_len(grid: &WaveGrid) -> usize {
+        grid.band_columns().div_ceil(LANES) * grid.rows()
     }
 
-    /// (kx, y) → (kx, ky) of one band column, without a factor.
-    pub(super) fn to_frequencies(&self, line: &mut [Complex32], scratch: &mut Scratch) {
-        (self.forward_y).process_with_scratch(line, &mut scratch.transform);
+    /// Length of an image in real space: its strips times the columns.
+    pub(super) fn image_len(grid: &WaveGrid) -> usize {
+        grid.rows().div_ceil(LANES) * grid.columns()
     }
 
-    /// (kx, ky) → (kx, y) of one band column, without a factor.
-    pub(super) fn to_half_transformed(&self, line: &mut [Complex32], scratch: &mut Scratch) {
-        (self.inverse_y).process_with_scratch(line, &mut scratch.transform);
+    /// A strip of real space to work in.
+    pub(super) fn strip(&self) -> Vec<Lanes> {
+        vec![Lanes::ZERO; self.grid.columns()]
     }
 
-    /// (kx, y) → (x, y) and back for the rows from `first` on, at most [`BLOCK`] of them; `act` sees them in between.
+    /// (kx, y) → (kx, ky) of one block, without a factor.
+    pub(super) fn to_frequencies(&self, block: &mut [Lanes]) {
+        self.along_y.forward(block);
+    }
+
+    /// (kx, ky) → (kx, y) of one block, without a factor.
+    pub(super) fn to_half_transformed(&self, block: &mut [Lanes]) {
+        self.along_y.inverse(block);
+    }
+
+    /// (kx, y) → (kx, ky), times `factors`, → (kx, y) of one block, without another factor.
+    pub(super) fn through_frequencies(&self, block: &mut [Lanes], factors: &impl Factors) {
+        self.along_y.multiply_frequencies(block, factors);
+    }
+
+    /// (kx, y) → (x, y), times a strip of an image, → (kx, y) of one strip of a wave, which `strip` holds in between.
     pub(super) fn through_real_space(
         &self,
-        wave: &mut [Complex32],
-        first: usize,
-        scratch: &mut Scratch,
-        act: impl FnOnce(&mut [Complex32]),
+        wave: &mut [Lanes],
+        index: usize,
+        strip: &mut [Lanes],
+        factors: &[Lanes],
     ) {
-        self.to_real_space(wave, first, scratch, act);
-        self.back_to_wave(wave, first, scratch);
+        self.take(wave, index, strip);
+        self.along_x.multiply_points(strip, factors);
+        self.put(strip, wave, index);
     }
 
-    /// (kx, y) → (x, y) of the rows from `first` on, at most [`BLOCK`] of them, shown to `act`.
-    pub(super) fn to_real_space(
+    /// (kx, y) → (x, y) of one strip of a wave.
+    pub(super) fn to_real_space(&self, wave: &[Lanes], index: usize, strip: &mut [Lanes]) {
+        self.take(wave, index, strip);
+        self.along_x.inverse(strip);
+    }
+
+    /// (x, y) → (kx, y) of one strip, into a wave.
+    pub(super) fn to_wave(&self, strip: &mut [Lanes], wave: &mut [Lanes], index: usize) {
+        self.along_x.forward(strip);
+        self.put(strip, wave, index);
+    }
+
+    fn take(&self, wave: &[Lanes], index: usize, strip: &mut [Lanes]) {
+        in_vectors(Take {
+            transforms: self,
+            wave,
+            first: index * LANES,
+            strip,
+        });
+    }
+
+    fn put(&self, strip: &[Lanes], wave: &mut [Lanes], index: usize) {
+        in_vectors(Put {
+            transforms: self,
+            strip,
+            wave,
+            first: index * LANES,
+        });
+    }
+
+    /// Shows each band column of one block in k-space as one line of all frequencies of y in FFT order.
+    pub(super) fn unfold(
         &self,
-        wave: &[Complex32],
-        first: usize,
-        scratch: &mut Scratch,
-        act: impl FnOnce(&mut [Complex32]),
+        block: usize,
+        values: &[Lanes],
+        lines: &mut Vec<Complex32>,
+        mut show: impl FnMut(usize, &[Complex32]),
     ) {
-        let (rows, columns) = (self.grid.rows(), self.grid.columns());
-        let height = BLOCK.min(rows - first);
-        let block = &mut scratch.block[..height * columns];
-        let (positive, negative) = self.halves();
-        for row in block.chunks_exact_mut(columns) {
-            row[positive..columns - negative].fill(Complex32::ZERO);
-        }
-        for (band_column, line) in wave.chunks_exact(rows).enumerate() {
-            let column = self.grid.column(band_column);
-            for (row, value) in line[first..first + height].iter().enumerate() {
-                block[row * columns + column] = *value;
+        let rows = self.grid.rows();
+        lines.clear();
+        lines.resize(LANES * rows, Complex32::ZERO);
+        let columns = block * LANES..self.grid.band_columns().min((block + 1) * LANES);
+        let reach = (columns.clone().map(|j| self.grid.reach(j)).max()).unwrap_or(0);
+        for row in (0..=reach).chain(rows - reach..rows) {
+            let value = values[self.places_y[row]];
+            for lane in 0..columns.len() {
+                lines[lane * rows + row] = value.get(lane);
             }
         }
-        (self.inverse_x).process_with_scratch(block, &mut scratch.transform);
-        act(block);
+        for (column, line) in columns.zip(lines.chunks_exact(rows)) {
+            show(column, line);
+        }
     }
+}
 
-    /// (x, y) → (kx, y) of the rows from `first` on, which [`Transforms::to_real_space`] or
-    /// [`Transforms::half_transform`] left in the scratch.
-    fn back_to_wave(&self, wave: &mut [Complex32], first: usize, scratch: &mut Scratch) {
-        let (rows, columns) = (self.grid.rows(), self.grid.columns());
-        let height = BLOCK.min(rows - first);
-        let block = &mut scratch.block[..height * columns];
-        (self.forward_x).process_with_scratch(block, &mut scratch.transform);
-        for (band_column, line) in wave.chunks_exact_mut(rows).enumerate() {
-            let column = self.grid.column(band_column);
-            for (row, value) in line[first..first + height].iter_mut().enumerate() {
-                *value = block[row * columns + column];
+/// The rows from `first` on of a wave, as a strip.
+struct Take<'a> {
+    transforms: &'a Transforms,
+    wave: &'a [Lanes],
+    first: usize,
+    strip: &'a mut [Lanes],
+}
+
+impl WithSimd for Take<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for place in &self.transforms.outside {
+            self.strip[*place] = Lanes::ZERO;
+        }
+        let rows = self.transforms.grid.rows();
+        let blocks = self.wave.chunks_exact(rows);
+        for (block, places) in blocks.zip(self.transforms.places_x.chunks(LANES)) {
+            let rest = &block[self.first..];
+            let tile = match rest.first_chunk() {
+                Some(tile) => turned_over(simd, tile),
+                None => turned_over(simd, &filled_up(rest)),
+            };
+            for (place, value) in places.iter().zip(&tile) {
+                self.strip[*place] = *value;
             }
         }
     }
+}
 
-    /// (x, y) → (kx, y) of a whole image in real space.
-    pub(super) fn half_transform(
-        &self,
-        image: &[Complex32],
-        wave: &mut [Complex32],
-        scratch: &mut Scratch,
-    ) {
-        let columns = self.grid.columns();
-        for (index, rows) in image.chunks(BLOCK * columns).enumerate() {
-            scratch.block[..rows.len()].copy_from_slice(rows);
-            self.back_to_wave(wave, index * BLOCK, scratch);
+/// A strip, into the rows from `first` on of a wave.
+struct Put<'a> {
+    transforms: &'a Transforms,
+    strip: &'a [Lanes],
+    wave: &'a mut [Lanes],
+    first: usize,
+}
+
+impl WithSimd for Put<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let rows = self.transforms.grid.rows();
+        let blocks = self.wave.chunks_exact_mut(rows);
+        for (block, places) in blocks.zip(self.transforms.places_x.chunks(LANES)) {
+            let mut tile = [Lanes::ZERO; LANES];
+            for (value, place) in tile.iter_mut().zip(places) {
+                *value = self.strip[*place];
+            }
+            let turned = turned_over(simd, &tile);
+            let rest = &mut block[self.first..];
+            match rest.first_chunk_mut() {
+                Some(target) => *target = turned,
+                None => rest.copy_from_slice(&turned[..rest.len()]),
+            }
         }
     }
+}
 
-    /// Zeroes what lies outside the circle in one band column in k-space.
-    pub(super) fn limit(&self, band_column: usize, line: &mut [Complex32]) {
-        let reach = self.grid.reach(band_column);
-        line[reach + 1..self.grid.rows() - reach].fill(Complex32::ZERO);
-    }
-
-    /// How many columns hold frequencies of x from 0 up, and how many below 0.
-    fn halves(&self) -> (usize, usize) {
-        (self.grid.highest() + 1, self.grid.highest())
-    }
+/// The last rows, where there are fewer than eight.
+fn filled_up(rows: &[Lanes]) -> [Lanes; LANES] {
+    let mut tile = [Lanes::ZERO; LANES];
+    tile[..rows.len()].copy_from_slice(rows);
+    tile
 }

@@ -1,91 +1,88 @@
 //! What one slice does to the wave.
 
-use super::transforms::{BLOCK, Scratch, Transforms};
+use super::lanes::{LANES, Lanes};
+use super::propagator::Propagator;
+use super::transforms::Transforms;
 use crate::vector::vectorised;
-use rustfft::num_complex::Complex32;
 use std::f64::consts::FRAC_2_PI;
 
 /// The transmission function t = exp(iσv) of a projected potential v (V Å), limited to the circle of frequencies that
-/// are kept, `[row][column]`; `interaction` is σ in rad/(V Å).
+/// are kept.
+///
+/// v is an image of [`Transforms`], of which `part` takes the real or the imaginary parts; so is t. `interaction` is σ
+/// in rad/(V Å).
 pub(super) fn transmission(
-    potential: impl Iterator<Item = f64>,
+    potential: &[Lanes],
+    part: impl Fn(&Lanes) -> &[f32; LANES],
     interaction: f64,
     transforms: &Transforms,
-    scratch: &mut Scratch,
-) -> Vec<Complex32> {
-    let phases: Vec<f64> = potential.map(|v| interaction * v).collect();
-    let mut image = exponentials(&phases);
+    circle: &Propagator,
+) -> Vec<Lanes> {
     let grid = transforms.grid();
-    let scale = 1.0 / grid.len() as f32;
-    let mut wave = vec![Complex32::ZERO; transforms.wave_len()];
-    transforms.half_transform(&image, &mut wave, scratch);
-    for (band_column, line) in wave.chunks_exact_mut(grid.rows()).enumerate() {
-        transforms.to_frequencies(line, scratch);
-        transforms.limit(band_column, line);
-        line.iter_mut().for_each(|value| *value *= scale);
-        transforms.to_half_transformed(line, scratch);
+    let (rows, columns) = (grid.rows(), grid.columns());
+    let mut image = vec![Lanes::ZERO; potential.len()];
+    vectorised(
+        #[inline(always)]
+        || {
+            for (t, v) in image.iter_mut().zip(potential) {
+                let parts = t.re.iter_mut().zip(&mut t.im);
+                for ((re, im), v) in parts.zip(part(v)) {
+                    (*re, *im) = exponential(interaction * f64::from(*v));
+                }
+            }
+        },
+    );
+    let mut wave = vec![Lanes::ZERO; Transforms::wave_len(grid)];
+    for (index, strip) in image.chunks_exact_mut(columns).enumerate() {
+        transforms.to_wave(strip, &mut wave, index);
     }
-    let rows = image.chunks_mut(BLOCK * grid.columns());
-    for (index, rows) in rows.enumerate() {
-        transforms.to_real_space(&wave, index * BLOCK, scratch, |found| {
-            rows.copy_from_slice(found);
-        });
+    for (index, block) in wave.chunks_exact_mut(rows).enumerate() {
+        transforms.through_frequencies(block, &circle.block(index));
+    }
+    for (index, strip) in image.chunks_exact_mut(columns).enumerate() {
+        transforms.to_real_space(&wave, index, strip);
     }
     image
 }
 
-/// exp(iφ) of each phase (rad), to 10⁻¹¹ before it is rounded to single precision.
+/// exp(iφ) of a phase (rad), to 10⁻¹¹ before it is rounded to single precision.
 ///
 /// φ is taken to within π/4 of a multiple of π/2, where the Taylor series of sine and cosine end soon. Without branches
-/// and calls the loop fills the vector registers.
-fn exponentials(phases: &[f64]) -> Vec<Complex32> {
+/// and calls loops over it fill the vector registers.
+#[inline(always)]
+fn exponential(phase: f64) -> (f32, f32) {
     /// π/2 in two parts, the first short enough that its product with a small whole number is exact.
     const HALF_PI: [f64; 2] = [1.570_796_326_734_125_6, 6.077_100_506_506_192e-11];
-    let mut found = vec![Complex32::ZERO; phases.len()];
-    vectorised(
-        #[inline(always)]
-        || {
-            for (found, phase) in found.iter_mut().zip(phases) {
-                let turns = (phase * FRAC_2_PI).round_ties_even();
-                let r = phase - turns * HALF_PI[0] - turns * HALF_PI[1];
-                let q = r * r;
-                let sin = r * polynomial(
-                    q,
-                    [
-                        1.0,
-                        -1.0 / 6.0,
-                        1.0 / 120.0,
-                        -1.0 / 5040.0,
-                        1.0 / 362_880.0,
-                        -1.0 / 39_916_800.0,
-                    ],
-                );
-                let cos = 1.0
-                    - q * polynomial(
-                        q,
-                        [
-                            0.5,
-                            -1.0 / 24.0,
-                            1.0 / 720.0,
-                            -1.0 / 40_320.0,
-                            1.0 / 3_628_800.0,
-                            -1.0 / 479_001_600.0,
-                        ],
-                    );
-                let quarter = turns - 4.0 * (0.25 * turns).floor();
-                let odd = quarter == 1.0 || quarter == 3.0;
-                let (re, im) = (if odd { sin } else { cos }, if odd { cos } else { sin });
-                let re = if quarter == 1.0 || quarter == 2.0 {
-                    -re
-                } else {
-                    re
-                };
-                let im = if quarter >= 2.0 { -im } else { im };
-                *found = Complex32::new(re as f32, im as f32);
-            }
-        },
-    );
-    found
+    const SIN: [f64; 6] = [
+        1.0,
+        -1.0 / 6.0,
+        1.0 / 120.0,
+        -1.0 / 5040.0,
+        1.0 / 362_880.0,
+        -1.0 / 39_916_800.0,
+    ];
+    const COS: [f64; 6] = [
+        0.5,
+        -1.0 / 24.0,
+        1.0 / 720.0,
+        -1.0 / 40_320.0,
+        1.0 / 3_628_800.0,
+        -1.0 / 479_001_600.0,
+    ];
+    let turns = (phase * FRAC_2_PI).round_ties_even();
+    let r = phase - turns * HALF_PI[0] - turns * HALF_PI[1];
+    let q = r * r;
+    let (sin, cos) = (r * polynomial(q, SIN), 1.0 - q * polynomial(q, COS));
+    let quarter = turns - 4.0 * (0.25 * turns).floor();
+    let odd = quarter == 1.0 || quarter == 3.0;
+    let (re, im) = (if odd { sin } else { cos }, if odd { cos } else { sin });
+    let re = if quarter == 1.0 || quarter == 2.0 {
+        -re
+    } else {
+        re
+    };
+    let im = if quarter >= 2.0 { -im } else { im };
+    (re as f32, im as f32)
 }
 
 /// c₀ + c₁ x + … by Horner's rule.
@@ -97,6 +94,7 @@ fn polynomial(x: f64, coefficients: [f64; 6]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stem::Beam;
     use crate::stem::multislice::grid::{Sampling, WaveGrid};
     use nalgebra::Vector3;
     use rustfft::num_complex::Complex64;
@@ -105,11 +103,10 @@ mod tests {
     #[test]
     fn exponentials_are_those_of_the_library() {
         let phases: Vec<f64> = (-4000..=4000).map(|n| 0.0123 * f64::from(n)).collect();
-        for (phase, found) in phases.iter().zip(exponentials(&phases)) {
-            let expected = Complex64::cis(*phase);
-            let error =
-                (f64::from(found.re) - expected.re).hypot(f64::from(found.im) - expected.im);
-            assert!(error < 6e-8, "{phase}: {found}"); // half a unit in the last place of each part
+        for phase in phases {
+            let (expected, (re, im)) = (Complex64::cis(phase), exponential(phase));
+            let error = (f64::from(re) - expected.re).hypot(f64::from(im) - expected.im);
+            assert!(error < 6e-8, "{phase}: {re}, {im}"); // half a unit in the last place of each part
         }
     }
 
@@ -137,9 +134,17 @@ mod tests {
             [(0, 14), (9, 6), (3, 0)],
             [(0, 15), (9, 7), (11, 0), (15, 22)],
         );
-        let potential = image(&[&inside[..], &outside[..]].concat()).into_iter();
-        let found = transmission(potential, 1e-4, &transforms, &mut transforms.scratch());
-        for (found, expected) in found.iter().zip(image(&inside)) {
+        let mut potential = vec![Lanes::ZERO; Transforms::image_len(&grid)];
+        let both = image(&[&inside[..], &outside[..]].concat());
+        for (pixel, v) in both.into_iter().enumerate() {
+            let (row, column) = (pixel / columns, pixel % columns);
+            potential[row / LANES * columns + column].im[row % LANES] = v as f32;
+        }
+        let circle = Propagator::circle(&transforms, Beam::new(200.0).unwrap());
+        let found = transmission(&potential, |v| &v.im, 1e-4, &transforms, &circle);
+        for (pixel, expected) in image(&inside).into_iter().enumerate() {
+            let (row, column) = (pixel / columns, pixel % columns);
+            let found = found[row / LANES * columns + column].get(row % LANES);
             assert!((f64::from(found.im) - 1e-4 * expected).abs() < 1e-6);
             assert!((found.re - 1.0).abs() < 1e-6);
         }

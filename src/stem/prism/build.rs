@@ -1,7 +1,7 @@
 //! The plane waves of an aperture, each sent through the specimen once.
 
 use super::ScatteringMatrix;
-use crate::stem::multislice::{BATCH, Incident, WaveGrid, check_memory};
+use crate::stem::multislice::{BATCH, WaveGrid, check_memory, plane_waves};
 use crate::stem::{Probe, Simulation};
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -51,8 +51,9 @@ impl Simulation {
                 .spatial_frequency(probe.semiangle_mrad())
                 .powi(2);
         check(aperture * window.area())?;
-        let incident = Incident::probe(probe, self.beam(), &window)?;
-        let numbers = beam_numbers(&incident);
+        let waves = plane_waves(probe, self.beam(), &window)?;
+        let mut numbers: Vec<_> = waves.into_iter().map(|(numbers, _)| numbers).collect();
+        numbers.sort_unstable();
         check(numbers.len() as f64)?;
 
         let resampling = Resampling::new(grid, &whole);
@@ -127,13 +128,6 @@ fn check_interpolation(probe: &Probe, grid: &WaveGrid, interpolation: [usize; 2]
         }
     }
     Ok(())
-}
-
-/// The numbers of the plane waves on the lattice of the window, sorted by that of y, then x.
-fn beam_numbers(incident: &Incident) -> Vec<[isize; 2]> {
-    let mut numbers: Vec<_> = incident.plane_waves().map(|(numbers, _)| numbers).collect();
-    numbers.sort_unstable();
-    numbers
 }
 
 /// From k-space of one grid to the pixels of another over the same box.

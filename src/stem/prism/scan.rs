@@ -7,7 +7,7 @@
 
 use super::ScatteringMatrix;
 use super::superpose::{Line, superpose};
-use crate::stem::multislice::{Incident, Mask, check_memory, check_position, single};
+use crate::stem::multislice::{Mask, check_memory, check_position, plane_waves, single};
 use crate::stem::{AnnularDetector, Probe};
 use crate::units::Point;
 use crate::{Error, Result};
@@ -118,9 +118,8 @@ impl ScatteringMatrix {
 
     /// The amplitude of each beam in a probe at the origin.
     fn amplitudes(&self, probe: &Probe) -> Result<Vec<Complex32>> {
-        let incident = Incident::probe(probe, self.beam, &self.window)?;
         let mut amplitudes = vec![Complex32::ZERO; self.numbers.len()];
-        for (numbers, amplitude) in incident.plane_waves() {
+        for (numbers, amplitude) in plane_waves(probe, self.beam, &self.window)? {
             let Ok(beam) = self.numbers.binary_search(&numbers) else {
                 let [ky, kx] = self.frequency(numbers);
                 let mrad = 1e3 * self.beam.wavelength() * ky.hypot(kx);
@@ -145,7 +144,7 @@ impl ScatteringMatrix {
             .collect();
         // a single probe has nothing to share: all its beams are one sum
         let rows = if ys.len() == 1 {
-            vec![0..self.numbers.len()]
+            std::iter::once(0..self.numbers.len()).collect::<Vec<_>>()
         } else {
             self.lattice_rows()
         };
