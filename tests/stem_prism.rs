@@ -171,7 +171,7 @@ fn a_specimen_and_probe_moved_together_give_the_same_signal() {
     let (dy, dx) = (3.0, 4.0);
     let moved = (defect.iter()).map(|atom| PlacedAtom {
         position: atom.position + Vector3::new(dx, dy, 0.0),
-        ..atom.clone()
+        ..*atom
     });
     let scan = |atoms: Vec<PlacedAtom>, dy, dx| {
         let structure = Structure::new(Vector3::new(16.0, 12.0, 8.0), atoms).unwrap();
@@ -262,7 +262,7 @@ fn what_makes_no_sense_is_refused_with_its_number() {
     let matrix = simulation.scattering_matrix(&probe(), [1, 1]).unwrap();
     let scan = |probe: &Probe, place: f64, detectors: &[AnnularDetector]| {
         let found = matrix.scan(probe, &[Point::new(place, 0.0)], detectors);
-        found.err().expect("a refusal").to_string()
+        found.expect_err("a refusal").to_string()
     };
     let wider = Probe::new(beam(), 18.0, Aberrations::default()).unwrap();
     assert!(scan(&wider, 0.0, &detectors()).contains("a plane wave at 1"));
@@ -367,7 +367,7 @@ fn scans_agree_with_those_of_abtem() {
         let found = matrix.scan(&probe, &positions, &detectors).unwrap();
         for (detector, signal) in found.outer_iter().enumerate() {
             let expected = numbers(&case["signals"][f.to_string()][detector]);
-            let error = relative_rms(&signal, &expected);
+            let error = relative_rms(signal, &expected);
             println!("interpolation {f}, detector {detector}: {error:.5}");
             assert!(
                 error < 0.01,

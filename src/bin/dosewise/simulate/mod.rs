@@ -175,7 +175,7 @@ impl SimulateOptions {
             attributes: self.attributes(&structure),
             disk_limit: gigabytes("--disk", self.disk)?,
         };
-        let mut progress = Progress::new();
+        let mut progress = Progress::default();
         let images = scan.run(&files, |done, all| progress.show(done, all))?;
         if self.phonons > 1 {
             tell_convergence(&detectors, &images);

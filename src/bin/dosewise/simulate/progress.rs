@@ -1,52 +1,30 @@
-//! How far a scan is: one line on a terminal that is written over and over.
+//! How far a scan is, and how long things take.
 
-use std::io::{IsTerminal, Write};
+use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Characters of a full bar.
-const WIDTH: usize = 30;
-
+/// A bar that counts finished rows; nothing where no one looks at a terminal.
+#[derive(Default)]
 pub struct Progress {
-    /// When it began, and how much was there.
-    begun: Option<(Instant, usize)>,
-    terminal: bool,
+    bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    pub fn new() -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        Self {
-            begun: None,
-            terminal,
-        }
-    }
-
     /// Called before each piece of work and at the end.
     pub fn show(&mut self, done: usize, all: usize) -> ControlFlow<()> {
-        let (begun, first) = *self.begun.get_or_insert_with(|| {
+        let bar = self.bar.get_or_insert_with(|| {
             if done > 0 {
                 eprintln!("going on: {done} of {all} rows are there");
             }
-            (Instant::now(), done)
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} rows, {eta} left");
+            let bar = ProgressBar::new(all as u64).with_position(done as u64);
+            bar.reset_eta();
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        if self.terminal {
-            let filled = WIDTH * done / all.max(1);
-            let left = match done - first {
-                0 => String::new(),
-                new => {
-                    let each = begun.elapsed().div_f64(new as f64);
-                    format!(", {} left", duration(each.mul_f64((all - done) as f64)))
-                }
-            };
-            let bar = format!("{}{}", "█".repeat(filled), "░".repeat(WIDTH - filled));
-            // what the line said before may have been longer
-            eprint!("\r{bar} {done}/{all} rows{left}        ");
-            if done == all {
-                eprintln!();
-            }
-            // a terminal that cannot be written to is no reason to stop
-            let _ = std::io::stderr().flush();
+        bar.set_position(done as u64);
+        if done == all {
+            bar.finish();
         }
         ControlFlow::Continue(())
     }
