@@ -6,17 +6,20 @@
 //! ([`LaneTransform::frequencies`] tells it): what is multiplied by in between is put into that order once, and nothing is
 //! ever reordered.
 //!
-//! `arithmetic` has the operations on vectors, `butterfly` the transforms of two to eight points, `transform` the passes
-//! that make long ones of them, `tile` the way from lanes to lines.
+//! `arithmetic` has the operations on vectors, `butterfly` the transforms of two to eight points, `passes` what they do to
+//! a line, `factors` what a line is multiplied by on the way, `transform` the whole, `tile` the way from lanes to lines.
 
 mod arithmetic;
 mod butterfly;
+mod factors;
+mod passes;
 mod tile;
 mod transform;
 
 pub(super) use arithmetic::{Arithmetic, Vector};
+pub(super) use factors::{Factors, multiply};
 pub(super) use tile::turned_over;
-pub(super) use transform::{Factors, LaneTransform, multiply};
+pub(super) use transform::LaneTransform;
 
 use rustfft::num_complex::Complex32;
 
