@@ -59,14 +59,18 @@ pub fn competitors(budget: f64) -> Vec<Competitor> {
     let of = |name, tries| Competitor { name, tries };
     vec![
         of(
+            "study, equal looks",
+            by_looks([30.0, 40.0, 50.0, 60.0, 70.0, 80.0], study::fixed),
+        ),
+        of(
             "study, sequential looks",
             [
-                (200.0, 16.0, 1.0),
+                (60.0, 4.0, 1.0),
+                (80.0, 4.0, 1.0),
+                (80.0, 8.0, 1.0),
                 (100.0, 8.0, 1.0),
-                (200.0, 32.0, 0.0),
-                (400.0, 32.0, 1.0),
-                (100.0, 16.0, 0.0),
-                (400.0, 64.0, 0.0),
+                (100.0, 8.0, 0.0),
+                (200.0, 16.0, 1.0),
             ]
             .map(|(looks, times, factor)| {
                 let label = format!(
@@ -80,18 +84,14 @@ pub fn competitors(budget: f64) -> Vec<Competitor> {
             .into(),
         ),
         of(
-            "study, equal looks",
-            by_looks([20.0, 30.0, 40.0, 60.0, 80.0, 100.0], study::fixed),
-        ),
-        of(
             "study, dose a parameter",
             [
-                (200.0, 10.0),
-                (200.0, 25.0),
-                (100.0, 10.0),
-                (100.0, 25.0),
-                (60.0, 15.0),
+                (30.0, 10.0),
                 (40.0, 10.0),
+                (40.0, 20.0),
+                (60.0, 10.0),
+                (60.0, 20.0),
+                (80.0, 10.0),
             ]
             .map(|(least, most)| {
                 let label = format!("1/{least} to 1/{most} of the budget a look");

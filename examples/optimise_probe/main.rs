@@ -25,10 +25,10 @@ use std::path::PathBuf;
 #[derive(Parser)]
 struct Options {
     /// Paired seeds that are scored.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=10_000))]
     seeds: u64,
     /// Seeds on which each competitor chooses between its settings.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=900))]
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=900))]
     tuning: u64,
     /// Dose of one attempt, all frames together, e⁻/Å².
     #[arg(long, default_value_t = 40_000.0)]
@@ -90,7 +90,7 @@ fn report(outcomes: &[Outcome]) -> Result<()> {
         };
         println!("\n{}, median of the seeds [95 % interval]", measure.name);
         println!(
-            "  competitor                   at half dose     at full dose            study better   p (Holm)"
+            "  competitor                   at half dose     at full dose            the first better   p (Holm)"
         );
         let first = last(&outcomes[0]);
         let differences: Vec<Vec<f64>> = outcomes
@@ -114,11 +114,11 @@ fn report(outcomes: &[Outcome]) -> Result<()> {
                 outcome.name, end.estimate, end.low, end.high
             );
             if i == 0 {
-                println!("   the study");
+                println!();
             } else {
                 let won = differences[i].iter().filter(|d| **d > 0.0).count();
                 println!(
-                    "   {won:3} of {:3}     {:9.1e}",
+                    "   {won:7} of {:3}    {:9.1e}",
                     differences[i].len(),
                     adjusted[i - 1]
                 );

@@ -3,7 +3,7 @@
 
 use super::microscope::{Frame, RANGE, Session, Setting};
 use dosewise::Result;
-use dosewise::optimize::{self, Observation, Problem, Space, Study};
+use dosewise::optimize::{self, Observation, Problem, Space, Study, Value};
 use dosewise::units::Seed;
 
 const NAMES: [&str; 3] = ["defocus", "astigmatism a", "astigmatism b"];
@@ -21,6 +21,17 @@ fn place(setting: &optimize::Setting) -> Result<Setting> {
         *slot = setting.float(name)?;
     }
     Ok(place)
+}
+
+/// Looks at the setting the operator starts from, as everyone who goes on from it does.
+fn begin(session: &mut Session<'_>, study: &mut Study, dose: f64, named: bool) -> Result<()> {
+    if let Some(frame) = session.look([0.0; 3], dose)? {
+        let here = NAMES.map(|name| (name, Value::Float(0.0)));
+        let dose = named.then_some(("dose", Value::Float(frame.dose)));
+        let setting = optimize::Setting::new(here.into_iter().chain(dose));
+        study.add(setting, observed(&frame)?.cost(frame.dose))?;
+    }
+    Ok(())
 }
 
 fn observed(frame: &Frame) -> Result<Observation> {
@@ -53,12 +64,13 @@ impl HandIns {
 /// Every look has the same dose.
 pub fn fixed(session: &mut Session<'_>, seed: Seed, dose: f64) -> Result<()> {
     let mut study = Study::in_memory(Problem::maximise(space()?).seed(seed))?;
+    begin(session, &mut study, dose, false)?;
     let mut hand_ins = HandIns::new();
     while session.left() >= dose
         && let Some(trial) = study.ask()?
         && let Some(frame) = session.look(place(trial.setting())?, dose)?
     {
-        study.tell(trial.id(), observed(&frame)?)?;
+        study.tell(trial.id(), observed(&frame)?.cost(frame.dose))?;
         hand_ins.after(&study, session, session.left() < dose)?;
     }
     Ok(())
@@ -69,6 +81,7 @@ pub fn with_dose(session: &mut Session<'_>, seed: Seed, least: f64, most: f64) -
     let space = space()?.log_float("dose", least..=most)?;
     let budget = session.budget();
     let mut study = Study::in_memory(Problem::maximise(space).seed(seed))?.budget(budget)?;
+    begin(session, &mut study, (least * most).sqrt(), true)?;
     let mut hand_ins = HandIns::new();
     while session.left() >= least
         && let Some(trial) = study.ask()?
@@ -93,6 +106,7 @@ pub fn sequential(
     factor: f64,
 ) -> Result<()> {
     let mut study = Study::in_memory(Problem::maximise(space()?).seed(seed))?;
+    begin(session, &mut study, first, false)?;
     let mut hand_ins = HandIns::new();
     let mut best = f64::NEG_INFINITY;
     while session.left() >= first
