@@ -11,7 +11,8 @@
 //! | the largest value, soon | [`LogExpectedImprovement`], [`ExpectedImprovement`], [`ProbabilityOfImprovement`], [`LogProbabilityOfImprovement`] |
 //! | the same where the best value so far is itself uncertain | [`NoisyExpectedImprovement`] |
 //! | the same by optimism, with a guarantee | [`UpperConfidenceBound`] with a [`ConfidenceSchedule`] |
-//! | the same by chance | [`thompson`] |
+//! | the same by chance, among candidates | [`thompson`] |
+//! | the same by chance, in a continuous space | [`ExactGp::path`](crate::gp::ExactGp::path) and [`Region::highest`] |
 //! | the largest value, judged by what is known after the measurement | [`KnowledgeGradient`], [`AfterMeasurement`] of any acquisition |
 //! | to know the largest value, not to have it | [`MaxValueEntropy`] |
 //! | to know the field everywhere | [`IntegratedVarianceReduction`], [`VarianceReduction`], [`PosteriorVariance`] |

@@ -45,6 +45,7 @@ pub(super) use per_coordinate::PerCoordinate;
 
 use super::points::PointsView;
 use crate::error::{Error, Result};
+use crate::random::Stream;
 use std::any::Any;
 use std::fmt::Debug;
 
@@ -172,6 +173,15 @@ pub trait Kernel: Any + Debug + Send + Sync {
     /// The default takes central differences of [`Kernel::variance`].
     fn accumulate_variance_gradient(&self, point: &[f64], weight: f64, gradient: &mut [f64]) {
         differences::of_variance(self, point, weight, gradient);
+    }
+
+    /// Adds one random angular frequency to `frequency` (radians per unit of each coordinate), drawn from the spectrum of
+    /// the kernel: the density whose Fourier transform k(x − x′)/k(0) is (Bochner's theorem; Rahimi & Recht 2007, *Random
+    /// features for large-scale kernel machines*, algorithm 1). `false`, the default, if the kernel is not stationary or
+    /// its spectrum is not known.
+    fn draw_frequency(&self, stream: &mut Stream, frequency: &mut [f64]) -> bool {
+        let _ = (stream, frequency);
+        false
     }
 
     /// A copy behind a box.
@@ -311,6 +321,10 @@ impl Kernel for Box<dyn Kernel> {
         self.as_ref()
             .accumulate_variance_gradient(point, weight, gradient);
     }
+    fn draw_frequency(&self, stream: &mut Stream, frequency: &mut [f64]) -> bool {
+        self.as_ref().draw_frequency(stream, frequency)
+    }
+
     fn clone_box(&self) -> Box<dyn Kernel> {
         self.as_ref().clone_box()
     }

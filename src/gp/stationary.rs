@@ -7,6 +7,7 @@ use super::kernel::{
 };
 use super::points::PointsView;
 use crate::error::Result;
+use crate::random::Stream;
 use crate::vector::vectorised;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,9 @@ const FAR: f64 = 700.0;
 pub trait Profile: std::fmt::Debug + Clone + Copy + Default + Send + Sync + 'static {
     /// k(r²), with k(0) = 1.
     fn value(squared_distance: f64) -> f64;
+    /// 2ν where the spectrum is that of a Student distribution with as many degrees of freedom, as for a Matérn kernel of
+    /// smoothness ν; `None` where it is normal (Rasmussen & Williams 2006, eqs. 4.11 and 4.15).
+    fn freedom() -> Option<u32>;
     /// k(r²) and dk/d(r²), which share their exponential; where the slope diverges at zero any large finite value
     /// will do, since it meets a factor of zero there.
     fn value_and_slope(squared_distance: f64) -> (f64, f64);
@@ -55,6 +59,8 @@ pub struct Matern52Profile;
 
 /// A profile that is a function of a and e⁻ᵃ, with a a function of r².
 trait Decay {
+    /// As [`Profile::freedom`].
+    fn freedom() -> Option<u32>;
     /// a.
     fn exponent(squared_distance: f64) -> f64;
     /// k from a and e⁻ᵃ.
@@ -67,6 +73,10 @@ impl<D: Decay + std::fmt::Debug + Clone + Copy + Default + Send + Sync + 'static
     #[inline(always)]
     fn value(squared_distance: f64) -> f64 {
         <Self as Profile>::value_and_slope(squared_distance).0
+    }
+
+    fn freedom() -> Option<u32> {
+        <D as Decay>::freedom()
     }
 
     #[inline(always)]
@@ -113,6 +123,9 @@ fn replace_by_decays<D: Decay>(squared_distances: &mut [f64], exponents: &mut [f
 }
 
 impl Decay for RbfProfile {
+    fn freedom() -> Option<u32> {
+        None
+    }
     #[inline(always)]
     fn exponent(squared_distance: f64) -> f64 {
         0.5 * squared_distance
@@ -128,6 +141,9 @@ impl Decay for RbfProfile {
 }
 
 impl Decay for Matern12Profile {
+    fn freedom() -> Option<u32> {
+        Some(1)
+    }
     #[inline(always)]
     fn exponent(squared_distance: f64) -> f64 {
         squared_distance.sqrt()
@@ -143,6 +159,9 @@ impl Decay for Matern12Profile {
 }
 
 impl Decay for Matern32Profile {
+    fn freedom() -> Option<u32> {
+        Some(3)
+    }
     #[inline(always)]
     fn exponent(squared_distance: f64) -> f64 {
         (3.0 * squared_distance).sqrt().min(FAR)
@@ -158,6 +177,9 @@ impl Decay for Matern32Profile {
 }
 
 impl Decay for Matern52Profile {
+    fn freedom() -> Option<u32> {
+        Some(5)
+    }
     #[inline(always)]
     fn exponent(squared_distance: f64) -> f64 {
         (5.0 * squared_distance).sqrt().min(FAR)
@@ -300,6 +322,17 @@ impl<P: Profile> Kernel for Stationary<P> {
     }
 
     fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
+
+    fn draw_frequency(&self, stream: &mut Stream, frequency: &mut [f64]) -> bool {
+        let spread = P::freedom().map_or(1.0, |freedom| {
+            let squares: f64 = (0..freedom).map(|_| stream.normal().powi(2)).sum();
+            (f64::from(freedom) / squares).sqrt()
+        });
+        for (k, slot) in frequency.iter_mut().enumerate() {
+            *slot += spread * stream.normal() / self.lengthscale.get(k);
+        }
+        true
+    }
 
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())

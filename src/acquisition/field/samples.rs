@@ -54,7 +54,8 @@ pub(in crate::acquisition) fn maximum(values: &[f64]) -> (usize, f64) {
 /// Thompson sampling: for each of `count` joint posterior draws at the rows of `points` (m × d) the index of its maximum.
 ///
 /// A place is chosen with the probability that it is the best one. Costs m³/3 multiplications once and m² a draw; the same
-/// seed gives the same choices. Some may be equal: as a batch they are places to measure more than once.
+/// seed gives the same choices. Some may be equal: as a batch they are places to measure more than once. In a continuous space
+/// the highest place of an [`ExactGp::path`](crate::gp::ExactGp::path) is such a choice.
 ///
 /// Source: Thompson, *Biometrika* 25, 285 (1933); for Gaussian processes Russo and Van Roy, *Math. Oper. Res.* 39, 1221
 /// (2014).

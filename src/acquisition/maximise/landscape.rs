@@ -4,7 +4,7 @@ use super::doses::Doses;
 use crate::acquisition::slopes::by_place;
 use crate::acquisition::{Acquisition, Candidate, Gradient, posterior};
 use crate::error::Result;
-use crate::gp::Surrogate;
+use crate::gp::{PosteriorPath, Surrogate};
 use ndarray::ArrayView2;
 
 /// A score over a box with its slope, for [`Region::highest`](super::Region::highest).
@@ -48,6 +48,21 @@ pub trait Landscape: Sync {
     fn allows(&self, place: &[f64]) -> bool {
         let _ = place;
         true
+    }
+}
+
+/// A function drawn from a posterior: its highest place is a Thompson sample (Thompson, *Biometrika* 25, 285 (1933)).
+impl Landscape for PosteriorPath {
+    fn scores(&self, places: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
+        self.values(places)
+    }
+
+    fn gradient(&self, place: &[f64]) -> Result<Gradient> {
+        let (score, by_coordinate) = self.slopes(place)?;
+        Ok(Gradient {
+            score,
+            by_coordinate,
+        })
     }
 }
 

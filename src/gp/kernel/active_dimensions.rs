@@ -3,6 +3,7 @@
 use super::{Kernel, Parameter, Role, boxed};
 use crate::error::{Error, Result};
 use crate::gp::points::PointsView;
+use crate::random::Stream;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -174,6 +175,14 @@ impl Kernel for ActiveDimensions {
             self.kernel
                 .accumulate_variance_gradient(&active, weight, inner);
         });
+    }
+
+    fn draw_frequency(&self, stream: &mut Stream, frequency: &mut [f64]) -> bool {
+        let mut drawn = false;
+        self.scatter(frequency, |inner| {
+            drawn = self.kernel.draw_frequency(stream, inner)
+        });
+        drawn
     }
 
     fn clone_box(&self) -> Box<dyn Kernel> {

@@ -3,6 +3,7 @@
 use super::{Kernel, Parameter, Role, check_log_parameters, check_parameter};
 use crate::error::Result;
 use crate::gp::points::PointsView;
+use crate::random::Stream;
 use serde::{Deserialize, Serialize};
 
 /// Constant: k = c, i.e. f is one unknown level of variance c (squared units of the outputs).
@@ -87,6 +88,10 @@ impl Kernel for Constant {
     }
 
     fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
+
+    fn draw_frequency(&self, _: &mut Stream, _: &mut [f64]) -> bool {
+        true // all of its spectrum is at zero
+    }
 
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())

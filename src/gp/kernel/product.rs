@@ -4,6 +4,7 @@ use super::parts::Parts;
 use super::{CHUNK, Kernel, Parameter, runs};
 use crate::error::Result;
 use crate::gp::points::PointsView;
+use crate::random::Stream;
 use serde::{Deserialize, Serialize};
 
 /// A product of kernels: k = Πᵢ kᵢ, written `a * b` or [`a.times(b)`](Kernel::times).
@@ -154,6 +155,11 @@ impl Kernel for Product {
             let others: f64 = others.map(|(_, other)| other.variance(point)).product();
             factor.accumulate_variance_gradient(point, weight * others, gradient);
         }
+    }
+
+    fn draw_frequency(&self, stream: &mut Stream, frequency: &mut [f64]) -> bool {
+        let mut factors = self.factors.iter();
+        factors.all(|factor| factor.draw_frequency(stream, frequency))
     }
 
     fn clone_box(&self) -> Box<dyn Kernel> {

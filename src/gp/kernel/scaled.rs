@@ -3,6 +3,7 @@
 use super::{Kernel, Parameter, Role, boxed, check_log_parameters, check_parameter};
 use crate::error::Result;
 use crate::gp::points::PointsView;
+use crate::random::Stream;
 use crate::vector::vectorised;
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +124,10 @@ impl Kernel for Scaled {
     fn accumulate_variance_gradient(&self, point: &[f64], weight: f64, gradient: &mut [f64]) {
         self.kernel
             .accumulate_variance_gradient(point, self.outputscale * weight, gradient);
+    }
+
+    fn draw_frequency(&self, stream: &mut Stream, frequency: &mut [f64]) -> bool {
+        self.kernel.draw_frequency(stream, frequency)
     }
 
     fn clone_box(&self) -> Box<dyn Kernel> {

@@ -4,6 +4,8 @@ use super::parts::Parts;
 use super::{Kernel, Parameter};
 use crate::error::Result;
 use crate::gp::points::PointsView;
+use crate::random::Stream;
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 /// A sum of kernels: k = Σᵢ kᵢ, written `a + b` or [`a.plus(b)`](Kernel::plus).
@@ -97,6 +99,33 @@ impl Kernel for Sum {
         for term in self.terms.iter() {
             term.accumulate_variance_gradient(point, weight, gradient);
         }
+    }
+
+    fn draw_frequency(&self, stream: &mut Stream, frequency: &mut [f64]) -> bool {
+        // of a stationary kernel the variance is the same everywhere
+        let variance = |term: &dyn Kernel| term.variance(frequency);
+        let variances: Vec<f64> = self
+            .terms
+            .iter()
+            .map(|term| variance(term.as_ref()))
+            .collect();
+        let mut left = stream.random::<f64>() * variances.iter().sum::<f64>();
+        let chosen = variances.iter().position(|variance| {
+            left -= variance;
+            left < 0.0
+        });
+        let chosen = chosen.unwrap_or(variances.len() - 1);
+        let mut none = vec![0.0; frequency.len()];
+        let mut terms = self.terms.iter().enumerate();
+        // every term must have a spectrum, not just the one whose turn it is
+        terms.all(|(i, term)| {
+            let target = if i == chosen {
+                &mut *frequency
+            } else {
+                &mut none
+            };
+            term.draw_frequency(stream, target)
+        })
     }
 
     fn clone_box(&self) -> Box<dyn Kernel> {
