@@ -356,6 +356,7 @@ fn scans_agree_with_those_of_abtem() {
         .unwrap();
     let semiangle = case["semiangle"].as_f64().unwrap();
     let probe = Probe::new(beam(), semiangle, Aberrations::default()).unwrap();
+    let probe = probe.with_edge(ApertureEdge::AntiAliased).unwrap();
     let rows = case["positions"].as_array().unwrap().iter().map(numbers);
     let positions: Vec<_> = rows.map(|place| Point::new(place[0], place[1])).collect();
     let rows = case["detectors"].as_array().unwrap().iter().map(numbers);
