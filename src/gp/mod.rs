@@ -154,7 +154,7 @@ pub use sparse::{
 };
 pub use stationary::{
     Matern12, Matern12Profile, Matern32, Matern32Profile, Matern52, Matern52Profile, Profile, Rbf,
-    RbfProfile, Stationary,
+    RbfProfile, Spectrum, Stationary,
 };
 pub use store::Persist;
 pub use surrogate::{Joint, Marginals, Slopes, Surrogate};

@@ -14,13 +14,27 @@ use serde::{Deserialize, Serialize};
 /// Beyond this many lengthscales a covariance is zero to all purposes; keeps polynomials from overflowing.
 const FAR: f64 = 700.0;
 
+/// How the angular frequencies of a stationary kernel are distributed, in radians per lengthscale (Rasmussen & Williams
+/// 2006, eqs. 4.11 and 4.15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spectrum {
+    /// As independent standard normal numbers: the squared exponential.
+    Normal,
+    /// As a multivariate Student distribution: a Matérn kernel of smoothness ν has 2ν degrees of freedom.
+    Student {
+        /// Degrees of freedom, 1 or more.
+        freedom: u32,
+    },
+}
+
 /// The shape of a stationary kernel of unit variance, as a function of the squared scaled distance r².
 pub trait Profile: std::fmt::Debug + Clone + Copy + Default + Send + Sync + 'static {
     /// k(r²), with k(0) = 1.
     fn value(squared_distance: f64) -> f64;
-    /// 2ν where the spectrum is that of a Student distribution with as many degrees of freedom, as for a Matérn kernel of
-    /// smoothness ν; `None` where it is normal (Rasmussen & Williams 2006, eqs. 4.11 and 4.15).
-    fn freedom() -> Option<u32>;
+    /// The spectrum, if it is known; needed by [`ExactGp::path`](super::ExactGp::path).
+    fn spectrum() -> Option<Spectrum> {
+        None
+    }
     /// k(r²) and dk/d(r²), which share their exponential; where the slope diverges at zero any large finite value
     /// will do, since it meets a factor of zero there.
     fn value_and_slope(squared_distance: f64) -> (f64, f64);
@@ -59,8 +73,7 @@ pub struct Matern52Profile;
 
 /// A profile that is a function of a and e⁻ᵃ, with a a function of r².
 trait Decay {
-    /// As [`Profile::freedom`].
-    fn freedom() -> Option<u32>;
+    const SPECTRUM: Spectrum;
     /// a.
     fn exponent(squared_distance: f64) -> f64;
     /// k from a and e⁻ᵃ.
@@ -75,8 +88,8 @@ impl<D: Decay + std::fmt::Debug + Clone + Copy + Default + Send + Sync + 'static
         <Self as Profile>::value_and_slope(squared_distance).0
     }
 
-    fn freedom() -> Option<u32> {
-        <D as Decay>::freedom()
+    fn spectrum() -> Option<Spectrum> {
+        Some(D::SPECTRUM)
     }
 
     #[inline(always)]
@@ -123,9 +136,7 @@ fn replace_by_decays<D: Decay>(squared_distances: &mut [f64], exponents: &mut [f
 }
 
 impl Decay for RbfProfile {
-    fn freedom() -> Option<u32> {
-        None
-    }
+    const SPECTRUM: Spectrum = Spectrum::Normal;
     #[inline(always)]
     fn exponent(squared_distance: f64) -> f64 {
         0.5 * squared_distance
@@ -141,9 +152,7 @@ impl Decay for RbfProfile {
 }
 
 impl Decay for Matern12Profile {
-    fn freedom() -> Option<u32> {
-        Some(1)
-    }
+    const SPECTRUM: Spectrum = Spectrum::Student { freedom: 1 };
     #[inline(always)]
     fn exponent(squared_distance: f64) -> f64 {
         squared_distance.sqrt()
@@ -159,9 +168,7 @@ impl Decay for Matern12Profile {
 }
 
 impl Decay for Matern32Profile {
-    fn freedom() -> Option<u32> {
-        Some(3)
-    }
+    const SPECTRUM: Spectrum = Spectrum::Student { freedom: 3 };
     #[inline(always)]
     fn exponent(squared_distance: f64) -> f64 {
         (3.0 * squared_distance).sqrt().min(FAR)
@@ -177,9 +184,7 @@ impl Decay for Matern32Profile {
 }
 
 impl Decay for Matern52Profile {
-    fn freedom() -> Option<u32> {
-        Some(5)
-    }
+    const SPECTRUM: Spectrum = Spectrum::Student { freedom: 5 };
     #[inline(always)]
     fn exponent(squared_distance: f64) -> f64 {
         (5.0 * squared_distance).sqrt().min(FAR)
@@ -324,10 +329,14 @@ impl<P: Profile> Kernel for Stationary<P> {
     fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
 
     fn draw_frequency(&self, stream: &mut Stream, frequency: &mut [f64]) -> bool {
-        let spread = P::freedom().map_or(1.0, |freedom| {
-            let squares: f64 = (0..freedom).map(|_| stream.normal().powi(2)).sum();
-            (f64::from(freedom) / squares).sqrt()
-        });
+        let spread = match P::spectrum() {
+            None => return false,
+            Some(Spectrum::Normal) => 1.0,
+            Some(Spectrum::Student { freedom }) => {
+                let squares: f64 = (0..freedom).map(|_| stream.normal().powi(2)).sum();
+                (f64::from(freedom) / squares).sqrt()
+            }
+        };
         for (k, slot) in frequency.iter_mut().enumerate() {
             *slot += spread * stream.normal() / self.lengthscale.get(k);
         }
