@@ -47,7 +47,9 @@
 //! | SrTiO₃, 102 slices | 320 × 320 | 0.38 | 0.22 | 0.89 | 4.1 |
 //! | SrTiO₃, 8 frozen phonons, potentials included | 320 × 320 | 0.38 | 0.36 | 1.08 | 3.0 |
 //!
-//! abTEM does not merge empty slices: against its time for every slice, the second row is 8.3 times faster.
+//! abTEM does not merge empty slices: against its time for every slice, the second row is 8.3 times faster. A
+//! [window](Multislice::window) of 15.8 Å around each probe makes it 1.33 ms for a probe of eight slices, 8.9 times less
+//! than each passed in the whole box, at 0.27 % RMS of the range of a dark field.
 //!
 //! # Where to read on
 //!
@@ -197,8 +199,19 @@ impl<'a> Multislice<'a> {
     /// box. What leaves the window on one side comes back on the other: an image carries an error that grows with the part
     /// of the probe outside, and the frequencies lie 1/width apart, too few for thin annuli.
     ///
-    /// The error is small for dark fields, and large for an annulus that ends at the edge of the aperture, such as an
-    /// annular bright field.
+    /// RMS error of signals about a vacancy in MoS₂ (80 kV, 30 mrad, 0.05 Å pixels, box of 31.6 Å × 32.8 Å, 81 probes at
+    /// 0.6 Å) in percent of their range, and processor milliseconds of a probe, against 11.8 in the whole box with every
+    /// slice (`cargo bench --bench stem window`; annuli in mrad, centre of mass within 60 mrad along y and x):
+    ///
+    /// | window | pixels | ms | 80–180 | 40–80 | 15–30 | 0–15 | centre y | centre x |
+    /// | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+    /// | 10 Å | 216 × 216 | 0.61 | 0.48 | 0.61 | 4.7 | 34 | 0.39 | 0.36 |
+    /// | 15.8 Å | 336 × 320 | 1.33 | 0.27 | 0.54 | 6.6 | 48 | 0.18 | 0.30 |
+    /// | 24 Å | 504 × 504 | 3.76 | 0.18 | 0.20 | 11 | 78 | 0.19 | 0.12 |
+    ///
+    /// A bright field is wrong whatever the window: the frequencies on the edge of its annulus, in the full light of the
+    /// aperture, fall inside or outside otherwise than those of the box. That is an offset common to all probes: on coarser
+    /// pixels 15–30 mrad was off by 22 % of the range, without the mean difference by 0.35 % (`tests/stem_window.rs`).
     ///
     /// A window larger than the box, or on a grid whose rows are not a multiple of 8, is refused by
     /// [`Multislice::build`]; one that is narrower than the probe or than a detector needs, by the scan. Only signals and
