@@ -11,6 +11,7 @@ mod library;
 mod peer;
 mod prism;
 mod specimens;
+mod window;
 
 use cpu_time::least_seconds;
 use dosewise::stem::{
@@ -48,6 +49,7 @@ fn main() {
             run(&workload, task, &title, peer.as_mut());
         }
     }
+    window::run(filter.as_deref());
     prism::run(filter.as_deref());
     if filter.is_none_or(|word| "library".contains(&word)) {
         library::run(&specimens::molybdenum_disulfide());

@@ -96,10 +96,7 @@ impl WaveGrid {
     /// A window of 1/`parts` of the box along (y, x), and the box made of such windows, both with the circle of this grid
     /// and with hardly more pixels than resolve it: two thirds as many along a side.
     pub(crate) fn window_and_box(&self, parts: [usize; 2]) -> [Self; 2] {
-        let (height, width) = (
-            self.rows() as f64 * self.pixels.pixel_y,
-            self.columns() as f64 * self.pixels.pixel_x,
-        );
+        let (height, width) = self.edges();
         // from −n to n, n the highest number in the circle, and one more so that the circle lies below Nyquist
         let pixels = |length: f64, parts: usize| {
             let highest = (self.band * (1.0 + 1e-12) * length) as usize;
@@ -115,6 +112,40 @@ impl WaveGrid {
             };
             Self::with_circle(pixels, self.band)
         })
+    }
+
+    /// A square of at least `width` (Å) of these pixels, somewhat larger where that makes the transforms faster, with the
+    /// same circle.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a width that is not positive or larger than the box.
+    pub(super) fn window(&self, width: f64) -> Result<Self> {
+        let (height, length) = self.edges();
+        let most = height.min(length);
+        if !(width > 0.0 && width <= most * (1.0 + 1e-9)) {
+            return Err(Error::argument(
+                "window",
+                format!("{width} Å"),
+                format!("above 0 up to the shorter side of the box, {most} Å"),
+            ));
+        }
+        let size = |pixel: f64, most: usize| {
+            fast_size((width / pixel * (1.0 - 1e-9)).ceil() as usize).min(most)
+        };
+        let pixels = Grid {
+            rows: size(self.pixels.pixel_y, self.rows()),
+            columns: size(self.pixels.pixel_x, self.columns()),
+            ..self.pixels
+        };
+        Ok(Self::with_circle(pixels, self.band))
+    }
+
+    /// Height and width of the box, Å.
+    pub(super) fn edges(&self) -> (f64, f64) {
+        (
+            self.rows() as f64 * self.pixels.pixel_y,
+            self.columns() as f64 * self.pixels.pixel_x,
+        )
     }
 
     /// Counts and sizes of the pixels.

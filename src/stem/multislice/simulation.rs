@@ -11,6 +11,7 @@ use super::memory;
 use super::propagator::Propagator;
 use super::slices::Step;
 use super::transforms::Transforms;
+use super::window::{Corner, Window};
 use crate::stem::probe::Grid;
 use crate::stem::{Beam, Detector, Focus, Probe};
 use crate::units::Point;
@@ -27,6 +28,8 @@ pub(in crate::stem) const BATCH: usize = 2;
 /// plans, shared by all waves and threads.
 pub struct Simulation {
     pub(super) beam: Beam,
+    /// Where the wave lies in the transmission functions.
+    pub(super) window: Window,
     pub(super) transforms: Transforms,
     pub(super) configurations: Vec<Configuration>,
     /// By the number of slices they lead over, and whether the wave comes from real space.
@@ -47,8 +50,12 @@ pub(super) struct Configuration {
 struct Workspace {
     /// One after the other.
     waves: Vec<Lanes>,
+    /// Where each of them lies in the box.
+    corners: Vec<Corner>,
     /// A strip of real space.
     strip: Vec<Lanes>,
+    /// A strip of a transmission function that goes over the edge of the box.
+    wrapped: Vec<Lanes>,
     /// Lines of k-space as the detectors see them.
     lines: Vec<Complex32>,
 }
@@ -59,7 +66,7 @@ impl Simulation {
         self.beam
     }
 
-    /// The pixels of the wave.
+    /// The pixels of the wave: of the box, or of the [window](super::Multislice::window) around each probe.
     pub fn grid(&self) -> Grid {
         self.transforms.grid().pixels()
     }
@@ -99,8 +106,8 @@ impl Simulation {
     ///
     /// # Errors
     /// [`Error::Argument`] for a probe of another beam or with an aperture beyond the angles that the wave keeps, a
-    /// detector that reaches beyond them, no detector, a position that is not within ±10⁶ Å, and a result beyond the
-    /// memory limit.
+    /// detector that reaches beyond them, no detector, a window narrower than the probe or a detector needs, a position
+    /// that is not within ±10⁶ Å, and a result beyond the memory limit.
     pub fn scan(
         &self,
         probe: &Probe,
@@ -119,8 +126,9 @@ impl Simulation {
     /// Σ|ψ|²·(pixel area) is the share of the electrons that are still within the angles that the wave keeps.
     ///
     /// # Errors
-    /// As [`Simulation::scan`].
+    /// As [`Simulation::scan`], and for a simulation with a [window](super::Multislice::window).
     pub fn exit_waves(&self, probe: &Probe, position: Point) -> Result<Array4<Complex32>> {
+        self.check_whole("exit waves")?;
         check_position(&position)?;
         let incident = self.incident(probe)?;
         let amplitude = 1.0 / self.transforms.grid().area().sqrt();
@@ -131,27 +139,38 @@ impl Simulation {
     /// column]`, no unit.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a result beyond the memory limit.
+    /// [`Error::Argument`] for a result beyond the memory limit, and for a simulation with a
+    /// [window](super::Multislice::window).
     pub fn plane_wave(&self) -> Result<Array4<Complex32>> {
+        self.check_whole("a plane wave")?;
         let incident = Incident::plane(&self.transforms, [0, 0]);
         self.real_space(&incident, Point::default(), 1.0)
     }
 
+    /// Refuses a simulation with a window where `what` takes the wave of the whole box.
+    pub(in crate::stem) fn check_whole(&self, what: &str) -> Result<()> {
+        self.window.check_whole(what)
+    }
+
     fn incident(&self, probe: &Probe) -> Result<Incident> {
+        let thickness = self.thicknesses.last().copied().unwrap_or_default();
+        self.window.check_probe(probe, thickness)?;
         Incident::probe(probe, self.beam, &self.transforms)
     }
 
     fn workspace(&self, waves: usize) -> Workspace {
         Workspace {
             waves: vec![Lanes::ZERO; waves * Transforms::wave_len(self.transforms.grid())],
+            corners: vec![Corner::default(); waves],
             strip: self.transforms.strip(),
+            wrapped: self.transforms.strip(),
             lines: Vec::new(),
         }
     }
 
     /// Bytes of the workspace of one thread.
     pub(super) fn workspace_bytes(grid: &WaveGrid) -> f64 {
-        let lanes = BATCH * Transforms::wave_len(grid) + grid.columns() + grid.rows();
+        let lanes = BATCH * Transforms::wave_len(grid) + 2 * grid.columns() + grid.rows();
         lanes as f64 * size_of::<Lanes>() as f64
     }
 
@@ -159,8 +178,10 @@ impl Simulation {
     fn enter(&self, incident: &Incident, batch: &[Point], workspace: &mut Workspace) {
         let length = Transforms::wave_len(self.transforms.grid());
         let waves = workspace.waves.chunks_exact_mut(length);
-        for (wave, position) in waves.zip(batch) {
-            incident.place(*position, &self.transforms, wave);
+        for ((wave, corner), position) in waves.zip(&mut workspace.corners).zip(batch) {
+            let (around, inside) = self.window.around(*position);
+            *corner = around;
+            incident.place(inside, &self.transforms, wave);
         }
     }
 
@@ -202,7 +223,9 @@ impl Simulation {
     ) {
         let Workspace {
             waves,
+            corners,
             strip,
+            wrapped,
             lines,
         } = workspace;
         let transforms = &self.transforms;
@@ -211,9 +234,10 @@ impl Simulation {
         let waves = &mut waves[..count * length];
         for (number, step) in configuration.steps.iter().enumerate() {
             if let Some(slice) = step.slice {
-                let strips = configuration.transmissions[slice].chunks_exact(grid.columns());
-                for (index, transmission) in strips.enumerate() {
-                    for wave in waves.chunks_exact_mut(length) {
+                let image = &configuration.transmissions[slice];
+                for index in 0..grid.rows().div_ceil(LANES) {
+                    for (wave, corner) in waves.chunks_exact_mut(length).zip(corners.iter()) {
+                        let transmission = self.window.strip(image, *corner, index, wrapped);
                         transforms.through_real_space(wave, index, strip, transmission);
                     }
                 }

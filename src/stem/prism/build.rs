@@ -22,14 +22,15 @@ impl Simulation {
     ///
     /// # Errors
     /// [`Error::Argument`] for a probe of another beam or with an aperture beyond the angles that the wave keeps, an
-    /// interpolation of 0 or one that leaves no plane wave between the axis and the edge of the aperture, and for beams
-    /// that need more memory than the limit of the [`Multislice`](crate::stem::Multislice), told before any of it is
+    /// interpolation of 0 or one that leaves no plane wave between the axis and the edge of the aperture, a simulation
+    /// with a [window](crate::stem::Multislice::window), and for beams that need more memory than the limit of the [`Multislice`](crate::stem::Multislice), told before any of it is
     /// taken.
     pub fn scattering_matrix(
         &self,
         probe: &Probe,
         interpolation: [usize; 2],
     ) -> Result<ScatteringMatrix> {
+        self.check_whole("PRISM")?;
         let grid = self.wave_grid();
         check_interpolation(probe, grid, interpolation)?;
         let [window, whole] = grid.window_and_box(interpolation);

@@ -74,8 +74,8 @@ impl Simulation {
     ///
     /// # Errors
     /// [`Error::Argument`] for a probe of another beam or with an aperture beyond the angles that the wave keeps, no focus or
-    /// weights that do not add up to 1, nothing to record, a detector or camera that reaches beyond those angles, a camera
-    /// behind several exit planes, a position that is not within ±10⁶ Å, and a result beyond the memory limit.
+    /// weights that do not add up to 1, nothing to record, a detector or camera that reaches beyond those angles, a window
+    /// narrower than the probe or a detector needs, a camera behind several exit planes, a position that is not within ±10⁶ Å, and a result beyond the memory limit.
     pub fn record(
         &self,
         probe: &Probe,
@@ -162,6 +162,8 @@ impl Simulation {
             let found = format!("{} exit planes", self.thicknesses.len());
             return Err(Error::argument("patterns", found, "one exit plane"));
         }
+        (recorder.detectors.iter())
+            .try_for_each(|detector| self.window.check_detector(self.beam, detector))?;
         let collectors = (recorder.detectors.iter())
             .map(|detector| Collector::new(grid, self.beam, detector))
             .collect::<Result<Vec<_>>>()?;
