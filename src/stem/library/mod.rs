@@ -49,6 +49,9 @@
 //! 300 Å of coma) to 2.7 %. The library has five motifs and three detectors, takes 12 s on two processors, and fills 48 kB. A
 //! field of 164 × 158 pixels with a vacancy takes 0.9 ms (`cargo bench --bench stem -- library`).
 //!
+//! 8 nm of SrTiO₃ with 2 % of lead on strontium and of missing oxygen at any depth: 0.49 % on 80-140 mrad, 0.15 % on 10-20; lead at
+//! a depth between two that were tabulated 0.49 %, at a tabulated one 0.01 %. Ten motifs, 9 s, 40 kB (the same command).
+//!
 //! # Where to read on
 //!
 //! [`Recipe`] says what is computed, [`Recipe::build`] does it, [`Library::save`] and [`Library::load`] keep it.
