@@ -1,7 +1,9 @@
 //! `dosewise simulate`: from a CIF to images, killed and resumed, and what it refuses.
 
+mod folder_contents;
+
 use dosewise::stem::output::read_npy;
-use std::collections::BTreeMap;
+use folder_contents::contents;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -34,22 +36,6 @@ fn run(folder: &Path, more: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// The bytes of all files of a folder.
-fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() {
-            let inner = contents(&path).into_iter();
-            found.extend(inner.map(|(inside, bytes)| (format!("{name}/{inside}"), bytes)));
-        } else {
-            found.insert(name, std::fs::read(&path).unwrap());
-        }
-    }
-    found
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Scans that are written as they go: interrupted, resumed, refused.
 
+mod folder_contents;
+
 use dosewise::Error;
 use dosewise::stem::output::ZarrBlocks;
 use dosewise::stem::{
@@ -8,9 +10,9 @@ use dosewise::stem::{
     Simulation, Source, Structure, Vibration,
 };
 use dosewise::units::{Point, Seed};
+use folder_contents::contents;
 use nalgebra::Vector3;
 use serde_json::{Map, json};
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -49,22 +51,6 @@ fn files(folder: &Path, seed: u64) -> ScanFiles {
         attributes: Map::from_iter([("seed".to_owned(), json!(seed))]),
         disk_limit: 1_000_000,
     }
-}
-
-/// The bytes of all files of a folder.
-fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() {
-            let inner = contents(&path).into_iter();
-            found.extend(inner.map(|(inside, bytes)| (format!("{name}/{inside}"), bytes)));
-        } else {
-            found.insert(name, std::fs::read(&path).unwrap());
-        }
-    }
-    found
 }
 
 #[test]

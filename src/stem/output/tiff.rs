@@ -148,7 +148,7 @@ fn description(images: &[ScanImage], number: usize) -> String {
     ascii(&format!("{text}dosewise={known}\n"))
 }
 
-/// TIFF knows seven bits; ImageJ and JSON both understand \uXXXX for the rest.
+/// TIFF knows seven bits; for the rest ImageJ and JSON both understand escapes of four hexadecimal digits.
 fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for unit in text.encode_utf16() {

@@ -142,6 +142,21 @@ impl Pass {
         );
     }
 
+    /// Multiplies the points of a butterfly by the factors of their places.
+    #[inline(always)]
+    fn multiply<S: Simd, const R: usize>(
+        &self,
+        v: Arithmetic<S>,
+        place: Place,
+        points: &mut [Vector<S>; R],
+        factors: &(impl Factors + ?Sized),
+    ) {
+        for (q, point) in points.iter_mut().enumerate() {
+            let at = place.start + place.j + q * self.spacing;
+            *point = v.multiply(*point, factors.at(v, at, place.part));
+        }
+    }
+
     /// The last pass of an inverse transform, a product, the first pass of a forward one.
     #[inline(always)]
     fn inverse_and_forward<S: Simd, const R: usize>(
@@ -158,10 +173,7 @@ impl Pass {
             #[inline(always)]
             |place, points| {
                 let mut points = self.untwisted::<S, R>(v, place, points);
-                for (q, point) in points.iter_mut().enumerate() {
-                    let at = place.start + place.j + q * self.spacing;
-                    *point = v.multiply(*point, factors.at(v, at, place.part));
-                }
+                self.multiply(v, place, &mut points, factors);
                 self.twist(v, place, Points::<R>::of(v, points))
             },
         );
@@ -183,10 +195,7 @@ impl Pass {
             #[inline(always)]
             |place, points| {
                 let mut points = Points::<R>::of(v, points);
-                for (q, point) in points.iter_mut().enumerate() {
-                    let at = place.start + place.j + q * self.spacing;
-                    *point = v.multiply(*point, factors.at(v, at, place.part));
-                }
+                self.multiply(v, place, &mut points, factors);
                 v.swap(Points::<R>::of(v, v.swap(points)))
             },
         );
