@@ -3,21 +3,22 @@
 //! `cargo bench --bench stem` measures this crate on a monolayer (MoS2 with a vacancy) and on a crystal (20 nm of
 //! SrTiO3), beside the floor that the transforms set: two complete two-dimensional transforms of the same size by
 //! rustfft for each probe and slice. With `DOSEWISE_PEER_PYTHON` naming a Python that has abTEM, the peer does every
-//! task right after it on the same atoms, grid, slices and probes. A word behind `--` keeps the tasks that contain it.
+//! task right after it on the same atoms, grid, slices and probes, five times in turn. A word behind `--` keeps the tasks that contain it.
 
 #[path = "../gp/cpu_time.rs"]
 mod cpu_time;
 mod library;
+mod pairs;
 mod peer;
 mod prism;
 mod specimens;
 mod window;
 
-use cpu_time::least_seconds;
 use dosewise::stem::{
     Aberrations, AnnularDetector, AtomicMotion, Beam, Multislice, Probe, Sampling, Simulation,
 };
 use dosewise::units::{Point, Seed};
+use pairs::{Pairs, median, ratios};
 use peer::Peer;
 use rustfft::FftPlanner;
 use rustfft::num_complex::Complex32;
@@ -31,7 +32,7 @@ fn main() {
     single.build_global().expect("no pool before this one");
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     println!(
-        "processor milliseconds of one thread for each probe and slice, least of a few runs of 16 probes\n"
+        "processor milliseconds of one thread for each probe and slice: medians of five paired runs of 16 probes (range of the ratios)\n"
     );
     println!("| task | floor | ours | peer | peer / ours | ours / floor | mean signal | peer |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
@@ -95,29 +96,40 @@ fn run(workload: &Workload, task: &str, title: &str, peer: Option<&mut Peer>) {
 
     let slices = (workload.structure.extent().z / workload.slice_thickness * (1.0 - 1e-9)).ceil();
     let mut steps = slices * positions.len() as f64;
-    let mut value = f64::NAN;
-    let floor = 1e3 * least_seconds(1.0, transforms(rows, columns));
-    let seconds = if task == "8 phonons" {
-        // the potentials of all configurations are part of the work
+    let frozen = task == "8 phonons";
+    if frozen {
         steps *= configurations as f64;
-        least_seconds(2.0, || value = scan(&case.build().expect("room")))
+    }
+    let still = (!frozen).then(|| case.build().expect("room"));
+    let (mut value, mut found) = (f64::NAN, String::new());
+    let mut peer = peer;
+    let pairs = Pairs::run(
+        || {
+            value = match &still {
+                Some(simulation) => scan(simulation),
+                // the potentials of all configurations are part of the work
+                None => scan(&case.build().expect("room")),
+            }
+        },
+        transforms(rows, columns),
+        || {
+            let answer = peer.as_mut()?.ask(if frozen { "8" } else { "0" });
+            found = format!("{:.5}", answer.value);
+            Some(answer.seconds)
+        },
+    );
+    let [ours, theirs] = [&pairs.ours, &pairs.peer].map(|all| 1e3 * median(all) / steps);
+    let theirs = if pairs.peer.is_empty() {
+        String::new()
     } else {
-        let simulation = case.build().expect("room");
-        least_seconds(2.0, || value = scan(&simulation))
+        format!("{theirs:.3}")
     };
-    let ours = 1e3 * seconds / steps;
-    let theirs = peer.map(|peer| peer.ask(if task == "8 phonons" { "8" } else { "0" }));
-    let (peer, ratio, found) = theirs.map_or_else(Default::default, |answer| {
-        let milliseconds = 1e3 * answer.seconds / steps;
-        (
-            format!("{milliseconds:.3}"),
-            format!("{:.1}", milliseconds / ours),
-            format!("{:.5}", answer.value),
-        )
-    });
+    let each_step: Vec<f64> = pairs.ours.iter().map(|seconds| seconds / steps).collect();
     println!(
-        "| {title} | {floor:.3} | {ours:.3} | {peer} | {ratio} | {:.2} | {value:.5} | {found} |",
-        ours / floor
+        "| {title} | {:.3} | {ours:.3} | {theirs} | {} | {} | {value:.5} | {found} |",
+        1e3 * median(&pairs.other),
+        pairs.ratio(),
+        ratios(&each_step, &pairs.other),
     );
 }
 

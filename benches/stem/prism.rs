@@ -1,10 +1,13 @@
 //! A whole scan by PRISM: 64 × 64 probes over 20 nm of SrTiO3 with interpolation 2.
 
-use crate::cpu_time::least_seconds;
+use crate::pairs::{Pairs, median};
 use crate::peer::Peer;
 use crate::specimens;
-use dosewise::stem::{Aberrations, AnnularDetector, Beam, Multislice, Probe, Sampling};
+use dosewise::stem::{
+    Aberrations, AnnularDetector, Beam, Multislice, Probe, Sampling, ScatteringMatrix,
+};
 use dosewise::units::Point;
+use std::cell::{Cell, RefCell};
 
 /// Probes along one side, their distance in Å, and the interpolation.
 const SCAN: (usize, f64, usize) = (64, 0.2, 2);
@@ -35,35 +38,53 @@ pub fn run(filter: Option<&str>) {
         .expect("a grid")
         .slice_thickness(workload.slice_thickness);
     let simulation = case.build().expect("room");
-    let (mut matrix, mut value) = (None, f64::NAN);
-    let beams = least_seconds(1.0, || {
-        matrix = None;
-        matrix = Some(simulation.scattering_matrix(&probe, [f, f]).expect("room"));
-    });
-    let matrix = matrix.expect("a matrix");
-    let probes = least_seconds(1.0, || {
+    let (matrix, value) = (RefCell::new(None), Cell::new(f64::NAN));
+    let probes = || {
+        let held = matrix.borrow();
+        let matrix: &ScatteringMatrix = held.as_ref().expect("a matrix");
         let signal = matrix.scan(&probe, &positions, &detectors);
-        value = signal.expect("a scan").mean().expect("probes");
-    });
-    let memory = highest_memory();
-    let ours = beams + probes;
-    println!(
-        "\nprocessor seconds of one thread for {side} × {side} probes by PRISM with interpolation {f}\n"
+        value.set(signal.expect("a scan").mean().expect("probes"));
+    };
+    let mut peer = Peer::start(&workload);
+    let mut answer = None;
+    let pairs = Pairs::run(
+        || {
+            // the old one goes before the new one comes
+            matrix.replace(None);
+            matrix.replace(Some(
+                simulation.scattering_matrix(&probe, [f, f]).expect("room"),
+            ));
+            probes();
+        },
+        probes,
+        || {
+            let told = peer
+                .as_mut()?
+                .ask(&format!("prism {f} {side} {corner} {step}"));
+            Some(answer.insert(told).seconds)
+        },
     );
     println!(
-        "| task | {} beams | probes | ours | peer | peer / ours | MB | peer | mean signal | peer |",
-        matrix.beams()
+        "\nprocessor seconds of one thread for {side} × {side} probes by PRISM with interpolation {f}, medians of five paired runs\n"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    print!("| {title} | {beams:.2} | {probes:.2} | {ours:.2} | ");
-    let peer = Peer::start(&workload).map(|mut peer| {
-        let answer = peer.ask(&format!("prism {f} {side} {corner} {step}"));
-        (answer.seconds, answer.megabytes, answer.value)
-    });
-    match peer {
-        Some((seconds, megabytes, found)) => println!(
-            "{seconds:.2} | {:.1} | {memory:.0} | {megabytes:.0} | {value:.5} | {found:.5} |",
-            seconds / ours
+    println!(
+        "| task | {} beams and probes | probes alone | peer | peer / ours | MB | peer | mean signal | peer |",
+        matrix.borrow().as_ref().map_or(0, ScatteringMatrix::beams)
+    );
+    println!("|{}", " --- |".repeat(9));
+    print!(
+        "| {title} | {:.2} | {:.2} | ",
+        median(&pairs.ours),
+        median(&pairs.other)
+    );
+    let (memory, value) = (highest_memory(), value.get());
+    match answer {
+        Some(answer) => println!(
+            "{:.2} | {} | {memory:.0} | {:.0} | {value:.5} | {:.5} |",
+            median(&pairs.peer),
+            pairs.ratio(),
+            answer.megabytes,
+            answer.value
         ),
         None => println!("| | {memory:.0} | | {value:.5} | |"),
     }

@@ -1,7 +1,7 @@
 //! Probes in a window of MoS2 beside the whole box: processor milliseconds of a probe, and what the window costs in accuracy.
 
 use crate::SIDE;
-use crate::cpu_time::least_seconds;
+use crate::pairs::{Pairs, median, ratios};
 use crate::peer::Peer;
 use crate::specimens;
 use dosewise::stem::{
@@ -44,10 +44,6 @@ pub fn run(filter: Option<&str>) {
         square(PATCH),
     );
     let haadf = [workload.detectors[0]].map(annulus);
-    let milliseconds = |simulation: &Simulation| {
-        let scan = || drop(simulation.scan(&probe, &timed, &haadf).expect("a scan"));
-        1e3 * least_seconds(2.0, scan) / timed.len() as f64
-    };
     let mut detectors: Vec<Detector> = [(80.0, 180.0), (40.0, 80.0), (15.0, 30.0), (0.0, 15.0)]
         .map(|angles| annulus(angles).into())
         .to_vec();
@@ -56,13 +52,12 @@ pub fn run(filter: Option<&str>) {
         |simulation: &Simulation| (simulation.scan(&probe, &compared, &detectors)).expect("a scan");
 
     let every_slice = case.clone().merge_empty_slices(false);
-    let every_slice = milliseconds(&every_slice.build().expect("room"));
-    let peer = Peer::start(&workload).map(|mut peer| 1e3 * peer.ask("0").seconds);
-    let peer = peer.map(|all| all / timed.len() as f64);
+    let every_slice = every_slice.build().expect("room");
+    let mut peer = Peer::start(&workload);
     let whole = scan(&case.build().expect("room"));
     println!(
         "\nprocessor milliseconds of one thread for a probe of {}, in a window with empty slices merged and in the whole box \
-         with every slice; RMS error of the signals about the vacancy in % of their range\n",
+         with every slice (medians of five runs in turn, ranges of the ratios); RMS error of the signals about the vacancy in % of their range\n",
         workload.name
     );
     println!(
@@ -71,16 +66,29 @@ pub fn run(filter: Option<&str>) {
     println!("|{}", " --- |".repeat(13));
     for width in WIDTHS {
         let window = case.clone().window(width).build().expect("room");
-        let ours = milliseconds(&window);
+        let timed = |simulation: &Simulation| {
+            drop(simulation.scan(&probe, &timed, &haadf).expect("a scan"));
+        };
+        let pairs = Pairs::run(
+            || timed(&window),
+            || timed(&every_slice),
+            || Some(peer.as_mut()?.ask("0").seconds),
+        );
         let grid = window.grid();
-        let (peer, ratio) = peer.map_or_else(Default::default, |peer| {
-            (format!("{peer:.1}"), format!("{:.1}", peer / ours))
-        });
+        let milliseconds = |all: &[f64]| 1e3 * median(all) / (SIDE * SIDE) as f64;
+        let theirs = if pairs.peer.is_empty() {
+            String::new()
+        } else {
+            format!("{:.1}", milliseconds(&pairs.peer))
+        };
         print!(
-            "| {width} Å | {} × {} | {ours:.2} | {every_slice:.2} | {:.1} | {peer} | {ratio} |",
+            "| {width} Å | {} × {} | {:.2} | {:.2} | {} | {theirs} | {} |",
             grid.rows,
             grid.columns,
-            every_slice / ours
+            milliseconds(&pairs.ours),
+            milliseconds(&pairs.other),
+            ratios(&pairs.other, &pairs.ours),
+            pairs.ratio(),
         );
         for error in errors(&scan(&window), &whole) {
             print!(" {error:.2} |");
