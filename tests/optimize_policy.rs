@@ -211,3 +211,50 @@ fn costs_of_any_size_are_taken() {
         assert!(study.best().unwrap().observation().unwrap().value < 0.01);
     }
 }
+
+/// A look costs one to begin with: a long one is hardly dearer than a short one that shows nothing.
+#[test]
+fn looks_are_long_where_short_ones_cost_nearly_as_much() {
+    let space = Space::new().float("x", 0.0..=1.0).unwrap();
+    let space = space.log_float("dwell", 1e-3..=1.0).unwrap();
+    let mut dwells = Vec::new();
+    for seed in 0..3 {
+        let problem = Problem::minimise(space.clone()).effort("dwell").unwrap();
+        let mut study = Study::in_memory(problem.seed(Seed(seed))).unwrap();
+        let mut noise = Stream::new(Seed(seed), Purpose::Readout, [0, 0]);
+        for _ in 0..16 {
+            let trial = study.ask().unwrap().unwrap();
+            let (x, dwell) = (trial.float("x").unwrap(), trial.float("dwell").unwrap());
+            let variance = 0.01 / dwell;
+            let value = (x - 0.4).powi(2) + variance.sqrt() * noise.normal();
+            let shown = Observation::new(value).noise(variance).cost(1.0 + dwell);
+            study.tell(trial.id(), shown).unwrap();
+            if trial.id() >= 6 {
+                dwells.push(dwell);
+            }
+        }
+    }
+    dwells.sort_by(f64::total_cmp);
+    let median = dwells[dwells.len() / 2];
+    assert!(median > 0.3, "{median}"); // 0.03 is the middle of the range
+}
+
+/// The place that is best is ten times dearer than the others, which are all a little worse than what is known of it.
+#[test]
+fn the_last_of_the_budget_is_kept_for_the_place_that_counts() {
+    let space = Space::new().float("x", 0.0..=1.0).unwrap();
+    let cost = |x: f64| if x > 0.7 { 10.0 } else { 1.0 };
+    let mut study = Study::in_memory(Problem::maximise(space)).unwrap();
+    study = study.budget(60.0).unwrap();
+    while let Some(trial) = study.ask().unwrap() {
+        let x = trial.float("x").unwrap();
+        let told = Observation::new(-(x - 0.9).powi(2)).cost(cost(x));
+        study.tell(trial.id(), told).unwrap();
+    }
+    let best = study.best().unwrap();
+    assert!((best.float("x").unwrap() - 0.9).abs() < 0.02);
+    // nothing dear fits into what was left
+    let last_dear = study.trials().iter().rposition(|t| t.cost() > 5.0).unwrap();
+    let before: f64 = study.trials()[..=last_dear].iter().map(|t| t.cost()).sum();
+    assert!(60.0 - before < 20.0, "{before}");
+}

@@ -119,6 +119,7 @@ impl Problem {
         for (i, constraint) in self.constraints.iter().enumerate() {
             constraint.check(&self.space, &self.constraints[..i])?;
         }
+        self.check_efforts()?;
         Ok(self)
     }
 

@@ -36,7 +36,7 @@ impl Feasibility {
             let scale = Scale::of(&values);
             let y: Vec<f64> = values.iter().map(|v| scale.apply(*v)).collect();
             let space = &study.problem().space;
-            quantities.push(fitted(space, Noise::Homoscedastic(1e-3), x, &y)?);
+            quantities.push(fitted(space, &[], Noise::Homoscedastic(1e-3), x, &y)?);
             limits.push(constraint.limit.standardised(scale.shift, scale.spread));
         }
         let mut feasibility = Self {

@@ -25,6 +25,8 @@ pub(super) struct Header {
     /// Left out where there is none, as before there were any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<Constraint>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effort: Vec<String>,
 }
 
 pub(super) const FORMAT: &str = "dosewise study 1";
@@ -183,6 +185,13 @@ impl Journal {
                 "constraints",
                 format!("{:?}", found.constraints),
                 format!("{:?}", wanted.constraints),
+            );
+        }
+        if found.effort != wanted.effort {
+            return config(
+                "effort",
+                format!("{:?}", found.effort),
+                format!("{:?}", wanted.effort),
             );
         }
         if found.seed != wanted.seed {

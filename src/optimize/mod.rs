@@ -7,6 +7,7 @@
 //! | a study that survives a kill | [`Study::open`], [`Study::resume`] |
 //! | noise, costs, failures | [`Observation`], [`Study::fail`] |
 //! | the best so far, by the numbers or by the model | [`Study::best`], [`Study::incumbent`], [`Study::recommend`] |
+//! | parameters that buy precision, as a dwell does | [`Problem::effort`] |
 //! | limits that only the experiment shows | [`Problem::subject_to`], [`Observation::constraint`] |
 //! | to stop | [`Study::budget`], [`Study::patience`], [`Study::least_gain`] |
 //! | everything in a table | [`Study::history`] |
@@ -19,7 +20,7 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let journal = folder.path().join("tune.journal");
 //! let space = Space::new().float("defocus", -200.0..=200.0)?.log_float("dwell", 0.5..=50.0)?;
-//! let mut study = Study::open(&journal, Problem::minimise(space))?.budget(20.0)?;
+//! let mut study = Study::open(&journal, Problem::minimise(space).effort("dwell")?)?.budget(20.0)?;
 //! while let Some(trial) = study.ask()? {
 //!     let (defocus, dwell) = (trial.float("defocus")?, trial.float("dwell")?);
 //!     let (blur, variance) = ((defocus / 80.0 - 0.5).powi(2), 0.02 / dwell); // the instrument goes here
@@ -67,11 +68,13 @@ mod constraint;
 mod convergence;
 mod csv;
 mod dimension;
+mod effort;
 mod feasibility;
 mod history;
 mod incumbent;
 mod journal;
 mod latent;
+mod log_quantity;
 mod map;
 mod mask;
 mod model;

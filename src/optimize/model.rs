@@ -1,7 +1,8 @@
-//! The surrogates of a study: one for the objective, one for the logarithm of the cost.
+//! The surrogates of a study: of the objective, of the logarithm of the cost, and of that of the noise where it is told.
 
 use super::feasibility::Feasibility;
 use super::latent::Latent;
+use super::log_quantity::LogQuantity;
 use super::space::Space;
 use super::study::Study;
 use super::trial::Trial;
@@ -16,8 +17,6 @@ use ndarray::{Array2, Axis, Slice};
 
 /// A standardised value worse than any: what is to be improved on as long as nothing told is allowed.
 const WORST: f64 = -1e6;
-/// Costs that differ by less than this factor are one cost.
-const SAME_COST: f64 = 1.05;
 /// Standard deviation of ln ℓ in the prior of lengthscales, √3.
 const LENGTH_LOG_SD: f64 = 1.732_050_807_568_877_2;
 
@@ -25,7 +24,7 @@ const LENGTH_LOG_SD: f64 = 1.732_050_807_568_877_2;
 #[derive(Debug)]
 pub(super) struct Model {
     objective: ExactGp,
-    cost: CostModel,
+    cost: LogQuantity,
     /// Of the constrained quantities; `None` if there is none.
     pub feasibility: Option<Feasibility>,
     /// Number among the told trials of the one with the best posterior mean.
@@ -36,6 +35,8 @@ pub(super) struct Model {
     pub variance: f64,
     /// Typical variance of the noise of a measurement, standardised.
     pub noise: f64,
+    /// Variance of the told noise, standardised, where there are parameters that buy precision.
+    bought: Option<LogQuantity>,
     /// What the pending trials are expected to cost.
     pub promised: f64,
     /// Turns worths into standardised ones.
@@ -64,7 +65,7 @@ impl Model {
             Some(variances) => Noise::Known(variances.into_iter().map(|v| v.max(1e-8)).collect()),
             None => Noise::Homoscedastic(1e-3),
         };
-        let objective = fitted(space, noise, &x, &y)?;
+        let objective = fitted(space, &study.problem().effort, noise, &x, &y)?;
         let here = objective.marginals(x.view())?;
         let means = &here.mean;
         let feasibility = Feasibility::fit(study, &told, &x)?;
@@ -78,10 +79,17 @@ impl Model {
         };
         let variance = here.variance[best];
 
-        let cost = CostModel::fit(space, &x, &log_costs(&told))?;
+        let cost = LogQuantity::fit(space, &x, &log_costs(&told))?;
         let noise = match objective.noise() {
             Noise::Known(all) => all.iter().sum::<f64>() / all.len().max(1) as f64,
             Noise::Homoscedastic(shared) => *shared,
+        };
+        let bought = match objective.noise() {
+            Noise::Known(all) if !study.problem().effort.is_empty() => {
+                let logs: Vec<f64> = all.iter().map(|variance| variance.ln()).collect();
+                Some(LogQuantity::fit(space, &x, &logs)?)
+            }
+            _ => None,
         };
 
         Ok(Self {
@@ -92,14 +100,19 @@ impl Model {
             incumbent,
             variance,
             noise,
+            bought,
             promised: 0.0,
             scale,
         })
     }
 
     /// What the trials of the study may truly be worth, pending ones included as long as they are not
-    /// [expected](Model::expect); `None` where noise does not matter or nothing told is believed allowed.
+    /// [expected](Model::expect); `None` where noise does not matter, where it can be bought off, or where nothing told is
+    /// believed allowed.
     pub fn latent(&self, study: &Study, seed: Seed) -> Result<Option<Latent>> {
+        if self.bought.is_some() {
+            return Ok(None);
+        }
         let space = &study.problem().space;
         let told = study.trials().iter().filter(|t| t.observation().is_some());
         let told: Vec<&Setting> = told.map(Trial::setting).collect();
@@ -134,7 +147,7 @@ impl Model {
             return Ok(());
         }
         let places = coordinates(&study.problem().space, pending.into_iter())?;
-        let log_costs = self.cost.log_costs(&places)?;
+        let log_costs = self.cost.at(&places)?;
         self.promised = log_costs.iter().map(|cost| cost.exp()).sum();
         let means = self.objective.posterior_mean(&places)?;
         let told_noise = matches!(self.objective.noise(), Noise::Known(_)).then_some(self.noise);
@@ -149,10 +162,25 @@ impl Model {
         &self.objective
     }
 
+    /// Whether no cost told differs from the others.
+    pub fn costs_alike(&self) -> bool {
+        self.cost.is_same()
+    }
+
+    /// The expected log-cost at each row.
+    pub fn log_costs(&self, x: &Array2<f64>) -> Result<Vec<f64>> {
+        self.cost.at(x)
+    }
+
+    /// Logarithm of the variance of the noise, standardised, as a function of the setting, where parameters buy precision.
+    pub fn log_noise(&self) -> Option<&LogQuantity> {
+        self.bought.as_ref()
+    }
+
     /// Mean and variance of the standardised objective and the expected log-cost at each row.
     pub fn predict(&self, x: &Array2<f64>) -> Result<(Vec<f64>, Vec<f64>, Vec<f64>)> {
         let marginals = self.objective.marginals(x.view())?;
-        let log_cost = self.cost.log_costs(x)?;
+        let log_cost = self.cost.at(x)?;
         Ok((marginals.mean, marginals.variance, log_cost))
     }
 
@@ -160,56 +188,6 @@ impl Model {
     pub fn slopes(&self, x: &[f64]) -> Result<(Slopes, f64, Vec<f64>)> {
         let (log_cost, of_cost) = self.cost.slopes(x)?;
         Ok((self.objective.slopes(x)?, log_cost, of_cost))
-    }
-}
-
-/// What is believed of the logarithm of the cost.
-#[derive(Debug)]
-enum CostModel {
-    /// All costs are alike.
-    Same { log_cost: f64 },
-    /// Of the standardised logarithm.
-    Learned { process: Box<ExactGp>, scale: Scale },
-}
-
-impl CostModel {
-    fn fit(space: &Space, x: &Array2<f64>, log_costs: &[f64]) -> Result<Self> {
-        let least = log_costs.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = log_costs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let scale = Scale::of(log_costs);
-        if most - least <= SAME_COST.ln() {
-            let log_cost = scale.shift;
-            return Ok(Self::Same { log_cost });
-        }
-        let standardised: Vec<f64> = log_costs.iter().map(|c| scale.apply(*c)).collect();
-        let process = fitted(space, Noise::Homoscedastic(1e-2), x, &standardised)?;
-        Ok(Self::Learned {
-            process: Box::new(process),
-            scale,
-        })
-    }
-
-    /// The expected log-cost at each row.
-    fn log_costs(&self, x: &Array2<f64>) -> Result<Vec<f64>> {
-        match self {
-            Self::Same { log_cost } => Ok(vec![*log_cost; x.nrows()]),
-            Self::Learned { process, scale } => {
-                let means = process.posterior_mean(x)?;
-                Ok(means.iter().map(|m| scale.undo(*m)).collect())
-            }
-        }
-    }
-
-    /// The expected log-cost at one place with its slopes.
-    fn slopes(&self, x: &[f64]) -> Result<(f64, Vec<f64>)> {
-        match self {
-            Self::Same { log_cost } => Ok((*log_cost, vec![0.0; x.len()])),
-            Self::Learned { process, scale } => {
-                let slopes = process.slopes(x)?;
-                let of_cost = slopes.of_mean.iter().map(|s| s * scale.spread).collect();
-                Ok((scale.undo(slopes.mean), of_cost))
-            }
-        }
     }
 }
 
@@ -272,11 +250,20 @@ pub(super) fn coordinates<'s>(
 ///
 /// How smooth the function is, is learned: of a squared exponential and a Matérn 5/2 kernel the one with the larger marginal
 /// likelihood stays. Neither alone suits every function: Branin's is smooth, Ackley's rough at all lengths.
-pub(super) fn fitted(space: &Space, noise: Noise, x: &Array2<f64>, y: &[f64]) -> Result<ExactGp> {
+///
+/// It does not depend on the parameters that it is `without`.
+pub(super) fn fitted(
+    space: &Space,
+    without: &[String],
+    noise: Noise,
+    x: &Array2<f64>,
+    y: &[f64],
+) -> Result<ExactGp> {
     let (mut ordered, mut choices): (Vec<usize>, Vec<Box<dyn Kernel>>) = (Vec::new(), Vec::new());
     let mut column = 0;
-    for (_, dimension) in space.dimensions() {
+    for (name, dimension) in space.dimensions() {
         match dimension.categories() {
+            _ if without.contains(name) => {}
             Some(categories) => {
                 let own = Categorical::new(categories, 0.5).on_columns([column]);
                 choices.push(Box::new(own));

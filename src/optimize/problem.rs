@@ -27,6 +27,8 @@ pub struct Problem {
     pub seed: Seed,
     /// Quantities that must keep within limits, see [`Problem::subject_to`].
     pub constraints: Vec<Constraint>,
+    /// Parameters that the value does not depend on, see [`Problem::effort`].
+    pub effort: Vec<String>,
 }
 
 impl Problem {
@@ -37,6 +39,7 @@ impl Problem {
             direction: Direction::Maximise,
             seed: Seed(0),
             constraints: Vec::new(),
+            effort: Vec::new(),
         }
     }
 

@@ -70,6 +70,39 @@ impl Search<'_> {
         Ok(best.map(|(_, setting)| setting))
     }
 
+    /// `found` by [`Search::run`], or, near the end of the budget, the setting that promises most whatever it costs: if that
+    /// can be paid now and no more after `found`, and promises more than as many looks like `found` as can be paid together.
+    ///
+    /// Filling a knapsack by value for weight can end arbitrarily badly; the better of that and of the most valuable item
+    /// alone has at least half the value of the best filling (Kellerer, Pferschy and Pisinger, *Knapsack Problems*, 2004,
+    /// section 2.4).
+    pub fn mind_the_end(&self, found: Setting) -> Result<Setting> {
+        let Goal::Promise { policy, noisy } = self.goal else {
+            return Ok(found);
+        };
+        let left = policy.left();
+        if !left.is_finite() || self.model.costs_alike() {
+            return Ok(found);
+        }
+        let policy = &policy.whatever_it_costs();
+        let goal = Goal::Promise { policy, noisy };
+        let dear = Search { goal, ..*self };
+        let Some(most) = dear.run()? else {
+            return Ok(found);
+        };
+        let both = [found, most];
+        let gains = dear.scores(&both)?;
+        let log_costs = self
+            .model
+            .log_costs(&coordinates(self.space, both.iter())?)?;
+        let (cost, price) = (log_costs[0].exp(), log_costs[1].exp());
+        let last_chance = price <= left && left - cost < price;
+        let looks = (left / cost).floor().max(1.0);
+        let [found, most] = both;
+        let better = last_chance && gains[1] > gains[0] + looks.ln();
+        Ok(if better { most } else { found })
+    }
+
     fn open(&self, setting: &Setting) -> bool {
         let new = || matches!(self.goal, Goal::Mean) || !self.tried.contains(setting);
         self.space.obeyed(setting) && new() && !self.near_failure(setting)
@@ -118,9 +151,15 @@ impl Search<'_> {
             return Ok(mean.into_iter().zip(allowed).map(worth).collect());
         };
         let allowed = self.model.log_feasibility(&x)?;
-        let gains = match noisy {
-            Some(noisy) => noisy.scores(&x)?,
-            None => (mean.iter().zip(&variance))
+        let beliefs = mean.iter().zip(&variance);
+        let gains = match (noisy, self.model.log_noise()) {
+            (Some(noisy), _) => noisy.scores(&x)?,
+            (None, Some(noise)) => (beliefs.zip(noise.at(&x)?))
+                .map(|((mean, variance), log_noise)| {
+                    Ok(policy.knowledge(*mean, *variance, log_noise.exp())?.log)
+                })
+                .collect::<Result<_>>()?,
+            (None, None) => beliefs
                 .map(|(mean, variance)| Ok(policy.gain(*mean, *variance)?.log))
                 .collect::<Result<_>>()?,
         };
@@ -187,11 +226,21 @@ impl Search<'_> {
                 by_coordinate: free.iter().map(|&k| slopes.of_mean[k]).collect(),
             });
         };
-        let (gain, of_gain) = match noisy {
-            Some(noisy) => noisy.slopes(x).ok()?,
-            None => {
+        let along = slopes.of_mean.iter().zip(&slopes.of_variance);
+        let (gain, of_gain) = match (noisy, self.model.log_noise()) {
+            (Some(noisy), _) => noisy.slopes(x).ok()?,
+            (None, Some(noise)) => {
+                let (log_noise, of_noise) = noise.slopes(x).ok()?;
+                let noise = log_noise.exp();
+                let gain = policy.knowledge(slopes.mean, slopes.variance, noise);
+                let gain = gain.ok()?;
+                let along = along.zip(of_noise).map(|((m, v), n)| {
+                    gain.by_mean * m + gain.by_variance * v + gain.by_noise * noise * n
+                });
+                (gain.log, along.collect())
+            }
+            (None, None) => {
                 let gain = policy.gain(slopes.mean, slopes.variance).ok()?;
-                let along = slopes.of_mean.iter().zip(&slopes.of_variance);
                 let along = along.map(|(m, v)| gain.by_mean * m + gain.by_variance * v);
                 (gain.log, along.collect())
             }

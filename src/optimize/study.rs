@@ -14,8 +14,10 @@ use std::time::Duration;
 ///
 /// The first trials fill the space evenly; then a Gaussian process (as smooth or rough as the values say, one lengthscale a
 /// parameter, learned noise or the noise told) ranks settings by the log expected improvement of the posterior mean after
-/// one more measurement. Where costs differ, a second process models their logarithm, improvement counts per cost, and what
-/// costs more than is left of the budget comes last. Pending trials are taken at the model's mean, so that several may be
+/// one more measurement. Where costs differ, a second process models their logarithm, improvement counts per cost, what
+/// costs more than is left of the budget comes last, and the setting that promises most is not left for a time when it cannot
+/// be paid any more. Where a parameter such as the dwell [buys precision](Problem::effort), a setting counts by what a measurement of its
+/// noise would show. Pending trials are taken at the model's mean, so that several may be
 /// out at once. Every suggestion follows from the problem and the events so far, so a study that was
 /// stopped and resumed goes on as one that never was.
 ///
@@ -103,6 +105,7 @@ impl Study {
             direction: header.direction,
             seed: header.seed,
             constraints: header.constraints,
+            effort: header.effort,
         };
         let problem = problem
             .checked()
@@ -122,6 +125,7 @@ impl Study {
             direction: study.problem.direction,
             seed: study.problem.seed,
             constraints: study.problem.constraints.clone(),
+            effort: study.problem.effort.clone(),
         };
         let (journal, events) = Journal::open(path, &header, opening)?;
         for (line, event) in events.into_iter().enumerate() {

@@ -55,7 +55,7 @@ pub(super) fn suggest(study: &Study) -> Result<Suggestion> {
     }
     let found = with_search(study, &tried, |search| match search.run()? {
         Some(setting) if !study.pays(search, &setting)? => Ok(Suggestion::NothingPays),
-        Some(setting) => Ok(Suggestion::Try(setting)),
+        Some(setting) => Ok(Suggestion::Try(search.mind_the_end(setting)?)),
         None => Ok(Suggestion::NothingLeft),
     })?;
     match found {

@@ -38,6 +38,9 @@ pub struct NewOptions {
     /// '0.1<=contrast<=0.9'; may be given again.
     #[arg(long)]
     subject_to: Vec<String>,
+    /// A parameter that buys precision and leaves the value as it is, such as a dwell or a dose; may be given again.
+    #[arg(long)]
+    effort: Vec<String>,
 }
 
 impl NewOptions {
@@ -50,6 +53,9 @@ impl NewOptions {
         };
         for text in &self.subject_to {
             problem = constrained(problem, text)?;
+        }
+        for name in &self.effort {
+            problem = problem.effort(name)?;
         }
         Study::create(&self.journal, problem.seed(Seed(self.seed)))?;
         Ok(())
