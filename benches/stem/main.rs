@@ -14,9 +14,7 @@ mod prism;
 mod specimens;
 mod window;
 
-use dosewise::stem::{
-    Aberrations, AnnularDetector, AtomicMotion, Beam, Multislice, Probe, Sampling, Simulation,
-};
+use dosewise::stem::{AnnularDetector, AtomicMotion, Beam, Multislice, Sampling, Simulation};
 use dosewise::units::{Point, Seed};
 use pairs::{Pairs, median, ratios};
 use peer::Peer;
@@ -76,7 +74,7 @@ fn run(workload: &Workload, task: &str, title: &str, peer: Option<&mut Peer>) {
             seed,
         });
     }
-    let probe = Probe::new(beam, workload.semiangle_mrad, Aberrations::default()).expect("a probe");
+    let probe = workload.probe();
     let place = |n: usize| workload.corner + n as f64 * workload.step;
     let positions: Vec<_> = (0..SIDE * SIDE)
         .map(|n| Point::new(place(n / SIDE), place(n % SIDE)))

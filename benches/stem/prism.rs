@@ -3,9 +3,7 @@
 use crate::pairs::{Pairs, median};
 use crate::peer::Peer;
 use crate::specimens;
-use dosewise::stem::{
-    Aberrations, AnnularDetector, Beam, Multislice, Probe, Sampling, ScatteringMatrix,
-};
+use dosewise::stem::{AnnularDetector, Beam, Multislice, Sampling, ScatteringMatrix};
 use dosewise::units::Point;
 use std::cell::{Cell, RefCell};
 
@@ -21,7 +19,7 @@ pub fn run(filter: Option<&str>) {
     }
     let (side, step, f) = SCAN;
     let beam = Beam::new(workload.energy_kev).expect("an energy");
-    let probe = Probe::new(beam, workload.semiangle_mrad, Aberrations::default()).expect("a probe");
+    let probe = workload.probe();
     let (rows, columns) = (workload.rows, workload.columns);
     let corner = 0.5 * (workload.structure.extent().x - side as f64 * step);
     let place = |n: usize| corner + n as f64 * step;

@@ -1,6 +1,6 @@
 //! The specimens of the benchmark, and how the peer is told of them.
 
-use dosewise::stem::{PlacedAtom, Structure, Vibration};
+use dosewise::stem::{Aberrations, ApertureEdge, Beam, PlacedAtom, Probe, Structure, Vibration};
 use nalgebra::Vector3;
 
 /// A specimen with the settings under which it is imaged.
@@ -16,6 +16,15 @@ pub struct Workload {
     /// Corner and step of the square scan, Å.
     pub corner: f64,
     pub step: f64,
+}
+
+impl Workload {
+    /// Without aberrations, through an aperture with the edge that the peer gives it.
+    pub fn probe(&self) -> Probe {
+        let beam = Beam::new(self.energy_kev).expect("an energy");
+        let probe = Probe::new(beam, self.semiangle_mrad, Aberrations::default());
+        (probe.and_then(|probe| probe.with_edge(ApertureEdge::AntiAliased))).expect("a probe")
+    }
 }
 
 /// MoS2, 10 × 6 rectangular cells with a sulfur vacancy in the upper layer, 2 Å of vacuum on either side.

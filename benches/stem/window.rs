@@ -4,9 +4,7 @@ use crate::SIDE;
 use crate::pairs::{Pairs, median, ratios};
 use crate::peer::Peer;
 use crate::specimens;
-use dosewise::stem::{
-    Aberrations, AnnularDetector, Beam, Detector, Multislice, Probe, Sampling, Simulation,
-};
+use dosewise::stem::{AnnularDetector, Beam, Detector, Multislice, Sampling, Simulation};
 use dosewise::units::Point;
 use ndarray::{Array3, ArrayView1, Axis};
 
@@ -24,7 +22,7 @@ pub fn run(filter: Option<&str>) {
         return;
     }
     let beam = Beam::new(workload.energy_kev).expect("an energy");
-    let probe = Probe::new(beam, workload.semiangle_mrad, Aberrations::default()).expect("a probe");
+    let probe = workload.probe();
     let (rows, columns) = (workload.rows, workload.columns);
     let case = Multislice::new(
         &workload.structure,
