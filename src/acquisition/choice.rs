@@ -35,7 +35,15 @@ impl<A: Acquisition + ?Sized, C: AsRef<[Candidate]> + ?Sized> Rule<C> for A {
 
 impl<C: FieldCriterion + ?Sized> Rule<Field<'_>> for C {
     fn score_all(&self, field: &Field<'_>) -> Result<Vec<f64>> {
-        self.scores(field.surrogate, field.targets, field.offers)
+        let scores = self.scores(field.surrogate, field.targets, field.offers)?;
+        if scores.len() != field.offers.len() {
+            return Err(Error::argument(
+                "acquisition",
+                format!("{} scores", scores.len()),
+                format!("{}, one for each offer", field.offers.len()),
+            ));
+        }
+        Ok(scores)
     }
 
     fn scale_of_scores(&self) -> Scale {

@@ -19,8 +19,8 @@ use crate::normal;
 /// 2507.12453); Weitzman, *Econometrica* 47, 641 (1979).
 ///
 /// ```
-/// use dosewise::acquisition::{Candidates, GittinsIndex, worthwhile};
-/// let cheap = Candidates::product(&[0.2, 0.6], &[0.3, 0.3], &[5.0], |_, _| 0.1)?;
+/// use dosewise::acquisition::{Candidate, GittinsIndex, worthwhile};
+/// let cheap = [Candidate::new(0.2, 0.3, 0.1, 5.0)?, Candidate::new(0.6, 0.3, 0.1, 5.0)?];
 /// let index = GittinsIndex::over(1.0, 0.001)?;
 /// assert_eq!(worthwhile(&index, &cheap)?.map(|choice| choice.index), Some(1));
 /// assert_eq!(worthwhile(&GittinsIndex::over(1.0, 0.1)?, &cheap)?, None); // not worth half a unit of value: stop

@@ -5,7 +5,6 @@ use super::search::{BatchSearch, first_best};
 use crate::acquisition::Choice;
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
-use ndarray::{Axis, concatenate};
 
 impl BatchSearch<'_> {
     /// The batch B that grows `ln det(K_BB + ν I) + 2 Σ_{i ∈ B} ln g_i` most at each step, K the posterior covariance given the
@@ -52,9 +51,7 @@ impl BatchSearch<'_> {
             check_quality(quality, m)?;
         }
         let head = self.pending().nrows();
-        let places = concatenate(Axis(0), &[self.pending(), self.places()])
-            .expect("pending places and those on offer have one width");
-        let mut factor = JointFactor::new(surrogate, places)?;
+        let mut factor = JointFactor::new(surrogate, self.pending_first())?;
         for pivot in 0..head {
             factor.reveal(pivot, noise_variance)?;
         }

@@ -301,7 +301,8 @@ impl<'s> Simulation<'s> {
         let mut draws = self.room();
         self.fill(candidate, &mut draws);
         self.draws = draws;
-        self.factor.reveal(self.head + candidate, 0.0)
+        self.factor.reveal(self.head + candidate, 0.0)?;
+        Ok(())
     }
 }
 
