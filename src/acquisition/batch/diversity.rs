@@ -1,8 +1,9 @@
 //! Batches of places that tell different things.
 
 use super::joint_factor::JointFactor;
-use super::search::{BatchSearch, first_best};
+use super::search::BatchSearch;
 use crate::acquisition::Choice;
+use crate::acquisition::choice::first_best;
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
 
@@ -60,7 +61,10 @@ impl BatchSearch<'_> {
                 let quality = log_quality.map_or(0.0, |quality| quality[index]);
                 (factor.remaining(head + index) + noise_variance).ln() + 2.0 * quality
             };
-            let choice = first_best(open, &open.iter().map(gain).collect::<Vec<_>>())?;
+            let choice = first_best(
+                open.iter().copied(),
+                &open.iter().map(gain).collect::<Vec<_>>(),
+            )?;
             factor.reveal(head + choice.index, noise_variance)?;
             Ok(choice)
         })

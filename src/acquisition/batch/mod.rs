@@ -51,5 +51,5 @@ pub use monte_carlo::MonteCarlo;
 pub(super) use monte_carlo::{Setting, Simulation};
 pub use penalisation::LocalPenalty;
 pub use search::BatchSearch;
-pub(super) use search::{check_places, first_best};
+pub(super) use search::check_places;
 pub use sequential::Outcomes;

@@ -3,8 +3,9 @@
 use super::base_samples::normal_columns;
 use super::draws::{BatchAcquisition, Draws};
 use super::joint_factor::JointFactor;
-use super::search::{BatchSearch, check_places, check_width, first_best};
+use super::search::{BatchSearch, check_places, check_width};
 use crate::acquisition::Choice;
+use crate::acquisition::choice::{check_score, first_best};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
 use crate::units::Seed;
@@ -124,13 +125,7 @@ impl MonteCarlo {
         let mut simulation = self.simulate(&[surrogate], &setting)?.remove(0);
         simulation.take_all()?;
         let score = acquisition.score(&simulation.draws);
-        if score.is_nan() {
-            return Err(Error::argument(
-                "acquisition",
-                "score NaN for the batch",
-                "a score that is a number",
-            ));
-        }
+        check_score(score, || "the batch".into())?;
         Ok(score)
     }
 
@@ -338,7 +333,7 @@ impl BatchSearch<'_> {
                 .par_iter()
                 .map_init(|| simulation.room(), judge)
                 .collect();
-            let choice = first_best(open, &scores)?;
+            let choice = first_best(open.iter().copied(), &scores)?;
             simulation.take(choice.index)?;
             Ok(choice)
         })

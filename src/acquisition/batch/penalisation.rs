@@ -1,7 +1,7 @@
 //! Batches by pushing each place out of the reach of those before.
 
 use super::field::FieldBatch;
-use super::search::first_best;
+use crate::acquisition::choice::first_best;
 use crate::acquisition::{Choice, Field, FieldCriterion, Rule, Scale, posterior};
 use crate::error::{Error, Result};
 use crate::gp::{Marginals, Surrogate};
@@ -116,7 +116,7 @@ impl FieldBatch<'_> {
         }
         self.pick(|open| {
             let offered: Vec<f64> = open.iter().map(|&index| scores[index]).collect();
-            let choice = first_best(open, &offered)?;
+            let choice = first_best(open.iter().copied(), &offered)?;
             let place = choice.index / offers.doses();
             let (mean, variance) = (beliefs.mean[place], beliefs.variance[place]);
             penalise(&mut scores, places.row(place), mean, variance);

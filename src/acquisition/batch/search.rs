@@ -107,24 +107,6 @@ impl<'p> BatchSearch<'p> {
     }
 }
 
-/// The first of the highest scores, for places with these indices.
-pub(in crate::acquisition) fn first_best(indices: &[usize], scores: &[f64]) -> Result<Choice> {
-    let mut best: Option<Choice> = None;
-    for (&index, &score) in indices.iter().zip(scores) {
-        if score.is_nan() {
-            return Err(Error::argument(
-                "acquisition",
-                format!("score NaN for place {index}"),
-                "a score that is a number for every place",
-            ));
-        }
-        if best.is_none_or(|held| score > held.score) {
-            best = Some(Choice { index, score });
-        }
-    }
-    best.ok_or_else(|| Error::argument("places", "none", "at least one place"))
-}
-
 /// Refuses no places, no coordinates and coordinates that are not finite.
 pub(in crate::acquisition) fn check_places(
     argument: &str,
@@ -161,6 +143,7 @@ pub(super) fn check_width(argument: &str, found: usize, allowed: usize) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::acquisition::choice::first_best;
     use ndarray::array;
 
     #[test]
@@ -170,7 +153,7 @@ mod tests {
         assert_eq!(search.open(), [0, 1, 3]);
         let search = search.with_pending(&array![[2.0]]).unwrap();
         assert_eq!(search.open(), [0, 1]);
-        let first = |open: &[usize]| first_best(open, &vec![0.0; open.len()]);
+        let first = |open: &[usize]| first_best(open.iter().copied(), &vec![0.0; open.len()]);
         let batch = search.pick(first).unwrap();
         assert_eq!(batch.iter().map(|c| c.index).collect::<Vec<_>>(), [0, 1]);
         let search = search.with_pending(&array![[0.0], [1.0], [2.0]]).unwrap();
@@ -190,7 +173,5 @@ mod tests {
         let none = search.clone().with_pending(&Array2::zeros((0, 1)));
         assert_eq!(none.unwrap().open(), [0, 1]);
         assert!(search.with_pending(&array![[f64::INFINITY]]).is_err());
-        assert!(first_best(&[3], &[f64::NAN]).is_err());
-        assert!(first_best(&[], &[]).is_err());
     }
 }

@@ -2,8 +2,8 @@
 
 use super::field::FieldBatch;
 use super::log_improvement::log_mean_exp;
-use super::search::first_best;
 use super::told::{Fantasies, Told};
+use crate::acquisition::choice::first_best;
 use crate::acquisition::{Choice, Field, FieldCriterion, Offer, Rule, Scale};
 use crate::error::{Error, Result};
 use crate::linalg::zeros;
@@ -105,7 +105,7 @@ impl FieldBatch<'_> {
             }
             let rows = each_way.chunks_exact(ways);
             let scores: Vec<f64> = rows.map(|row| average(row, scale)).collect();
-            let choice = first_best(open, &scores)?;
+            let choice = first_best(open.iter().copied(), &scores)?;
             chosen = offers.get(choice.index);
             Ok(choice)
         })

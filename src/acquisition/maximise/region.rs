@@ -4,6 +4,7 @@ use super::climb::{Foothold, climb};
 use super::doses::Doses;
 use super::landscape::{Beliefs, Landscape};
 use super::starts::boltzmann;
+use crate::acquisition::choice::check_score;
 use crate::acquisition::{Acquisition, Gradient};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
@@ -264,12 +265,8 @@ impl Region {
                 format!("{}, one for each place", points.len()),
             ));
         }
-        if let Some(i) = scores.iter().position(|score| score.is_nan()) {
-            return Err(Error::argument(
-                "acquisition",
-                format!("score NaN at {:?}", self.place(&points[i])),
-                "a score that is a number at every place",
-            ));
+        for (score, point) in scores.iter().zip(&points) {
+            check_score(*score, || format!("the place {:?}", self.place(point)))?;
         }
         let mut stream = Stream::new(self.seed, Purpose::Policy, [4, 0]);
         let starts = boltzmann(&scores, self.starts, &mut stream);

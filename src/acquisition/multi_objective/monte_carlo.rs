@@ -3,8 +3,9 @@
 use super::dominance::{check_reference, rows};
 use super::hypervolume::{face, improvement, relevant};
 use crate::acquisition::batch::{
-    BatchSearch, DrawSlopes, Draws, MonteCarlo, Setting, Simulation, check_places, first_best,
+    BatchSearch, DrawSlopes, Draws, MonteCarlo, Setting, Simulation, check_places,
 };
+use crate::acquisition::choice::first_best;
 use crate::acquisition::{BatchGradient, Choice};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
@@ -274,7 +275,7 @@ impl BatchSearch<'_> {
                 acquisition.mean_over(&draws.iter().collect::<Vec<_>>())
             };
             let scores: Vec<f64> = open.par_iter().map_init(rooms, judge).collect();
-            let choice = first_best(open, &scores)?;
+            let choice = first_best(open.iter().copied(), &scores)?;
             for simulation in &mut simulations {
                 simulation.take(choice.index)?;
             }
