@@ -72,7 +72,7 @@ where
 {
     let scores = rule.score_all(on_offer)?;
     for (index, score) in scores.iter().enumerate() {
-        check_score(*score, || format!("candidate {index}"))?;
+        check_score(*score, || format!("for candidate {index}"))?;
     }
     Ok(scores)
 }
@@ -177,7 +177,7 @@ pub(super) fn first_best(
 ) -> Result<Choice> {
     let mut best: Option<Choice> = None;
     for (index, &score) in indices.into_iter().zip(scores) {
-        check_score(score, || format!("candidate {index}"))?;
+        check_score(score, || format!("for candidate {index}"))?;
         if best.is_none_or(|held| score > held.score) {
             best = Some(Choice { index, score });
         }
@@ -185,12 +185,12 @@ pub(super) fn first_best(
     best.ok_or_else(nothing_on_offer)
 }
 
-/// Refuses a score that is no number, of what `named` says.
-pub(super) fn check_score(score: f64, named: impl FnOnce() -> String) -> Result<()> {
+/// Refuses a score that is no number, saying `whose` it is.
+pub(super) fn check_score(score: f64, whose: impl FnOnce() -> String) -> Result<()> {
     if score.is_nan() {
         return Err(Error::argument(
             "acquisition",
-            format!("score NaN for {}", named()),
+            format!("score NaN {}", whose()),
             "a score that is a number",
         ));
     }

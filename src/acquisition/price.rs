@@ -1,6 +1,7 @@
 //! The price of dose that makes spending meet the budget.
 
 use super::{Field, FieldCriterion, scores};
+use crate::acquisition::argument::{not_negative, positive};
 use crate::error::{Error, Result};
 
 /// The Lagrange multiplier `λ` of a budget, adapted as dose is spent: it rises while spending is ahead of the allowance and
@@ -38,9 +39,7 @@ impl BudgetPrice {
     /// [`Error::Argument`] unless multiplier and budget are finite and positive and there is a choice.
     pub fn new(multiplier: f64, budget: f64, choices: usize) -> Result<Self> {
         for (argument, value) in [("multiplier", multiplier), ("budget", budget)] {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(Error::argument(argument, value, "a finite number above 0"));
-            }
+            positive(argument, value)?;
         }
         if choices == 0 {
             return Err(Error::argument("choices", 0, "1 or more"));
@@ -58,9 +57,7 @@ impl BudgetPrice {
     /// # Errors
     /// [`Error::Argument`] unless `step` is finite and positive.
     pub fn with_step(self, step: f64) -> Result<Self> {
-        if !(step.is_finite() && step > 0.0) {
-            return Err(Error::argument("step", step, "a finite number above 0"));
-        }
+        positive("step", step)?;
         Ok(Self { step, ..self })
     }
 
@@ -148,13 +145,7 @@ pub fn clearing_price<C: FieldCriterion + ?Sized>(
     field: &Field<'_>,
     budget: f64,
 ) -> Result<ClearingPrice> {
-    if !(budget.is_finite() && budget >= 0.0) {
-        return Err(Error::argument(
-            "budget",
-            budget,
-            "a finite dose, 0 or more e⁻/Å²",
-        ));
-    }
+    not_negative("budget", budget)?;
     let scale = criterion.scale();
     let scored = scores(criterion, field)?.into_iter();
     let offers: Vec<(f64, f64)> = scored

@@ -3,6 +3,7 @@
 use super::joint_factor::JointFactor;
 use super::search::BatchSearch;
 use crate::acquisition::Choice;
+use crate::acquisition::argument::not_negative;
 use crate::acquisition::choice::first_best;
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
@@ -40,13 +41,7 @@ impl BatchSearch<'_> {
         noise_variance: f64,
         log_quality: Option<&[f64]>,
     ) -> Result<Vec<Choice>> {
-        if !(noise_variance.is_finite() && noise_variance >= 0.0) {
-            return Err(Error::argument(
-                "noise_variance",
-                noise_variance,
-                "a finite number, 0 or more",
-            ));
-        }
+        not_negative("noise_variance", noise_variance)?;
         let m = self.places().nrows();
         if let Some(quality) = log_quality {
             check_quality(quality, m)?;
@@ -56,7 +51,11 @@ impl BatchSearch<'_> {
         for pivot in 0..head {
             factor.reveal(pivot, noise_variance)?;
         }
+        let mut chosen = None;
         self.pick(|open| {
+            if let Some(place) = chosen {
+                factor.reveal(head + place, noise_variance)?;
+            }
             let gain = |&index: &usize| {
                 let quality = log_quality.map_or(0.0, |quality| quality[index]);
                 (factor.remaining(head + index) + noise_variance).ln() + 2.0 * quality
@@ -65,7 +64,7 @@ impl BatchSearch<'_> {
                 open.iter().copied(),
                 &open.iter().map(gain).collect::<Vec<_>>(),
             )?;
-            factor.reveal(head + choice.index, noise_variance)?;
+            chosen = Some(choice.index);
             Ok(choice)
         })
     }

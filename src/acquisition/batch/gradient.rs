@@ -82,7 +82,7 @@ impl BatchGradient {
         simulation: &Simulation<'_>,
     ) -> Result<Self> {
         let score = acquisition.score(simulation.draws());
-        check_score(score, || "the batch".into())?;
+        check_score(score, || "for the batch".into())?;
         Ok(Self {
             score,
             by_coordinate: simulation.by_place(&acquisition.slopes(simulation.draws()))?,

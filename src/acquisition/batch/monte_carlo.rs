@@ -125,7 +125,7 @@ impl MonteCarlo {
         let mut simulation = self.simulate(&[surrogate], &setting)?.remove(0);
         simulation.take_all()?;
         let score = acquisition.score(&simulation.draws);
-        check_score(score, || "the batch".into())?;
+        check_score(score, || "for the batch".into())?;
         Ok(score)
     }
 
@@ -324,7 +324,11 @@ impl BatchSearch<'_> {
             size: self.size().min(self.places().nrows()),
         };
         let mut simulation = monte_carlo.simulate(&[surrogate], &setting)?.remove(0);
+        let mut chosen = None;
         self.pick(|open| {
+            if let Some(place) = chosen {
+                simulation.take(place)?;
+            }
             let judge = |draws: &mut Draws, &candidate: &usize| {
                 simulation.fill(candidate, draws);
                 acquisition.score(draws)
@@ -334,7 +338,7 @@ impl BatchSearch<'_> {
                 .map_init(|| simulation.room(), judge)
                 .collect();
             let choice = first_best(open.iter().copied(), &scores)?;
-            simulation.take(choice.index)?;
+            chosen = Some(choice.index);
             Ok(choice)
         })
     }

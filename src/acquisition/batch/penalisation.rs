@@ -1,9 +1,10 @@
 //! Batches by pushing each place out of the reach of those before.
 
 use super::field::FieldBatch;
+use crate::acquisition::argument::{finite, positive};
 use crate::acquisition::choice::first_best;
 use crate::acquisition::{Choice, Field, FieldCriterion, Rule, Scale, posterior};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gp::{Marginals, Surrogate};
 use crate::normal;
 use ndarray::{ArrayView1, ArrayView2, Axis};
@@ -25,11 +26,9 @@ impl LocalPenalty {
     /// L estimated as the steepest posterior mean among the places on offer.
     ///
     /// # Errors
-    /// [`Error::Argument`] if it is not finite.
+    /// [`Error::Argument`](crate::Error::Argument) if it is not finite.
     pub fn new(maximum: f64) -> Result<Self> {
-        if !maximum.is_finite() {
-            return Err(Error::argument("maximum", maximum, "a finite number"));
-        }
+        finite("maximum", maximum)?;
         Ok(Self {
             maximum,
             lipschitz: None,
@@ -39,15 +38,9 @@ impl LocalPenalty {
     /// The same with a known Lipschitz constant L, in units of the value per unit of the coordinates.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless it is finite and positive.
+    /// [`Error::Argument`](crate::Error::Argument) unless it is finite and positive.
     pub fn with_lipschitz(self, lipschitz: f64) -> Result<Self> {
-        if !(lipschitz.is_finite() && lipschitz > 0.0) {
-            return Err(Error::argument(
-                "lipschitz",
-                lipschitz,
-                "a finite number above 0",
-            ));
-        }
+        positive("lipschitz", lipschitz)?;
         Ok(Self {
             lipschitz: Some(lipschitz),
             ..self
@@ -82,7 +75,7 @@ impl FieldBatch<'_> {
     /// Source: González, Dai, Hennig and Lawrence, AISTATS 2016 (arXiv 1505.08052), equation 5 and proposition 1.
     ///
     /// # Errors
-    /// [`Error::Argument`] if a score is NaN, as [`Surrogate::marginals`], and what the criterion refuses.
+    /// [`Error::Argument`](crate::Error::Argument) if a score is NaN, as [`Surrogate::marginals`], and what the criterion refuses.
     pub fn penalised<C: FieldCriterion + ?Sized>(
         &self,
         criterion: &C,

@@ -3,6 +3,7 @@
 use super::field::FieldBatch;
 use super::log_improvement::log_mean_exp;
 use super::told::{Fantasies, Told};
+use crate::acquisition::argument::finite;
 use crate::acquisition::choice::first_best;
 use crate::acquisition::{Choice, Field, FieldCriterion, Offer, Rule, Scale};
 use crate::error::{Error, Result};
@@ -138,9 +139,7 @@ impl Outcomes {
 }
 
 fn check(incumbent: f64, outcomes: Outcomes) -> Result<()> {
-    if !incumbent.is_finite() {
-        return Err(Error::argument("incumbent", incumbent, "a finite number"));
-    }
+    finite("incumbent", incumbent)?;
     match outcomes {
         Outcomes::Constant(value) if !value.is_finite() => {
             Err(Error::argument("outcomes", value, "a finite number"))

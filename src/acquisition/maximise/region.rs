@@ -4,6 +4,7 @@ use super::climb::{Foothold, climb};
 use super::doses::Doses;
 use super::landscape::{Beliefs, Landscape};
 use super::starts::boltzmann;
+use crate::acquisition::argument::not_negative;
 use crate::acquisition::choice::check_score;
 use crate::acquisition::{Acquisition, Gradient};
 use crate::error::{Error, Result};
@@ -166,13 +167,7 @@ impl Region {
         places: impl Into<ArrayView2<'p, f64>>,
         distance: f64,
     ) -> Result<Self> {
-        if !(distance.is_finite() && distance >= 0.0) {
-            return Err(Error::argument(
-                "distance",
-                distance,
-                "a finite number, 0 or more",
-            ));
-        }
+        not_negative("distance", distance)?;
         let taken = self.shares("places", places.into())?;
         Ok(Self {
             taken,
@@ -266,7 +261,7 @@ impl Region {
             ));
         }
         for (score, point) in scores.iter().zip(&points) {
-            check_score(*score, || format!("the place {:?}", self.place(point)))?;
+            check_score(*score, || format!("at {:?}", self.place(point)))?;
         }
         let mut stream = Stream::new(self.seed, Purpose::Policy, [4, 0]);
         let starts = boltzmann(&scores, self.starts, &mut stream);

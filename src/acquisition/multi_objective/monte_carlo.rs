@@ -266,7 +266,13 @@ impl BatchSearch<'_> {
             size: self.size().min(self.places().nrows()),
         };
         let mut simulations = monte_carlo.simulate(surrogates, &setting)?;
+        let mut chosen = None;
         self.pick(|open| {
+            if let Some(place) = chosen {
+                for simulation in &mut simulations {
+                    simulation.take(place)?;
+                }
+            }
             let rooms = || simulations.iter().map(Simulation::room).collect();
             let judge = |draws: &mut Vec<Draws>, &candidate: &usize| {
                 for (simulation, draws) in simulations.iter().zip(draws.iter_mut()) {
@@ -276,9 +282,7 @@ impl BatchSearch<'_> {
             };
             let scores: Vec<f64> = open.par_iter().map_init(rooms, judge).collect();
             let choice = first_best(open.iter().copied(), &scores)?;
-            for simulation in &mut simulations {
-                simulation.take(choice.index)?;
-            }
+            chosen = Some(choice.index);
             Ok(choice)
         })
     }
