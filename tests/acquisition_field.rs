@@ -3,8 +3,8 @@
 use dosewise::acquisition::{
     Acquisition, AlgorithmInformation, ExpectedImprovement, FieldCriterion, GittinsIndex,
     IntegratedVarianceReduction, KnowledgeGradient, LevelSetLookahead, MaxValueEntropy,
-    MutualInformation, NoisyExpectedImprovement, Offers, Scale, TopValues, gradient, scores,
-    thompson,
+    MutualInformation, NoisyExpectedImprovement, Offers, Rollout, Scale, TopValues, gradient,
+    scores, thompson,
 };
 use dosewise::gp::{ExactGp, Kernel, Marginals, Noise, Rbf, Surrogate};
 use dosewise::units::Seed;
@@ -324,5 +324,26 @@ fn dose_wrappers_and_wrong_shapes() {
                 .scores(&model, wrong.view(), &offers)
                 .is_err()
         );
+    }
+}
+
+/// Targets that are the places on offer are looked at once, those in another order twice: the scores are the same.
+#[test]
+fn targets_may_be_the_places_themselves() {
+    let (model, offers, places) = (model(), offers(), places());
+    let backwards = places.slice(ndarray::s![..;-1, ..]);
+    let criteria: [Box<dyn FieldCriterion>; 5] = [
+        Box::new(IntegratedVarianceReduction),
+        Box::new(KnowledgeGradient),
+        Box::new(LevelSetLookahead::at(THRESHOLD).unwrap()),
+        Box::new(NoisyExpectedImprovement::new(4096, Seed(3)).unwrap()),
+        Box::new(Rollout::new(4.0, 2).unwrap()),
+    ];
+    for (k, criterion) in criteria.iter().enumerate() {
+        let once = criterion.scores(&model, places.view(), &offers).unwrap();
+        let twice = criterion.scores(&model, backwards, &offers).unwrap();
+        // the draws of the fourth fall on other targets
+        let tolerance = if k == 3 { 0.1 } else { 1e-8 };
+        assert_all_close(&once, &twice, tolerance, &format!("criterion {k}"));
     }
 }

@@ -61,7 +61,7 @@ impl BudgetPrice {
         Ok(Self { step, ..self })
     }
 
-    /// The present multiplier `λ`, worth per e⁻/Å², for [`Acquisition::priced`] and
+    /// The present multiplier `λ`, worth per e⁻/Å², for [`Acquisition::priced`](super::Acquisition::priced) and
     /// [`GittinsIndex`](super::GittinsIndex).
     pub fn multiplier(&self) -> f64 {
         self.multiplier
