@@ -2,8 +2,8 @@
 //! spectra at places it asks for, against places at random. `cargo run --example deep_kernel_patches -- --out FOLDER`
 
 use dosewise::Result;
-use dosewise::acquisition::{Candidates, UpperConfidenceBound, best};
-use dosewise::gp::{DeepKernelGp, DeepKernelOptions, Marginals, PatchEdge, Patches, Surrogate};
+use dosewise::acquisition::{Offers, UpperConfidenceBound, best};
+use dosewise::gp::{DeepKernelGp, DeepKernelOptions, PatchEdge, Patches, Surrogate};
 use dosewise::metric::Bootstrap;
 use dosewise::network::Shape;
 use dosewise::plot::{Band, Figure, QualityCurve, QualityCurves, QualityPanel, Strategy};
@@ -77,11 +77,11 @@ fn explore(seed: Seed, choose: bool) -> Result<Vec<f64>> {
         let next = left.swap_remove(match &model {
             None => stream.random_range(0..left.len()),
             Some(model) => {
-                let Marginals { mean, variance } =
-                    model.marginals(patches.select(&left)?.rows().view())?;
+                let places = patches.select(&left)?;
                 let noise = NOISE * NOISE * DOSE;
-                let offers = Candidates::with_shot_noise(&mean, &variance, &[DOSE], noise)?;
-                best(&UpperConfidenceBound::new(1.0)?, &offers)?.index
+                let offers = Offers::with_shot_noise(places.rows().view(), &[DOSE], noise)?;
+                let candidates = offers.believed(&model.marginals(offers.places())?)?;
+                best(&UpperConfidenceBound::new(1.0)?, &candidates)?.index
             }
         });
         seen.push(next);

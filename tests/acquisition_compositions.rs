@@ -1,13 +1,13 @@
 //! Every acquisition and criterion over every posterior that `gp` yields, inside every dose wrapper.
 
 use dosewise::acquisition::{
-    Acquisition, AlgorithmInformation, Candidate, Candidates, Constraints, ContourImprovement,
-    CostBelief, CountInformation, Damage, ExpectedImprovement, Field, FieldCriterion, GittinsIndex,
+    Acquisition, AlgorithmInformation, Candidate, Constraints, ContourImprovement, CostBelief,
+    CountInformation, Damage, ExpectedImprovement, Field, FieldBatch, FieldCriterion, GittinsIndex,
     IntegratedVarianceReduction, KnowledgeGradient, LabelInformation, LevelSetEntropy,
-    LevelSetLookahead, Limit, LogExpectedImprovement, LogProbabilityOfImprovement, MaxValueEntropy,
-    MeanGradient, MutualInformation, NoisyExpectedImprovement, Offers, PosteriorVariance,
-    ProbabilityOfImprovement, Scale, Straddle, Survival, TopValues, UpperConfidenceBound,
-    VarianceReduction, best, gradient, scores, top,
+    LevelSetLookahead, Limit, LocalPenalty, LogExpectedImprovement, LogProbabilityOfImprovement,
+    MaxValueEntropy, MeanGradient, MutualInformation, NoisyExpectedImprovement, Offers, Outcomes,
+    PosteriorVariance, ProbabilityOfImprovement, Scale, Straddle, Survival, TopValues,
+    UpperConfidenceBound, VarianceReduction, best, gradient, scores, top,
 };
 use dosewise::gp::{
     Bias, CountField, DeepKernelGp, DeepKernelOptions, DeepKernelValidation, DoseGp, DoseNoise,
@@ -267,6 +267,7 @@ fn every_criterion_over_every_posterior_in_every_wrapper() {
     let once = keep(offers(&DOSES, &DOSES));
     let twice = keep(offers(&DOSES.map(|dose| 2.0 * dose), &DOSES));
     let single = keep(offers(&DOSES[..1], &DOSES));
+    let penalty = LocalPenalty::new(1.0).unwrap();
     for (posterior, surrogate) in surrogates() {
         let field = |offers: &'static Offers| Field {
             surrogate,
@@ -338,6 +339,17 @@ fn every_criterion_over_every_posterior_in_every_wrapper() {
                 }
             }
 
+            // a batch begins with what is chosen alone, and goes on elsewhere
+            let several = FieldBatch::new(now, 3).unwrap();
+            let alone = best(&rule.per_dose(), &now).unwrap();
+            let batch = several.sequential(|_| Ok(rule.per_dose()), 0.0, Outcomes::Expected);
+            let batch = batch.unwrap();
+            assert_eq!((batch.len(), batch[0]), (3, alone), "{what}");
+            let at = |k: usize| once.locate(batch[k].index).unwrap().0;
+            assert!(at(0) != at(1) && at(1) != at(2) && at(2) != at(0), "{what}");
+            let pushed = several.penalised(&rule.per_dose(), &penalty).unwrap();
+            assert_eq!((pushed.len(), pushed[0].index), (3, alone.index), "{what}");
+
             // what is chosen is the first of the highest, and of one dose the same per dose as plain
             let choice = best(rule, &now).unwrap();
             let highest = plain.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -371,9 +383,7 @@ fn candidates_and_fields_agree() {
     let (targets, offers) = (targets(), offers(&DOSES, &DOSES));
     for (posterior, surrogate) in surrogates() {
         let belief = surrogate.marginals(places().view()).unwrap();
-        let noise = |_, dose| 0.2 / dose;
-        let candidates =
-            Candidates::product(&belief.mean, &belief.variance, &DOSES, noise).unwrap();
+        let candidates = offers.believed(&belief).unwrap();
         let field = Field {
             surrogate,
             targets: targets.view(),

@@ -1,28 +1,45 @@
 //! How dose is set against worth, and what any acquisition must satisfy.
 
 use dosewise::acquisition::{
-    Acquisition, Candidate, Candidates, ExpectedImprovement, LogExpectedImprovement,
-    PosteriorVariance, ProbabilityOfImprovement, RemainingBudget, UpperConfidenceBound,
-    VarianceReduction, best, scores, top,
+    Acquisition, Candidate, ExpectedImprovement, LogExpectedImprovement, Offers, PosteriorVariance,
+    ProbabilityOfImprovement, RemainingBudget, UpperConfidenceBound, VarianceReduction, best,
+    scores, top,
 };
+use dosewise::gp::Marginals;
+use ndarray::Array2;
 use proptest::prelude::*;
+
+/// Places with these means and variances, each at these doses with shot noise.
+fn on_offer(
+    mean: &[f64],
+    variance: &[f64],
+    doses: &[f64],
+    variance_at_unit_dose: f64,
+) -> (Offers, Vec<Candidate>) {
+    let places = Array2::from_shape_fn((mean.len(), 1), |(i, _)| i as f64);
+    let offers = Offers::with_shot_noise(places.view(), doses, variance_at_unit_dose).unwrap();
+    let belief = Marginals {
+        mean: mean.to_vec(),
+        variance: variance.to_vec(),
+    };
+    let candidates = offers.believed(&belief).unwrap();
+    (offers, candidates)
+}
 
 /// All scores of all these places are negative: every candidate is below the reference. Dividing a negative score by the
 /// dose would pick the most expensive candidate of the worst kind (the trap of cost-aware acquisitions on signed scores).
 #[test]
 fn negative_levels_do_not_prefer_expensive_candidates() {
     let doses = [1.0, 10.0, 100.0];
-    let candidates =
-        Candidates::with_shot_noise(&[-5.0, -3.0, -8.0], &[0.25; 3], &doses, 1.0).unwrap();
+    let (offers, candidates) = on_offer(&[-5.0, -3.0, -8.0], &[0.25; 3], &doses, 1.0);
     let bound = UpperConfidenceBound::new(2.0).unwrap(); // levels -4, -2, -7
     let naive = candidates
-        .as_slice()
         .iter()
         .map(|candidate| bound.score(candidate) / candidate.dose())
         .enumerate()
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .unwrap();
-    assert_eq!(candidates.locate(naive.0), Some((1, 100.0))); // the trap
+    assert_eq!(offers.locate(naive.0), Some((1, 100.0))); // the trap
 
     for (name, choice) in [
         ("per dose", best(&bound.per_dose(), &candidates)),
@@ -33,7 +50,7 @@ fn negative_levels_do_not_prefer_expensive_candidates() {
             best(&bound.over(-2.5).unwrap().per_dose(), &candidates),
         ),
     ] {
-        let place_and_dose = candidates.locate(choice.unwrap().index);
+        let place_and_dose = offers.locate(choice.unwrap().index);
         assert_eq!(place_and_dose, Some((1, 1.0)), "{name}");
     }
 }
@@ -61,7 +78,7 @@ fn one_step_improvement_per_dose_has_an_inner_best_dose() {
     let doses: Vec<f64> = (0..60)
         .map(|k| 10.0_f64.powf(-1.0 + 0.1 * f64::from(k)))
         .collect();
-    let candidates = Candidates::with_shot_noise(&[0.0], &[1.0], &doses, 10.0).unwrap();
+    let (offers, candidates) = on_offer(&[0.0], &[1.0], &doses, 10.0);
     let acquisition = LogExpectedImprovement::over(2.0)
         .unwrap()
         .after_measurement()
@@ -80,14 +97,13 @@ fn one_step_improvement_per_dose_has_an_inner_best_dose() {
         .map(|k| 10.0_f64.powf(-1.0 + 1e-4 * f64::from(k)))
         .max_by(|a, b| fine(*a).total_cmp(&fine(*b)))
         .unwrap();
-    let (_, dose) = candidates.locate(choice.index).unwrap();
+    let (_, dose) = offers.locate(choice.index).unwrap();
     assert!((dose / optimum).ln().abs() < 0.13, "{dose} {optimum}"); // half a step of the coarse axis is 0.115
 }
 
 #[test]
 fn wrappers_compose_over_boxed_acquisitions() {
-    let candidates =
-        Candidates::with_shot_noise(&[0.1, 0.4], &[0.3, 0.2], &[2.0, 20.0], 1.0).unwrap();
+    let (_, candidates) = on_offer(&[0.1, 0.4], &[0.3, 0.2], &[2.0, 20.0], 1.0);
     let menu: Vec<Box<dyn Acquisition>> = vec![
         Box::new(ExpectedImprovement::over(0.3).unwrap()),
         Box::new(

@@ -1,12 +1,12 @@
 //! Criteria over a whole field against scipy (tests/reference/acquisition_field.py) and against simulation.
 
 use dosewise::acquisition::{
-    Acquisition, AlgorithmInformation, Candidates, ExpectedImprovement, FieldCriterion,
-    GittinsIndex, IntegratedVarianceReduction, KnowledgeGradient, LevelSetLookahead,
-    MaxValueEntropy, MutualInformation, NoisyExpectedImprovement, Offers, Scale, TopValues,
-    gradient, scores, thompson,
+    Acquisition, AlgorithmInformation, ExpectedImprovement, FieldCriterion, GittinsIndex,
+    IntegratedVarianceReduction, KnowledgeGradient, LevelSetLookahead, MaxValueEntropy,
+    MutualInformation, NoisyExpectedImprovement, Offers, Rollout, Scale, TopValues, gradient,
+    scores, thompson,
 };
-use dosewise::gp::{ExactGp, Kernel, Noise, Rbf, Surrogate};
+use dosewise::gp::{ExactGp, Kernel, Marginals, Noise, Rbf, Surrogate};
 use dosewise::units::Seed;
 use ndarray::{Array2, array};
 use rand::SeedableRng;
@@ -81,8 +81,11 @@ fn values_equal_scipy() {
     let found = judged(&KnowledgeGradient);
     assert_all_close(&found, &reference.knowledge_gradient, 1e-9, "knowledge");
 
-    let (mean, variance) = (&reference.mean, &reference.variance);
-    let candidates = Candidates::with_shot_noise(mean, variance, &DOSES, 0.5).unwrap();
+    let belief = Marginals {
+        mean: reference.mean,
+        variance: reference.variance,
+    };
+    let candidates = offers().believed(&belief).unwrap();
     let search = MaxValueEntropy::new(vec![0.9, 1.2, 1.7]).unwrap();
     let found = scores(&search, &candidates).unwrap();
     assert_all_close(&found, &reference.max_value_entropy, 1e-9, "max value");
@@ -191,8 +194,7 @@ fn noisy_improvement_over_a_known_value_is_ordinary() {
     let noisy = NoisyExpectedImprovement::new(8, Seed(1)).unwrap();
     let found = noisy.scores(&model, targets.view(), &offers).unwrap();
     let belief = model.marginals(places.view()).unwrap();
-    let candidates =
-        Candidates::with_shot_noise(&belief.mean, &belief.variance, &[1.0], 0.1).unwrap();
+    let candidates = offers.believed(&belief).unwrap();
     let plain = scores(&ExpectedImprovement::over(0.7).unwrap(), &candidates).unwrap();
     assert_all_close(&found, &plain, 1e-3, "improvement");
 }
@@ -216,8 +218,7 @@ fn information_about_a_fixed_output_has_a_closed_form() {
     let offers = Offers::with_shot_noise(targets().view(), &[1.0], 0.5).unwrap();
     let told = all.scores(&model, targets().view(), &offers).unwrap();
     let belief = model.marginals(targets().view()).unwrap();
-    let candidates =
-        Candidates::with_shot_noise(&belief.mean, &belief.variance, &[1.0], 0.5).unwrap();
+    let candidates = offers.believed(&belief).unwrap();
     let most = scores(&MutualInformation, &candidates).unwrap();
     assert_all_close(&told, &most, 1e-6, "information");
     let wrong = AlgorithmInformation::new(|_: &[f64]| vec![99], 2, Seed(1)).unwrap();
@@ -323,5 +324,26 @@ fn dose_wrappers_and_wrong_shapes() {
                 .scores(&model, wrong.view(), &offers)
                 .is_err()
         );
+    }
+}
+
+/// Targets that are the places on offer are looked at once, those in another order twice: the scores are the same.
+#[test]
+fn targets_may_be_the_places_themselves() {
+    let (model, offers, places) = (model(), offers(), places());
+    let backwards = places.slice(ndarray::s![..;-1, ..]);
+    let criteria: [Box<dyn FieldCriterion>; 5] = [
+        Box::new(IntegratedVarianceReduction),
+        Box::new(KnowledgeGradient),
+        Box::new(LevelSetLookahead::at(THRESHOLD).unwrap()),
+        Box::new(NoisyExpectedImprovement::new(4096, Seed(3)).unwrap()),
+        Box::new(Rollout::new(4.0, 2).unwrap()),
+    ];
+    for (k, criterion) in criteria.iter().enumerate() {
+        let once = criterion.scores(&model, places.view(), &offers).unwrap();
+        let twice = criterion.scores(&model, backwards, &offers).unwrap();
+        // the draws of the fourth fall on other targets
+        let tolerance = if k == 3 { 0.1 } else { 1e-8 };
+        assert_all_close(&once, &twice, tolerance, &format!("criterion {k}"));
     }
 }

@@ -1,11 +1,11 @@
 //! Rollouts, plans and learned costs against quadrature, exhaustive search and simulation.
 
 use dosewise::acquisition::{
-    Acquisition, Candidate, Candidates, CostBelief, CostModel, ExpectedImprovement, FieldCriterion,
+    Acquisition, Candidate, CostBelief, CostModel, ExpectedImprovement, FieldCriterion,
     KnowledgeGradient, LogExpectedImprovement, MaxValueEntropy, MeasurementGain, MonteCarlo,
     MutualInformation, Offers, Rollout, Scale, SetFunction, UpperConfidenceBound, best, knapsack,
 };
-use dosewise::gp::{ExactGp, Kernel, Noise, Rbf, Surrogate};
+use dosewise::gp::{ExactGp, Kernel, Marginals, Noise, Rbf, Surrogate};
 use dosewise::units::Seed;
 use ndarray::{Array2, ArrayView2, Axis, array, concatenate};
 use statrs::distribution::{Continuous, ContinuousCDF, Normal};
@@ -112,12 +112,11 @@ fn one_step_is_expected_improvement_if_the_measured_values_are_known() {
     for noise in [0.0, 0.3] {
         let offers = offers(noise);
         let belief = gp.marginals(places().view()).unwrap();
-        let candidates =
-            Candidates::with_shot_noise(&belief.mean, &belief.variance, &[1.0, 3.0], noise);
+        let candidates = offers.believed(&belief).unwrap();
         let improvement = ExpectedImprovement::over(incumbent)
             .unwrap()
             .after_measurement();
-        let wanted = dosewise::acquisition::scores(&improvement, candidates.unwrap().as_slice());
+        let wanted = dosewise::acquisition::scores(&improvement, &candidates);
         let found = scores(&Rollout::new(3.0, 1).unwrap(), &gp, &offers);
         close(&found, &wanted.unwrap(), 1e-12);
         // and the larger dose may be more than there is
@@ -452,11 +451,14 @@ fn entropy_about_the_maximum_knows_the_dose() {
         assert!(pair[1] < MutualInformation.score(&at(dose[1])));
     }
     // two visits of one dose against one of another: the price decides
-    let candidates =
-        Candidates::with_shot_noise(&[0.6, -0.6], &[0.3; 2], &[1.0, 8.0, 64.0], 2.0).unwrap();
-    let choose = |rule: &dyn Acquisition| {
-        candidates.locate(best(rule, candidates.as_slice()).unwrap().index)
+    let two = array![[0.0], [1.0]];
+    let offers = Offers::with_shot_noise(two.view(), &[1.0, 8.0, 64.0], 2.0).unwrap();
+    let belief = Marginals {
+        mean: vec![0.6, -0.6],
+        variance: vec![0.3; 2],
     };
+    let candidates = offers.believed(&belief).unwrap();
+    let choose = |rule: &dyn Acquisition| offers.locate(best(rule, &candidates).unwrap().index);
     assert_eq!(choose(&&search), Some((0, 64.0)));
     assert_eq!(choose(&(&search).per_dose()), Some((0, 1.0)));
     assert_eq!(choose(&(&search).priced(0.005).unwrap()), Some((0, 8.0)));

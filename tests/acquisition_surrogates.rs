@@ -3,9 +3,9 @@
 use dosewise::Result;
 use dosewise::acquisition::{
     Acquisition, BatchExpectedImprovement, BatchSearch, CostModel, ExpectedImprovement, Field,
-    FieldCriterion, IntegratedVarianceReduction, KnowledgeGradient, Limit, LocalPenalty,
-    MaxValueEntropy, MeanGradient, MonteCarlo, Offers, PosteriorVariance, Rollout, SafeExploration,
-    gradient, scores, thompson,
+    FieldBatch, FieldCriterion, IntegratedVarianceReduction, KnowledgeGradient, Limit,
+    LocalPenalty, MaxValueEntropy, MeanGradient, MonteCarlo, Offers, Outcomes, PosteriorVariance,
+    Rollout, SafeExploration, gradient, scores, thompson,
 };
 use dosewise::gp::{Joint, Marginals, Slopes, Surrogate};
 use dosewise::units::Seed;
@@ -120,18 +120,18 @@ fn wrong_answers_are_refused_wherever_they_are_asked_for() {
             safe.sets(surrogate, &[surrogate], places.view(), &[0]),
             "safe exploration",
         );
-        let search = BatchSearch::new(&places, 2).unwrap();
+        let several = FieldBatch::new(field, 2).unwrap();
+        let beside = several.clone().with_pending(&array![[3.0]], &[0.1]);
         let penalty = LocalPenalty::new(1.0).unwrap();
-        refused(
-            search.penalised(surrogate, &improvement, &penalty, 0.1),
-            "penalised",
-        );
         let known = penalty.with_lipschitz(1.0).unwrap();
-        let pending = search.clone().with_pending(&array![[3.0]]).unwrap();
-        refused(
-            pending.penalised(surrogate, &improvement, &known, 0.1),
-            "pending",
-        );
+        let rule = improvement.at_each_place();
+        for batch in [several, beside.unwrap()] {
+            refused(batch.penalised(&rule, &penalty), "penalised");
+            refused(batch.penalised(&rule, &known), "penalised with a slope");
+            let again = batch.sequential(|_| Ok(rule), 0.0, Outcomes::Expected);
+            refused(again, "sequential");
+        }
+        let search = BatchSearch::new(&places, 2).unwrap();
         refused(search.diverse(surrogate, 0.1, None), "diverse");
         let batch = BatchExpectedImprovement::over(0.0).unwrap();
         refused(

@@ -2,8 +2,8 @@
 
 use dosewise::acquisition::{Landscape, Region};
 use dosewise::gp::{
-    Categorical, Constant, ExactGp, Kernel, Linear, Matern12, Matern32, Matern52, Mean, Noise, Rbf,
-    Surrogate, White,
+    Categorical, Constant, ExactGp, Kernel, Linear, Matern12, Matern32, Matern52, Mean, Noise,
+    Periodic, RationalQuadratic, Rbf, Surrogate, White,
 };
 use dosewise::random::{Purpose, Stream};
 use dosewise::units::Seed;
@@ -19,6 +19,13 @@ fn frequencies_have_the_spectrum_of_the_kernel() {
         Box::new(Matern32::ard([0.5, 2.0])),
         Box::new(Matern52::isotropic(1.1).scaled(4.0)),
         Box::new(Rbf::isotropic(0.4).scaled(3.0) + rough().scaled(0.5) + Constant::new(1.0)),
+        Box::new(RationalQuadratic::ard([0.6, 1.2], 0.7)),
+        Box::new(RationalQuadratic::isotropic(0.9, 1e-3)),
+        Box::new(RationalQuadratic::isotropic(0.8, 1e120)),
+        Box::new(Periodic::ard([0.5, 1.3], [0.8, 2.1])),
+        Box::new(Periodic::isotropic(0.05, 1.7) * Rbf::isotropic(2.0)),
+        Box::new(Periodic::isotropic(1e-9, 1e9)),
+        Box::new(Periodic::isotropic(1e9, 1.0)),
         Box::new(Rbf::isotropic(0.9).on_columns([1]) * Matern52::isotropic(0.6).on_columns([0])),
     ];
     let draws = 40_000;
@@ -46,21 +53,27 @@ fn frequencies_have_the_spectrum_of_the_kernel() {
 }
 
 fn process(noise: Noise) -> ExactGp {
+    process_of(Matern52::ard([0.5, 0.8]).scaled(1.7), noise)
+}
+
+fn process_of(kernel: impl Kernel, noise: Noise) -> ExactGp {
     let x = array![[0.1, 0.3], [0.4, 0.8], [0.9, 0.2], [0.6, 0.5], [0.2, 0.9]];
-    let kernel = Matern52::ard([0.5, 0.8]).scaled(1.7);
     let process = ExactGp::new(kernel, noise).with_mean(Mean::Constant(0.6));
     process.condition(&x, &[0.3, -0.8, 1.6, 0.9, 2.2]).unwrap()
 }
 
 #[test]
 fn moments_over_many_paths_are_those_of_the_posterior() {
-    for noise in [
-        Noise::Homoscedastic(0.3),
-        Noise::Known(vec![0.01, 0.2, 1.0, 0.05, 0.4]),
+    let noise = || Noise::Homoscedastic(0.3);
+    let known = Noise::Known(vec![0.01, 0.2, 1.0, 0.05, 0.4]);
+    for gp in [
+        process(noise()),
+        process(known),
+        process_of(RationalQuadratic::ard([0.5, 0.8], 0.6).scaled(1.7), noise()),
+        process_of(Periodic::ard([0.9, 1.4], [1.3, 0.8]).scaled(1.7), noise()),
     ] {
-        let gp = process(noise);
         let places = array![[0.5, 0.5], [0.15, 0.4], [1.5, -0.5], [0.55, 0.55]];
-        let count = 3000;
+        let count = 2000;
         let draws: Vec<Vec<f64>> = (0..count)
             .map(|seed| gp.path(200, Seed(seed)).unwrap().values(&places).unwrap())
             .collect();

@@ -35,7 +35,15 @@ impl<A: Acquisition + ?Sized, C: AsRef<[Candidate]> + ?Sized> Rule<C> for A {
 
 impl<C: FieldCriterion + ?Sized> Rule<Field<'_>> for C {
     fn score_all(&self, field: &Field<'_>) -> Result<Vec<f64>> {
-        self.scores(field.surrogate, field.targets, field.offers)
+        let scores = self.scores(field.surrogate, field.targets, field.offers)?;
+        if scores.len() != field.offers.len() {
+            return Err(Error::argument(
+                "acquisition",
+                format!("{} scores", scores.len()),
+                format!("{}, one for each offer", field.offers.len()),
+            ));
+        }
+        Ok(scores)
     }
 
     fn scale_of_scores(&self) -> Scale {
@@ -63,12 +71,8 @@ where
     O: ?Sized,
 {
     let scores = rule.score_all(on_offer)?;
-    if let Some(index) = scores.iter().position(|score| score.is_nan()) {
-        return Err(Error::argument(
-            "acquisition",
-            format!("score NaN for candidate {index}"),
-            "a score that is a number for every candidate",
-        ));
+    for (index, score) in scores.iter().enumerate() {
+        check_score(*score, || format!("for candidate {index}"))?;
     }
     Ok(scores)
 }
@@ -110,13 +114,7 @@ where
     R: Rule<O> + ?Sized,
     O: ?Sized,
 {
-    let mut best: Option<Choice> = None;
-    for (index, score) in scores(rule, on_offer)?.into_iter().enumerate() {
-        if best.is_none_or(|held| score > held.score) {
-            best = Some(Choice { index, score });
-        }
-    }
-    best.ok_or_else(nothing_on_offer)
+    first_best(0.., &rule.score_all(on_offer)?)
 }
 
 /// What has the highest score, if that is worth more than measuring nothing: `None` says that it is time to stop.
@@ -170,6 +168,33 @@ where
     });
     choices.truncate(count);
     Ok(choices)
+}
+
+/// The first of the highest scores, for candidates with these indices.
+pub(super) fn first_best(
+    indices: impl IntoIterator<Item = usize>,
+    scores: &[f64],
+) -> Result<Choice> {
+    let mut best: Option<Choice> = None;
+    for (index, &score) in indices.into_iter().zip(scores) {
+        check_score(score, || format!("for candidate {index}"))?;
+        if best.is_none_or(|held| score > held.score) {
+            best = Some(Choice { index, score });
+        }
+    }
+    best.ok_or_else(nothing_on_offer)
+}
+
+/// Refuses a score that is no number, saying `whose` it is.
+pub(super) fn check_score(score: f64, whose: impl FnOnce() -> String) -> Result<()> {
+    if score.is_nan() {
+        return Err(Error::argument(
+            "acquisition",
+            format!("score NaN {}", whose()),
+            "a score that is a number",
+        ));
+    }
+    Ok(())
 }
 
 fn nothing_on_offer() -> Error {
@@ -242,6 +267,9 @@ mod tests {
         let none: [Candidate; 0] = [];
         assert!(best(&PosteriorVariance, &none).is_err());
         assert!(top(&PosteriorVariance, &none, 1).is_err());
+        assert!(first_best([], &[]).is_err());
+        let third = first_best([3, 5, 8], &[f64::NEG_INFINITY, 0.0, 0.0]).unwrap();
+        assert_eq!((third.index, third.score), (5, 0.0));
         let error = best(&Broken, &candidates(&[0.1])).unwrap_err();
         assert!(error.to_string().contains("candidate 0"), "{error}");
     }

@@ -1,7 +1,8 @@
 //! Optimism in the face of uncertainty.
 
 use super::{Acquisition, Candidate, Scale, ScoreSlopes};
-use crate::error::{Error, Result};
+use crate::acquisition::argument::{finite, not_negative};
+use crate::error::Result;
 
 /// Upper confidence bound `μ + κ s`, in units of the value, with `κ` the number of posterior deviations.
 ///
@@ -26,15 +27,9 @@ impl UpperConfidenceBound {
     /// A bound `deviations` (the `κ` above) posterior standard deviations over the mean.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless `deviations` is finite and not negative.
+    /// [`Error::Argument`](crate::Error::Argument) unless `deviations` is finite and not negative.
     pub fn new(deviations: f64) -> Result<Self> {
-        if !(deviations.is_finite() && deviations >= 0.0) {
-            return Err(Error::argument(
-                "deviations",
-                deviations,
-                "a finite number, 0 or more",
-            ));
-        }
+        not_negative("deviations", deviations)?;
         Ok(Self {
             deviations,
             reference: 0.0,
@@ -47,11 +42,9 @@ impl UpperConfidenceBound {
     /// [`cooled`](Acquisition::cooled) make of it.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the reference is not finite.
+    /// [`Error::Argument`](crate::Error::Argument) if the reference is not finite.
     pub fn over(self, reference: f64) -> Result<Self> {
-        if !reference.is_finite() {
-            return Err(Error::argument("reference", reference, "a finite number"));
-        }
+        finite("reference", reference)?;
         Ok(Self { reference, ..self })
     }
 }

@@ -1,5 +1,6 @@
 //! Measurements that must, or should, meet constraints nobody knows exactly.
 
+use crate::acquisition::argument::not_negative;
 use crate::error::{Error, Result};
 use crate::gp::Marginals;
 use crate::normal;
@@ -88,6 +89,9 @@ impl Limit {
                 let ([a, b], sign) = mirrored(low, high, mean, variance);
                 let log = ln_ratio([a, b]);
                 let share = -log.exp_m1();
+                if share == 0.0 {
+                    return (0.0, 0.0); // so narrow that the probability has underflowed
+                }
                 let of_a = normal::inverse_mills(a).0 * log.exp() / share;
                 let of_b = normal::inverse_mills(b).0 / share;
                 let by_variance = (a * of_a - b * of_b) / (2.0 * variance);
@@ -116,7 +120,8 @@ fn ln_ratio([a, b]: [f64; 2]) -> f64 {
 /// Natural logarithm of the probability that each of m places meets all constraints.
 ///
 /// `ln P(x) = Σ_c ln Φ(± (μ_c(x) − limit_c)/s_c(x))` for independent constraint surrogates, + for [`Limit::AtLeast`], and the
-/// difference of two Φ for [`Limit::Between`]; finite far out where the product itself underflows. `beliefs` holds the posterior of each constrained quantity at the m places.
+/// difference of two Φ for [`Limit::Between`]; finite far out where the product itself underflows. `beliefs` holds the posterior
+/// of each constrained quantity at the m places.
 ///
 /// # Errors
 /// [`Error::Argument`] if there is no constraint, beliefs and limits differ in number, beliefs in their places, or a number is
@@ -172,13 +177,7 @@ pub fn safe_set(
     known_safe: &[usize],
 ) -> Result<Vec<usize>> {
     let places = check(beliefs, limits)?;
-    if !(deviations.is_finite() && deviations >= 0.0) {
-        return Err(Error::argument(
-            "deviations",
-            deviations,
-            "a finite number, 0 or more",
-        ));
-    }
+    not_negative("deviations", deviations)?;
     let mut safe: Vec<bool> = (0..places)
         .map(|i| {
             let mut pairs = beliefs.iter().zip(limits);

@@ -1,6 +1,7 @@
 //! Dose set against worth: per dose, cooled by the budget left, priced by a multiplier.
 
 use super::{Acquisition, Candidate, Scale, ScoreSlopes};
+use crate::acquisition::argument::{not_negative, positive};
 use crate::error::{Error, Result};
 
 /// Worth per electron, `a / cost`, the cost being the dose (e⁻/Å²) unless [said](Candidate::with_cost)
@@ -119,13 +120,7 @@ impl RemainingBudget {
     /// # Errors
     /// [`Error::Argument`] unless all are finite and `0 ≤ spent_initially ≤ spent ≤ total` with `spent_initially < total`.
     pub fn exponent(&self) -> Result<f64> {
-        if !(self.total.is_finite() && self.total > 0.0) {
-            return Err(Error::argument(
-                "total",
-                self.total,
-                "a finite dose above 0 e⁻/Å²",
-            ));
-        }
+        positive("total", self.total)?;
         if !(self.spent_initially >= 0.0 && self.spent_initially < self.total) {
             return Err(Error::argument(
                 "spent_initially",
@@ -172,13 +167,7 @@ pub struct Priced<A> {
 
 impl<A> Priced<A> {
     pub(super) fn new(acquisition: A, multiplier: f64) -> Result<Self> {
-        if !(multiplier.is_finite() && multiplier >= 0.0) {
-            return Err(Error::argument(
-                "multiplier",
-                multiplier,
-                "a finite number, 0 or more",
-            ));
-        }
+        not_negative("multiplier", multiplier)?;
         Ok(Self {
             acquisition,
             multiplier,

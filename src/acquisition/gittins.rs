@@ -7,20 +7,20 @@ use crate::normal;
 
 /// The value `g` at which the expected improvement over `g` just pays for the measurement, `E[max(0, f − g)] = λ cost`.
 ///
-/// The cost is the dose unless [said otherwise](Candidate::with_cost). With `t = λ cost/s` and `h(ζ) = φ(ζ) + ζ Φ(ζ)`, `g = μ − s h⁻¹(t)`. Serving the largest index and stopping when none
-/// exceeds the best value in hand is optimal for independent places; for correlated ones it is a good rule that knows prices,
-/// where expected improvement per cost can be arbitrarily bad. [`worthwhile`](super::worthwhile) does both.
+/// The cost is the dose unless [said otherwise](Candidate::with_cost). With `t = λ cost/s` and `h(ζ) = φ(ζ) + ζ Φ(ζ)`,
+/// `g = μ − s h⁻¹(t)`. Serving the largest index and stopping when none exceeds the best value in hand is optimal for
+/// independent places; for correlated ones it is a good rule that knows prices, where expected improvement per cost can be
+/// arbitrarily bad. [`worthwhile`](super::worthwhile) does both.
 ///
 /// Of the latent value; [`after_measurement`](Acquisition::after_measurement) the box shows the posterior mean to come instead. A
 /// level with the incumbent as reference: the cost is in it already, so it is not to be divided by it again.
 ///
 /// Source: Xie, Astudillo, Frazier, Scully and Terenin, *Cost-aware Bayesian Optimization via the Pandora's Box Gittins
-/// Index*, NeurIPS 2024 (arXiv 2406.20062); the stopping rule: Xie et al. (arXiv
-/// 2507.12453); Weitzman, *Econometrica* 47, 641 (1979).
+/// Index*, NeurIPS 2024 (arXiv 2406.20062); the stopping rule: Xie et al. (arXiv 2507.12453); Weitzman, *Econometrica* 47, 641 (1979).
 ///
 /// ```
-/// use dosewise::acquisition::{Candidates, GittinsIndex, worthwhile};
-/// let cheap = Candidates::product(&[0.2, 0.6], &[0.3, 0.3], &[5.0], |_, _| 0.1)?;
+/// use dosewise::acquisition::{Candidate, GittinsIndex, worthwhile};
+/// let cheap = [Candidate::new(0.2, 0.3, 0.1, 5.0)?, Candidate::new(0.6, 0.3, 0.1, 5.0)?];
 /// let index = GittinsIndex::over(1.0, 0.001)?;
 /// assert_eq!(worthwhile(&index, &cheap)?.map(|choice| choice.index), Some(1));
 /// assert_eq!(worthwhile(&GittinsIndex::over(1.0, 0.1)?, &cheap)?, None); // not worth half a unit of value: stop
@@ -33,7 +33,8 @@ pub struct GittinsIndex {
 }
 
 impl GittinsIndex {
-    /// With the `incumbent`, the best value in hand, and the price `multiplier` `λ` of one e⁻/Å² (of one unit of cost), in units of the value.
+    /// With the `incumbent`, the best value in hand, and the price `multiplier` `λ` of one e⁻/Å² (of one unit of cost), in
+    /// units of the value.
     ///
     /// # Errors
     /// [`crate::Error::Argument`] unless the incumbent is finite and the multiplier finite and positive (at price 0 every uncertain

@@ -1,7 +1,8 @@
 //! What a measurement tells about the latent value itself: of a Gaussian measurement, a label, a count.
 
 use super::{Acquisition, Candidate, Scale, ScoreSlopes};
-use crate::error::{Error, Result};
+use crate::acquisition::argument::positive;
+use crate::error::Result;
 use crate::gp::Link;
 use crate::normal;
 
@@ -192,15 +193,9 @@ impl CountInformation {
     /// With the counts `c` that one e⁻/Å² brings where the latent logarithm is 0.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless `counts_per_dose` is finite and positive.
+    /// [`Error::Argument`](crate::Error::Argument) unless `counts_per_dose` is finite and positive.
     pub fn new(counts_per_dose: f64) -> Result<Self> {
-        if !(counts_per_dose.is_finite() && counts_per_dose > 0.0) {
-            return Err(Error::argument(
-                "counts_per_dose",
-                counts_per_dose,
-                "a finite number above 0",
-            ));
-        }
+        positive("counts_per_dose", counts_per_dose)?;
         Ok(Self { counts_per_dose })
     }
 

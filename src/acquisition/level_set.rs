@@ -3,22 +3,9 @@
 //! With `m = μ − h` the distance of the mean from the threshold `h`, `s` the posterior deviation; `φ`, `Φ` standard normal.
 
 use super::{Acquisition, Candidate, Scale, ScoreSlopes};
-use crate::error::{Error, Result};
+use crate::acquisition::argument::{finite, positive};
+use crate::error::Result;
 use crate::normal;
-
-fn threshold(value: f64) -> Result<f64> {
-    if !value.is_finite() {
-        return Err(Error::argument("threshold", value, "a finite number"));
-    }
-    Ok(value)
-}
-
-fn positive(argument: &str, value: f64) -> Result<f64> {
-    if !(value.is_finite() && value > 0.0) {
-        return Err(Error::argument(argument, value, "a finite number above 0"));
-    }
-    Ok(value)
-}
 
 /// Straddle, `κ s − |m|`: how far the interval `μ ± κ s` reaches beyond the threshold; `κ = 1.96` unless stated.
 ///
@@ -43,10 +30,11 @@ impl Straddle {
     /// About `threshold`, in units of the value.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the threshold is not finite.
-    pub fn at(value: f64) -> Result<Self> {
+    /// [`Error::Argument`](crate::Error::Argument) if the threshold is not finite.
+    pub fn at(threshold: f64) -> Result<Self> {
+        finite("threshold", threshold)?;
         Ok(Self {
-            threshold: threshold(value)?,
+            threshold,
             deviations: 1.96,
         })
     }
@@ -54,12 +42,10 @@ impl Straddle {
     /// With another half-width `κ` of the interval, in posterior deviations.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless `deviations` is finite and positive.
+    /// [`Error::Argument`](crate::Error::Argument) unless `deviations` is finite and positive.
     pub fn with_deviations(self, deviations: f64) -> Result<Self> {
-        Ok(Self {
-            deviations: positive("deviations", deviations)?,
-            ..self
-        })
+        positive("deviations", deviations)?;
+        Ok(Self { deviations, ..self })
     }
 }
 
@@ -97,11 +83,10 @@ impl LevelSetEntropy {
     /// About `threshold`, in units of the value.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the threshold is not finite.
-    pub fn at(value: f64) -> Result<Self> {
-        Ok(Self {
-            threshold: threshold(value)?,
-        })
+    /// [`Error::Argument`](crate::Error::Argument) if the threshold is not finite.
+    pub fn at(threshold: f64) -> Result<Self> {
+        finite("threshold", threshold)?;
+        Ok(Self { threshold })
     }
 
     /// `m/s`, `None` where the value is known.
@@ -162,10 +147,11 @@ impl ContourImprovement {
     /// About `threshold`, in units of the value.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the threshold is not finite.
-    pub fn at(value: f64) -> Result<Self> {
+    /// [`Error::Argument`](crate::Error::Argument) if the threshold is not finite.
+    pub fn at(threshold: f64) -> Result<Self> {
+        finite("threshold", threshold)?;
         Ok(Self {
-            threshold: threshold(value)?,
+            threshold,
             width: 1.96,
         })
     }
@@ -173,12 +159,10 @@ impl ContourImprovement {
     /// With another half-width `α` of the band, in posterior deviations.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless `width` is finite and positive.
+    /// [`Error::Argument`](crate::Error::Argument) unless `width` is finite and positive.
     pub fn with_width(self, width: f64) -> Result<Self> {
-        Ok(Self {
-            width: positive("width", width)?,
-            ..self
-        })
+        positive("width", width)?;
+        Ok(Self { width, ..self })
     }
 
     /// Moments of order 0, 1 and 2 of a standard normal variable between `a` and `b`.

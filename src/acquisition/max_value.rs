@@ -1,7 +1,7 @@
 //! What a measurement tells about the largest value of the function.
 
 use super::field::{Samples, maximum};
-use super::{Acquisition, Candidate, Scale, ScoreSlopes, posterior};
+use super::{Acquisition, Candidate, MonteCarlo, Scale, ScoreSlopes, posterior};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
 use crate::normal;
@@ -73,7 +73,8 @@ impl MaxValueEntropy {
     /// Source: Wang and Jegelka (2017), section 3.1.
     ///
     /// # Errors
-    /// As [`Surrogate::marginals`]; [`Error::Argument`] if there is no point or `count` is 0.
+    /// As [`Surrogate::marginals`]; [`Error::Argument`] if there is no point, or `count` is 0 or above
+    /// [`MonteCarlo::MOST_SAMPLES`].
     pub fn gumbel(
         surrogate: &dyn Surrogate,
         points: ArrayView2<'_, f64>,
@@ -82,6 +83,10 @@ impl MaxValueEntropy {
     ) -> Result<Self> {
         if points.nrows() == 0 {
             return Err(Error::argument("points", "no points", "at least one"));
+        }
+        if !(1..=MonteCarlo::MOST_SAMPLES).contains(&count) {
+            let allowed = format!("1 to {}", MonteCarlo::MOST_SAMPLES);
+            return Err(Error::argument("count", count, allowed));
         }
         let belief = posterior::marginals(surrogate, points)?;
         let quantile = |probability: f64| quantile(&belief.mean, &belief.variance, probability);
@@ -288,6 +293,8 @@ fn trapezoid(from: f64, to: f64, f: impl Fn(f64) -> f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gp::{ExactGp, Noise, Rbf};
+    use ndarray::array;
 
     /// Entropies by brute force: the density of the measurement given `f ≤ y*` on a fine grid.
     fn by_grid(gamma: f64, signal: f64) -> f64 {
@@ -361,5 +368,11 @@ mod tests {
     fn wrong_maxima_are_refused() {
         assert!(MaxValueEntropy::new(vec![]).is_err());
         assert!(MaxValueEntropy::new(vec![1.0, f64::NAN]).is_err());
+        let prior = ExactGp::new(Rbf::isotropic(1.0), Noise::Homoscedastic(0.1));
+        let points = array![[0.0], [1.0]];
+        for count in [0, usize::MAX] {
+            let drawn = MaxValueEntropy::gumbel(&prior, points.view(), count, Seed(0));
+            assert!(drawn.unwrap_err().to_string().starts_with("count"));
+        }
     }
 }

@@ -20,7 +20,7 @@
 //! | the output of an algorithm: defect sites, the k best | [`AlgorithmInformation`] (InfoBAX) |
 //! | where the value crosses a threshold | [`LevelSetLookahead`], [`LevelSetEntropy`], [`Straddle`], [`ContourImprovement`] |
 //! | edges | [`MeanGradient`] |
-//! | several measurements at once | [`BatchSearch`], [`MonteCarlo`] |
+//! | several measurements at once | [`FieldBatch`] of any criterion, [`BatchSearch`] and [`MonteCarlo`] of their joint outcomes |
 //! | several objectives | [`multi_objective`] |
 //! | constraints that should be met, or must | [`Constrained`] by [`Constraints`], [`safe_set`], [`SafeExploration`] |
 //! | worth per electron, while a budget lasts | [`PerDose`], [`Cooled`] with a [`RemainingBudget`] |
@@ -37,13 +37,18 @@
 //! Everything here maximises; to minimise, negate the means and the incumbent.
 //!
 //! ```
-//! use dosewise::acquisition::{Acquisition, Candidates, LogExpectedImprovement, best};
+//! use dosewise::acquisition::{Acquisition, LogExpectedImprovement, Offers, best};
+//! use dosewise::gp::{ExactGp, Kernel, Matern52, Noise, Surrogate};
+//! use ndarray::array;
 //!
-//! // posterior of two places; a measurement with dose d has noise variance 4/d; three doses (e⁻/Å²) on offer
-//! let candidates = Candidates::with_shot_noise(&[0.2, 0.6], &[0.3, 0.3], &[5.0, 50.0, 500.0], 4.0)?;
+//! let gp = ExactGp::new(Matern52::isotropic(0.3).scaled(1.0), Noise::Homoscedastic(0.1))
+//!     .condition(&array![[0.0], [1.0]], &[0.2, 0.9])?;
+//! // a measurement with dose d has noise variance 4/d; two places and three doses (e⁻/Å²) are on offer
+//! let offers = Offers::with_shot_noise(array![[0.2], [0.8]].view(), &[5.0, 50.0, 500.0], 4.0)?;
+//! let candidates = offers.believed(&gp.marginals(offers.places())?)?;
 //! let acquisition = LogExpectedImprovement::over(1.0)?.after_measurement().per_dose();
 //! let choice = best(&acquisition, &candidates)?;
-//! assert_eq!(candidates.locate(choice.index), Some((1, 5.0))); // the better place, with few electrons
+//! assert_eq!(offers.locate(choice.index), Some((1, 5.0))); // the better place, with few electrons
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 //!
@@ -100,9 +105,10 @@ pub use crate::sequential::Survival;
 pub use after_measurement::AfterMeasurement;
 pub use batch::{
     BatchAcquisition, BatchExpectedImprovement, BatchGradient, BatchLogExpectedImprovement,
-    BatchSearch, BatchUpperConfidenceBound, DrawSlopes, Draws, LocalPenalty, MonteCarlo, Outcomes,
+    BatchSearch, BatchUpperConfidenceBound, DrawSlopes, Draws, FieldBatch, LocalPenalty,
+    MonteCarlo, Outcomes,
 };
-pub use candidate::{Candidate, Candidates};
+pub use candidate::Candidate;
 pub use choice::{Choice, Rule, best, scores, top, worthwhile};
 pub use confidence_bound::UpperConfidenceBound;
 pub use constrained::{Constrained, Constraints, constrained_scores};

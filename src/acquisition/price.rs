@@ -1,6 +1,7 @@
 //! The price of dose that makes spending meet the budget.
 
-use super::{Acquisition, Candidates, scores};
+use super::{Field, FieldCriterion, scores};
+use crate::acquisition::argument::{not_negative, positive};
 use crate::error::{Error, Result};
 
 /// The Lagrange multiplier `λ` of a budget, adapted as dose is spent: it rises while spending is ahead of the allowance and
@@ -38,9 +39,7 @@ impl BudgetPrice {
     /// [`Error::Argument`] unless multiplier and budget are finite and positive and there is a choice.
     pub fn new(multiplier: f64, budget: f64, choices: usize) -> Result<Self> {
         for (argument, value) in [("multiplier", multiplier), ("budget", budget)] {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(Error::argument(argument, value, "a finite number above 0"));
-            }
+            positive(argument, value)?;
         }
         if choices == 0 {
             return Err(Error::argument("choices", 0, "1 or more"));
@@ -58,13 +57,11 @@ impl BudgetPrice {
     /// # Errors
     /// [`Error::Argument`] unless `step` is finite and positive.
     pub fn with_step(self, step: f64) -> Result<Self> {
-        if !(step.is_finite() && step > 0.0) {
-            return Err(Error::argument("step", step, "a finite number above 0"));
-        }
+        positive("step", step)?;
         Ok(Self { step, ..self })
     }
 
-    /// The present multiplier `λ`, worth per e⁻/Å², for [`Acquisition::priced`] and
+    /// The present multiplier `λ`, worth per e⁻/Å², for [`Acquisition::priced`](super::Acquisition::priced) and
     /// [`GittinsIndex`](super::GittinsIndex).
     pub fn multiplier(&self) -> f64 {
         self.multiplier
@@ -124,29 +121,36 @@ pub struct ClearingPrice {
 /// the best net worth or none: the Lagrangian relaxation of the knapsack.
 ///
 /// By bisection, the dose bought being a falling staircase of the price; 0 if all that is wanted fits. Worth of a level counts
-/// from its reference.
+/// from its reference, and budget, spend and price are in the unit of the costs on offer, doses (e⁻/Å²) unless said otherwise.
 ///
 /// Source: Everett, *Oper. Res.* 11, 399 (1963); as a policy for measurements Xie et al. (arXiv 2406.20062).
 ///
 /// # Errors
-/// [`Error::Argument`] unless the budget is finite and not negative, or if a score is NaN or +∞.
-pub fn clearing_price<A: Acquisition + ?Sized>(
-    acquisition: &A,
-    candidates: &Candidates,
+/// [`Error::Argument`] unless the budget is finite and not negative, or if a score is NaN or +∞, and what the criterion refuses.
+///
+/// ```
+/// use dosewise::acquisition::{Acquisition, Field, Offers, VarianceReduction, clearing_price};
+/// use dosewise::gp::{ExactGp, Kernel, Noise, Rbf};
+/// use ndarray::array;
+/// let prior = ExactGp::new(Rbf::isotropic(0.1).scaled(1.0), Noise::Homoscedastic(0.1));
+/// let places = array![[0.0], [1.0], [2.0]];
+/// let offers = Offers::with_shot_noise(places.view(), &[1.0, 4.0, 16.0], 4.0)?;
+/// let field = Field { surrogate: &prior, targets: places.view(), offers: &offers };
+/// let price = clearing_price(&VarianceReduction.at_each_place(), &field, 12.0)?;
+/// assert_eq!((price.spend, price.places), (12.0, 3)); // the middle dose everywhere
+/// # Ok::<(), dosewise::Error>(())
+/// ```
+pub fn clearing_price<C: FieldCriterion + ?Sized>(
+    criterion: &C,
+    field: &Field<'_>,
     budget: f64,
 ) -> Result<ClearingPrice> {
-    if !(budget.is_finite() && budget >= 0.0) {
-        return Err(Error::argument(
-            "budget",
-            budget,
-            "a finite dose, 0 or more e⁻/Å²",
-        ));
-    }
-    let scale = acquisition.scale();
-    let scored = scores(acquisition, candidates)?.into_iter();
+    not_negative("budget", budget)?;
+    let scale = criterion.scale();
+    let scored = scores(criterion, field)?.into_iter();
     let offers: Vec<(f64, f64)> = scored
-        .zip(candidates.as_slice())
-        .map(|(score, candidate)| (scale.excess(score), candidate.cost()))
+        .zip(field.offers.costs())
+        .map(|(score, cost)| (scale.excess(score), *cost))
         .collect();
     if offers.iter().any(|(worth, _)| *worth == f64::INFINITY) {
         return Err(Error::argument(
@@ -158,7 +162,7 @@ pub fn clearing_price<A: Acquisition + ?Sized>(
     let bought = |multiplier: f64| {
         let mut spend = 0.0;
         let mut places = 0;
-        for offers in offers.chunks(candidates.doses()) {
+        for offers in offers.chunks(field.offers.doses()) {
             let mut best = (0.0, 0.0);
             for &(worth, dose) in offers {
                 let net = worth - multiplier * dose;
@@ -202,20 +206,64 @@ pub fn clearing_price<A: Acquisition + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acquisition::{PosteriorVariance, VarianceReduction, best};
+    use crate::acquisition::{
+        Acquisition, Candidate, MutualInformation, Offers, PosteriorVariance, VarianceReduction,
+        best,
+    };
+    use crate::gp::{Joint, Marginals, Surrogate};
     use crate::random::{Purpose, Stream};
     use crate::units::Seed;
+    use ndarray::{Array1, Array2, ArrayView2};
     use rand::RngExt;
+
+    /// Independent values with mean 0 and these variances, the place with coordinate i being number i.
+    #[derive(Debug)]
+    struct Known(Vec<f64>);
+
+    impl Surrogate for Known {
+        fn dimension(&self) -> usize {
+            1
+        }
+
+        fn marginals(&self, points: ArrayView2<'_, f64>) -> Result<Marginals> {
+            Ok(Marginals {
+                mean: vec![0.0; points.nrows()],
+                variance: points.iter().map(|x| self.0[*x as usize]).collect(),
+            })
+        }
+
+        fn joint(&self, points: ArrayView2<'_, f64>) -> Result<Joint> {
+            let Marginals { mean, variance } = self.marginals(points)?;
+            let covariance = Array2::from_diag(&Array1::from(variance));
+            Ok(Joint { mean, covariance })
+        }
+    }
+
+    fn clearing(
+        acquisition: &impl Acquisition,
+        variances: &[f64],
+        doses: &[f64],
+        noise: f64,
+        budget: f64,
+    ) -> Result<ClearingPrice> {
+        let places = Array2::from_shape_fn((variances.len(), 1), |(i, _)| i as f64);
+        let offers = Offers::with_shot_noise(places.view(), doses, noise)?;
+        let field = Field {
+            surrogate: &Known(variances.to_vec()),
+            targets: places.view(),
+            offers: &offers,
+        };
+        clearing_price(&acquisition.at_each_place(), &field, budget)
+    }
 
     /// Worths 4, 3, 2, 1 at dose 1: each price between two of them buys what is above it.
     #[test]
     fn the_clearing_price_is_the_worth_of_the_first_that_does_not_fit() {
-        let candidates =
-            Candidates::product(&[0.0; 4], &[3.0, 1.0, 4.0, 2.0], &[1.0], |_, _| 0.1).unwrap();
         for (budget, multiplier, places) in
             [(4.0, 0.0, 4), (2.0, 2.0, 2), (2.9, 2.0, 2), (0.0, 4.0, 0)]
         {
-            let price = clearing_price(&PosteriorVariance, &candidates, budget).unwrap();
+            let variances = [3.0, 1.0, 4.0, 2.0];
+            let price = clearing(&PosteriorVariance, &variances, &[1.0], 0.1, budget).unwrap();
             assert!((price.multiplier - multiplier).abs() < 1e-12, "{price:?}");
             assert_eq!((price.places, price.spend), (places, places as f64));
         }
@@ -223,11 +271,9 @@ mod tests {
 
     #[test]
     fn a_rising_price_buys_smaller_doses_first() {
-        let candidates =
-            Candidates::with_shot_noise(&[0.0; 9], &[1.0; 9], &[1.0, 2.0, 4.0, 8.0, 16.0], 4.0)
-                .unwrap();
         let dose = |budget| {
-            let price = clearing_price(&VarianceReduction, &candidates, budget).unwrap();
+            let doses = [1.0, 2.0, 4.0, 8.0, 16.0];
+            let price = clearing(&VarianceReduction, &[1.0; 9], &doses, 4.0, budget).unwrap();
             assert!(price.spend <= budget);
             price.spend / price.places as f64
         };
@@ -245,12 +291,11 @@ mod tests {
             let mut early = 0.0;
             for choice in 0..choices {
                 let variance = stream.random::<f64>();
-                let offers =
-                    Candidates::with_shot_noise(&[0.0], &[variance], &[1.0, 4.0, 16.0], 4.0)
-                        .unwrap();
+                let offers = [1.0, 4.0, 16.0]
+                    .map(|dose| Candidate::new(0.0, variance, 4.0 / dose, dose).unwrap());
                 let priced = VarianceReduction.priced(price.multiplier()).unwrap();
                 let choice_made = best(&priced, &offers).unwrap();
-                let dose = offers.as_slice()[choice_made.index].dose();
+                let dose = offers[choice_made.index].dose();
                 let pays = choice_made.score > 0.0 && dose <= price.remaining();
                 price.spend(if pays { dose } else { 0.0 }).unwrap();
                 if choice == choices / 2 {
@@ -274,8 +319,10 @@ mod tests {
         price.spend(10.0).unwrap();
         price.spend(0.0).unwrap();
         assert_eq!((price.allowance(), price.remaining()), (0.0, 0.0));
-        let candidates = Candidates::product(&[0.0], &[1.0], &[1.0], |_, _| 0.0).unwrap();
-        assert!(clearing_price(&PosteriorVariance, &candidates, -1.0).is_err());
-        assert!(clearing_price(&crate::acquisition::MutualInformation, &candidates, 1.0).is_err());
+        for budget in [-1.0, f64::NAN, f64::INFINITY] {
+            assert!(clearing(&PosteriorVariance, &[1.0], &[1.0], 0.1, budget).is_err());
+        }
+        // without noise the information is infinite
+        assert!(clearing(&MutualInformation, &[1.0], &[1.0], 0.0, 1.0).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Exploring without ever leaving what is known to be safe.
 
 use super::{Choice, Limit, posterior, safe_set};
+use crate::acquisition::argument::positive;
 use crate::error::{Error, Result};
 use crate::gp::{Joint, Marginals, Surrogate};
 use ndarray::ArrayView2;
@@ -55,9 +56,9 @@ impl SafeSets {
     pub fn next(&self) -> Option<Choice> {
         let mut places: Vec<usize> = [&self.maximisers[..], &self.expanders].concat();
         places.sort_unstable();
-        let each = places.into_iter().map(|index| Choice {
-            index,
-            score: self.widths[index],
+        let each = places.into_iter().filter_map(|index| {
+            let score = *self.widths.get(index)?;
+            Some(Choice { index, score })
         });
         each.reduce(
             |best, next| {
@@ -76,13 +77,7 @@ impl SafeExploration {
         if limits.is_empty() {
             return Err(Error::argument("limits", "none", "at least one"));
         }
-        if !(deviations.is_finite() && deviations > 0.0) {
-            return Err(Error::argument(
-                "deviations",
-                deviations,
-                "a finite number above 0",
-            ));
-        }
+        positive("deviations", deviations)?;
         Ok(Self { limits, deviations })
     }
 

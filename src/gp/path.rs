@@ -70,8 +70,8 @@ impl PriorDraw {
                 return Err(Error::argument(
                     "kernel",
                     format!("{kernel:?}"),
-                    "a stationary kernel with a known spectrum: squared exponential, Matérn, constant, and sums, products, \
-                     multiples and restrictions to columns of these",
+                    "a stationary kernel with a known spectrum: squared exponential, Matérn, rational quadratic, \
+                     periodic, constant, and sums, products, multiples and restrictions to columns of these",
                 ));
             }
             phases.push(TAU * stream.random::<f64>());

@@ -62,12 +62,17 @@ impl Study {
         Ok(self)
     }
 
-    /// Stops asking once no setting promises an expected improvement of more than `gain` (in units of the value) for
-    /// each unit of its cost: the rule of Pandora's box, stop when the best index is not above the value in hand.
+    /// Stops asking once no setting promises an expected improvement of more than `gain` for each unit of its cost: the
+    /// rule of Pandora's box, stop when the best index is not above the value in hand.
     ///
-    /// With the price `λ = gain`, improvement over the incumbent's posterior mean `μ*` and expected cost `c(x)`, it stops
-    /// when `max_x E[max(0, f(x) − μ*)]/c(x) ≤ λ`, for independent settings the moment at which any further trial costs
-    /// more than it brings. Where there are constraints, improvement counts by its probability to be allowed, and as long
+    /// `gain` is in units of the value per unit of cost: as long as nothing is said of costs a trial costs 1, and it is in
+    /// units of the value. Where trials are told to cost seconds, say, it is the value that one second must bring.
+    ///
+    /// With the price `λ = gain`, the improvement I(x) that the search maximises (of what the model will believe once x is
+    /// measured over what it believes of the incumbent) and the cost c(x), it stops when `max_x E[I(x)]/c(x) ≤ λ`, for
+    /// independent settings the moment at which any further trial costs more than it brings. The cost of a setting not yet
+    /// tried is the median that the model of the logarithm of the cost expects there: a dear setting pays only if it
+    /// promises as much more. Where there are constraints, improvement counts by its probability to be allowed, and as long
     /// as nothing allowed is known everything pays. The initial design is always tried.
     ///
     /// Pending trials count as told at the model's mean; once they are told, the answer may be another.

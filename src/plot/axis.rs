@@ -5,7 +5,7 @@ use super::font::Weight;
 use super::style::TICK_SIZE;
 
 /// One axis: its ends, its scale and its ticks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Axis {
     pub(crate) low: f64,
     pub(crate) high: f64,

@@ -190,7 +190,9 @@ impl PanelGrid<'_> {
         let (width, height) = self.frame();
         let (columns, left) = (self.columns(), self.left());
         let rows = self.panels.div_ceil(columns);
-        let row = TITLE + height + BELOW_TICKS + 7.0;
+        // an axis that all panels share is named under the lowest panel of each column, others under every panel
+        let shared = x_title.is_empty() || x_axes.windows(2).all(|pair| pair[0] == pair[1]);
+        let row = TITLE + height + if shared { BELOW_TICKS } else { BELOW_TITLE } + 7.0;
         let below = TITLE + row * (rows - 1) as f64 + height + BELOW_TITLE + 5.0;
         let room = self.page_width() - 2.0 * MARGIN;
         let legend = self.legend.height(room);
@@ -210,8 +212,7 @@ impl PanelGrid<'_> {
             };
             frame.draw_grid(&mut canvas);
             data(&mut canvas, &frame, i);
-            // Only the lowest panel of a column names the axis that all share.
-            let x_title = if i + columns < self.panels {
+            let x_title = if shared && i + columns < self.panels {
                 ""
             } else {
                 x_title

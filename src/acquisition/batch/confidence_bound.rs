@@ -1,7 +1,8 @@
 //! Optimism over a batch.
 
 use super::draws::{BatchAcquisition, DrawSlopes, Draws};
-use crate::error::{Error, Result};
+use crate::acquisition::argument::not_negative;
+use crate::error::Result;
 use std::f64::consts::FRAC_PI_2;
 
 /// Upper confidence bound of a batch (qUCB), `E[max_j (μ_j + κ √(π/2) |f(x_j) − μ_j|)]`, in units of the value.
@@ -27,15 +28,9 @@ impl BatchUpperConfidenceBound {
     /// A bound `deviations` (the `κ` above) posterior standard deviations over the mean.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless `deviations` is finite and not negative.
+    /// [`Error::Argument`](crate::Error::Argument) unless `deviations` is finite and not negative.
     pub fn new(deviations: f64) -> Result<Self> {
-        if !(deviations.is_finite() && deviations >= 0.0) {
-            return Err(Error::argument(
-                "deviations",
-                deviations,
-                "a finite number, 0 or more",
-            ));
-        }
+        not_negative("deviations", deviations)?;
         Ok(Self { deviations })
     }
 

@@ -1,11 +1,12 @@
 //! Batches of places that tell different things.
 
 use super::joint_factor::JointFactor;
-use super::search::{BatchSearch, first_best};
+use super::search::BatchSearch;
 use crate::acquisition::Choice;
+use crate::acquisition::argument::not_negative;
+use crate::acquisition::choice::first_best;
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
-use ndarray::{Axis, concatenate};
 
 impl BatchSearch<'_> {
     /// The batch B that grows `ln det(K_BB + ν I) + 2 Σ_{i ∈ B} ln g_i` most at each step, K the posterior covariance given the
@@ -40,31 +41,30 @@ impl BatchSearch<'_> {
         noise_variance: f64,
         log_quality: Option<&[f64]>,
     ) -> Result<Vec<Choice>> {
-        if !(noise_variance.is_finite() && noise_variance >= 0.0) {
-            return Err(Error::argument(
-                "noise_variance",
-                noise_variance,
-                "a finite number, 0 or more",
-            ));
-        }
+        not_negative("noise_variance", noise_variance)?;
         let m = self.places().nrows();
         if let Some(quality) = log_quality {
             check_quality(quality, m)?;
         }
         let head = self.pending().nrows();
-        let places = concatenate(Axis(0), &[self.pending(), self.places()])
-            .expect("pending places and those on offer have one width");
-        let mut factor = JointFactor::new(surrogate, places)?;
+        let mut factor = JointFactor::new(surrogate, self.pending_first())?;
         for pivot in 0..head {
             factor.reveal(pivot, noise_variance)?;
         }
+        let mut chosen = None;
         self.pick(|open| {
+            if let Some(place) = chosen {
+                factor.reveal(head + place, noise_variance)?;
+            }
             let gain = |&index: &usize| {
                 let quality = log_quality.map_or(0.0, |quality| quality[index]);
                 (factor.remaining(head + index) + noise_variance).ln() + 2.0 * quality
             };
-            let choice = first_best(open, &open.iter().map(gain).collect::<Vec<_>>())?;
-            factor.reveal(head + choice.index, noise_variance)?;
+            let choice = first_best(
+                open.iter().copied(),
+                &open.iter().map(gain).collect::<Vec<_>>(),
+            )?;
+            chosen = Some(choice.index);
             Ok(choice)
         })
     }

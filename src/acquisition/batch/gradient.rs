@@ -3,6 +3,7 @@
 use super::draws::{BatchAcquisition, DrawSlopes};
 use super::monte_carlo::{MonteCarlo, Setting, Simulation};
 use super::search::check_places;
+use crate::acquisition::choice::check_score;
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
 use ndarray::{Array2, ArrayView2};
@@ -81,13 +82,7 @@ impl BatchGradient {
         simulation: &Simulation<'_>,
     ) -> Result<Self> {
         let score = acquisition.score(simulation.draws());
-        if score.is_nan() {
-            return Err(Error::argument(
-                "acquisition",
-                "score NaN for the batch",
-                "a score that is a number",
-            ));
-        }
+        check_score(score, || "for the batch".into())?;
         Ok(Self {
             score,
             by_coordinate: simulation.by_place(&acquisition.slopes(simulation.draws()))?,

@@ -1,7 +1,8 @@
 //! Expected improvement of a batch, over an incumbent that is known or one that is not.
 
 use super::draws::{BatchAcquisition, DrawSlopes, Draws};
-use crate::error::{Error, Result};
+use crate::acquisition::argument::finite;
+use crate::error::Result;
 use ndarray::{Array2, ArrayView2};
 
 /// The value to beat.
@@ -15,9 +16,7 @@ pub(super) enum Incumbent {
 
 impl Incumbent {
     pub(super) fn known(incumbent: f64) -> Result<Self> {
-        if !incumbent.is_finite() {
-            return Err(Error::argument("incumbent", incumbent, "a finite number"));
-        }
+        finite("incumbent", incumbent)?;
         Ok(Self::Known(incumbent))
     }
 
@@ -67,7 +66,7 @@ impl BatchExpectedImprovement {
     /// Over a known incumbent `y*`, in units of the value.
     ///
     /// # Errors
-    /// [`Error::Argument`] if it is not finite.
+    /// [`Error::Argument`](crate::Error::Argument) if it is not finite.
     pub fn over(incumbent: f64) -> Result<Self> {
         Ok(Self(Incumbent::known(incumbent)?))
     }
@@ -75,7 +74,7 @@ impl BatchExpectedImprovement {
     /// Over the best of the latent values at measured `places` (n × d), drawn jointly with the batch.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is no place or a coordinate is not finite.
+    /// [`Error::Argument`](crate::Error::Argument) if there is no place or a coordinate is not finite.
     pub fn over_measured<'p>(places: impl Into<ArrayView2<'p, f64>>) -> Result<Self> {
         Ok(Self(Incumbent::measured(places.into())?))
     }

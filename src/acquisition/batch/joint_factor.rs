@@ -60,21 +60,22 @@ impl<'s> JointFactor<'s> {
         Ok(())
     }
 
-    /// Reveals the value at place `pivot`, or a measurement of it with this `noise` **variance**.
-    pub(super) fn reveal(&mut self, pivot: usize, noise: f64) -> Result<()> {
+    /// Reveals the value at place `pivot`, or a measurement of it with this `noise` **variance**; gives the standard deviation
+    /// that its outcome had until then, 0 if the place is determined.
+    pub(super) fn reveal(&mut self, pivot: usize, noise: f64) -> Result<f64> {
         let column = self.covariances(&[pivot])?.remove(0);
-        self.push(pivot, column, noise);
-        Ok(())
+        Ok(self.push(pivot, column, noise))
     }
 
-    /// Turns the covariances of `pivot` with all places into its row, and takes what the row explains off what remains.
-    fn push(&mut self, pivot: usize, mut column: Vec<f64>, noise: f64) {
+    /// Turns the covariances of `pivot` with all places into its row, and takes what the row explains off what remains; gives
+    /// the deviation before.
+    fn push(&mut self, pivot: usize, mut column: Vec<f64>, noise: f64) -> f64 {
         let left = self.remaining[pivot] + noise;
         if left <= DETERMINED * (self.variance[pivot] + noise) {
             column.fill(0.0);
             self.remaining[pivot] = 0.0;
             self.rows.push(column);
-            return;
+            return 0.0;
         }
         for row in &self.rows {
             let weight = row[pivot];
@@ -91,6 +92,12 @@ impl<'s> JointFactor<'s> {
             *remaining = (*remaining - *c * *c).max(0.0);
         }
         self.rows.push(column);
+        scale
+    }
+
+    /// By how much the mean at place `index` rises for each deviation that a revealed outcome is higher, in their order.
+    pub(super) fn responses(&self, index: usize) -> impl Iterator<Item = f64> + '_ {
+        self.rows.iter().map(move |row| row[index])
     }
 
     /// Posterior covariances of each of `heads` with all places.
@@ -162,9 +169,8 @@ impl<'s> JointFactor<'s> {
     pub(super) fn draw(&self, index: usize, normals: &[Vec<f64>], out: &mut Vec<f64>) {
         out.clear();
         out.resize(normals[0].len(), self.mean[index]);
-        let weights = self.rows.iter().map(|row| row[index]);
         let last = self.remaining[index].sqrt();
-        for (weight, z) in weights.chain([last]).zip(normals) {
+        for (weight, z) in self.responses(index).chain([last]).zip(normals) {
             if weight != 0.0 {
                 for (value, z) in out.iter_mut().zip(z) {
                     *value += weight * z;

@@ -2,7 +2,8 @@
 
 use super::draws::{BatchAcquisition, DrawSlopes, Draws};
 use super::improvement::Incumbent;
-use crate::error::{Error, Result};
+use crate::acquisition::argument::positive;
+use crate::error::Result;
 use ndarray::ArrayView2;
 
 /// Weight of the fat tail in [`log_fat_plus`], small enough for the sum to stay monotone and convex.
@@ -46,7 +47,7 @@ impl BatchLogExpectedImprovement {
     /// Over a known incumbent `y*`, in units of the value.
     ///
     /// # Errors
-    /// [`Error::Argument`] if it is not finite.
+    /// [`Error::Argument`](crate::Error::Argument) if it is not finite.
     pub fn over(incumbent: f64) -> Result<Self> {
         Ok(Self::with(Incumbent::known(incumbent)?))
     }
@@ -54,7 +55,7 @@ impl BatchLogExpectedImprovement {
     /// Over the best of the latent values at measured `places` (n × d), drawn jointly with the batch.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is no place or a coordinate is not finite.
+    /// [`Error::Argument`](crate::Error::Argument) if there is no place or a coordinate is not finite.
     pub fn over_measured<'p>(places: impl Into<ArrayView2<'p, f64>>) -> Result<Self> {
         Ok(Self::with(Incumbent::measured(places.into())?))
     }
@@ -62,12 +63,10 @@ impl BatchLogExpectedImprovement {
     /// The same with other temperatures: `plus` (`τ₀`) in units of the value, `max` (`τ`) in units of the logarithm.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless both are finite and positive.
+    /// [`Error::Argument`](crate::Error::Argument) unless both are finite and positive.
     pub fn with_temperatures(self, plus: f64, max: f64) -> Result<Self> {
         for (argument, value) in [("plus", plus), ("max", max)] {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(Error::argument(argument, value, "a finite number above 0"));
-            }
+            positive(argument, value)?;
         }
         Ok(Self {
             plus_temperature: plus,

@@ -6,8 +6,8 @@
 //! | how that changes with the places | [`MonteCarlo::gradient`] |
 //! | the best batch anywhere in a box | [`Region::maximise_batch`](super::Region::maximise_batch) |
 //! | the best batch out of a list of places | [`BatchSearch`]: [`greedy`](BatchSearch::greedy) |
-//! | any single-place acquisition, one place after the other | [`BatchSearch::sequential`] with [`Outcomes`] |
-//! | the same with any surrogate and hardly a cost | [`BatchSearch::penalised`] with a [`LocalPenalty`] |
+//! | any criterion over doses and costs, one measurement after the other | [`FieldBatch::sequential`] with [`Outcomes`] |
+//! | the same at hardly a cost | [`FieldBatch::penalised`] with a [`LocalPenalty`] |
 //! | places that tell different things | [`BatchSearch::diverse`] |
 //!
 //! ```
@@ -30,6 +30,7 @@ mod base_samples;
 mod confidence_bound;
 mod diversity;
 mod draws;
+mod field;
 mod gradient;
 mod improvement;
 mod joint_factor;
@@ -38,9 +39,11 @@ mod monte_carlo;
 mod penalisation;
 mod search;
 mod sequential;
+mod told;
 
 pub use confidence_bound::BatchUpperConfidenceBound;
 pub use draws::{BatchAcquisition, DrawSlopes, Draws};
+pub use field::FieldBatch;
 pub use gradient::BatchGradient;
 pub use improvement::BatchExpectedImprovement;
 pub use log_improvement::BatchLogExpectedImprovement;
@@ -48,5 +51,5 @@ pub use monte_carlo::MonteCarlo;
 pub(super) use monte_carlo::{Setting, Simulation};
 pub use penalisation::LocalPenalty;
 pub use search::BatchSearch;
-pub(super) use search::{check_places, first_best};
+pub(super) use search::check_places;
 pub use sequential::Outcomes;

@@ -3,8 +3,9 @@
 use super::base_samples::normal_columns;
 use super::draws::{BatchAcquisition, Draws};
 use super::joint_factor::JointFactor;
-use super::search::{BatchSearch, check_places, check_width, first_best};
+use super::search::{BatchSearch, check_places, check_width};
 use crate::acquisition::Choice;
+use crate::acquisition::choice::{check_score, first_best};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
 use crate::units::Seed;
@@ -124,13 +125,7 @@ impl MonteCarlo {
         let mut simulation = self.simulate(&[surrogate], &setting)?.remove(0);
         simulation.take_all()?;
         let score = acquisition.score(&simulation.draws);
-        if score.is_nan() {
-            return Err(Error::argument(
-                "acquisition",
-                "score NaN for the batch",
-                "a score that is a number",
-            ));
-        }
+        check_score(score, || "for the batch".into())?;
         Ok(score)
     }
 
@@ -301,7 +296,8 @@ impl<'s> Simulation<'s> {
         let mut draws = self.room();
         self.fill(candidate, &mut draws);
         self.draws = draws;
-        self.factor.reveal(self.head + candidate, 0.0)
+        self.factor.reveal(self.head + candidate, 0.0)?;
+        Ok(())
     }
 }
 
@@ -328,7 +324,11 @@ impl BatchSearch<'_> {
             size: self.size().min(self.places().nrows()),
         };
         let mut simulation = monte_carlo.simulate(&[surrogate], &setting)?.remove(0);
+        let mut chosen = None;
         self.pick(|open| {
+            if let Some(place) = chosen {
+                simulation.take(place)?;
+            }
             let judge = |draws: &mut Draws, &candidate: &usize| {
                 simulation.fill(candidate, draws);
                 acquisition.score(draws)
@@ -337,8 +337,8 @@ impl BatchSearch<'_> {
                 .par_iter()
                 .map_init(|| simulation.room(), judge)
                 .collect();
-            let choice = first_best(open, &scores)?;
-            simulation.take(choice.index)?;
+            let choice = first_best(open.iter().copied(), &scores)?;
+            chosen = Some(choice.index);
             Ok(choice)
         })
     }

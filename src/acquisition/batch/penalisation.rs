@@ -1,16 +1,20 @@
 //! Batches by pushing each place out of the reach of those before.
 
-use super::search::{BatchSearch, first_best};
-use crate::acquisition::{Acquisition, Candidate, Choice, Scale, posterior};
-use crate::error::{Error, Result};
+use super::field::FieldBatch;
+use crate::acquisition::argument::{finite, positive};
+use crate::acquisition::choice::first_best;
+use crate::acquisition::{Choice, Field, FieldCriterion, Rule, Scale, posterior};
+use crate::error::Result;
 use crate::gp::{Marginals, Surrogate};
 use crate::normal;
-use ndarray::{ArrayView1, Axis};
+use ndarray::{ArrayView1, ArrayView2, Axis};
 
 /// Slope of the objective below which distances would mean nothing, relative to the largest deviation.
 const FLATTEST: f64 = 1e-7;
+/// What the largest level becomes before the soft maximum with 0 makes it positive.
+const SHARPNESS: f64 = 10.0;
 
-/// How far around a busy place no second measurement is wanted, for [`BatchSearch::penalised`].
+/// How far around a busy place no second measurement is wanted, for [`FieldBatch::penalised`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LocalPenalty {
     maximum: f64,
@@ -22,11 +26,9 @@ impl LocalPenalty {
     /// L estimated as the steepest posterior mean among the places on offer.
     ///
     /// # Errors
-    /// [`Error::Argument`] if it is not finite.
+    /// [`Error::Argument`](crate::Error::Argument) if it is not finite.
     pub fn new(maximum: f64) -> Result<Self> {
-        if !maximum.is_finite() {
-            return Err(Error::argument("maximum", maximum, "a finite number"));
-        }
+        finite("maximum", maximum)?;
         Ok(Self {
             maximum,
             lipschitz: None,
@@ -36,15 +38,9 @@ impl LocalPenalty {
     /// The same with a known Lipschitz constant L, in units of the value per unit of the coordinates.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless it is finite and positive.
+    /// [`Error::Argument`](crate::Error::Argument) unless it is finite and positive.
     pub fn with_lipschitz(self, lipschitz: f64) -> Result<Self> {
-        if !(lipschitz.is_finite() && lipschitz > 0.0) {
-            return Err(Error::argument(
-                "lipschitz",
-                lipschitz,
-                "a finite number above 0",
-            ));
-        }
+        positive("lipschitz", lipschitz)?;
         Ok(Self {
             lipschitz: Some(lipschitz),
             ..self
@@ -65,92 +61,106 @@ impl LocalPenalty {
     }
 }
 
-impl BatchSearch<'_> {
-    /// The batch built one place at a time by `ln g(α(x)) + Σ_j ln Φ(z_j(x))` over the pending and chosen places x_j, with
-    /// `z_j = (L ‖x − x_j‖ − (M − μ_j))/s_j`.
+impl FieldBatch<'_> {
+    /// The batch built one measurement at a time by `ln g(α(x)) + Σ_j ln Φ(z_j(x))` over the pending and chosen places x_j, with
+    /// `z_j = (L ‖x − x_j‖ − max(0, M − μ_j))/s_j`.
     ///
     /// If the objective changes by at most L per unit of distance, then around x_j no place closer than (M − f(x_j))/L can reach
     /// the maximum M, and Φ(z_j) is the probability that x is not within that ball, given mean μ_j and deviation s_j. The
-    /// surrogate is asked once for all places, whatever the size of the batch. `g` makes the single-place acquisition α
-    /// positive: a gain and the exponential of the logarithm of one as they are, a level ℓ by `ln(1 + e^(ℓ − reference))`.
-    /// Scores are the logarithms above. All measurements have the noise **variance** `noise_variance` and the dose 1 e⁻/Å².
+    /// criterion is asked once for all offers, whatever the size of the batch. `g` makes its score α positive: a gain and the
+    /// exponential of the logarithm of one as they are, a level by `ln(1 + eˣ)` with x = 10 (ℓ − reference)/max |ℓ − reference| over the
+    /// offers, so that its unit does not matter (the factor 10 is this crate's choice). Scores are the logarithms above.
+    /// Doses and costs tell by way of the criterion; noise of the pending measurements does not matter.
     ///
     /// Source: González, Dai, Hennig and Lawrence, AISTATS 2016 (arXiv 1505.08052), equation 5 and proposition 1.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the noise variance is negative or not finite, a score is NaN, or as [`Surrogate::marginals`].
-    pub fn penalised<A: Acquisition + ?Sized>(
+    /// [`Error::Argument`](crate::Error::Argument) if a score is NaN, as [`Surrogate::marginals`], and what the criterion refuses.
+    pub fn penalised<C: FieldCriterion + ?Sized>(
         &self,
-        surrogate: &dyn Surrogate,
-        acquisition: &A,
+        criterion: &C,
         penalty: &LocalPenalty,
-        noise_variance: f64,
     ) -> Result<Vec<Choice>> {
-        let beliefs = posterior::marginals(surrogate, self.places())?;
-        let pairs = beliefs.mean.iter().zip(&beliefs.variance);
-        let mut scores = pairs
-            .map(|(&mean, &variance)| {
-                let candidate = Candidate::new(mean, variance, noise_variance, 1.0)?;
-                Ok(log_gain(acquisition.score(&candidate), acquisition.scale()))
-            })
-            .collect::<Result<Vec<f64>>>()?;
+        let field @ Field {
+            surrogate, offers, ..
+        } = self.field();
+        let (places, (pending, _)) = (offers.places(), self.pending());
+        let beliefs = posterior::marginals(surrogate, places)?;
+        let mut scores = log_gains(&criterion.score_all(&field)?, criterion.scale());
         let lipschitz = match penalty.lipschitz {
             Some(lipschitz) => lipschitz,
-            None => self.steepest(surrogate, &beliefs)?,
+            None => steepest(surrogate, places, &beliefs)?,
         };
         let penalise =
             |scores: &mut [f64], centre: ArrayView1<'_, f64>, mean: f64, variance: f64| {
-                for (score, place) in scores.iter_mut().zip(self.places().rows()) {
-                    let square: f64 = place
-                        .iter()
-                        .zip(centre)
-                        .map(|(a, b)| (a - b) * (a - b))
-                        .sum();
-                    *score += penalty.log_factor(lipschitz, square.sqrt(), mean, variance.sqrt());
+                let each = scores.chunks_exact_mut(offers.doses());
+                for (scores, place) in each.zip(places.rows()) {
+                    let steps = place.iter().zip(centre).map(|(a, b)| (a - b) * (a - b));
+                    let distance = steps.sum::<f64>().sqrt();
+                    let factor = penalty.log_factor(lipschitz, distance, mean, variance.sqrt());
+                    scores.iter_mut().for_each(|score| *score += factor);
                 }
             };
-        if self.pending().nrows() > 0 {
-            let pending = posterior::marginals(surrogate, self.pending())?;
-            for (j, centre) in self.pending().rows().into_iter().enumerate() {
-                penalise(&mut scores, centre, pending.mean[j], pending.variance[j]);
+        if pending.nrows() > 0 {
+            let known = posterior::marginals(surrogate, pending)?;
+            for (j, centre) in pending.rows().into_iter().enumerate() {
+                penalise(&mut scores, centre, known.mean[j], known.variance[j]);
             }
         }
         self.pick(|open| {
             let offered: Vec<f64> = open.iter().map(|&index| scores[index]).collect();
-            let choice = first_best(open, &offered)?;
-            let (mean, variance) = (beliefs.mean[choice.index], beliefs.variance[choice.index]);
-            penalise(&mut scores, self.places().row(choice.index), mean, variance);
+            let choice = first_best(open.iter().copied(), &offered)?;
+            let place = choice.index / offers.doses();
+            let (mean, variance) = (beliefs.mean[place], beliefs.variance[place]);
+            penalise(&mut scores, places.row(place), mean, variance);
             Ok(choice)
         })
     }
+}
 
-    /// The largest `‖∇μ‖` among the places on offer.
-    fn steepest(&self, surrogate: &dyn Surrogate, beliefs: &Marginals) -> Result<f64> {
-        let largest = beliefs.variance.iter().copied().fold(0.0, f64::max);
-        let mut steepest = FLATTEST * largest.sqrt().max(f64::MIN_POSITIVE);
-        for place in self.places().axis_iter(Axis(0)) {
-            let slopes = posterior::slopes(surrogate, &place.to_vec())?.of_mean;
-            steepest = steepest.max(slopes.iter().map(|s| s * s).sum::<f64>().sqrt());
+/// The largest `‖∇μ‖` among these places.
+fn steepest(
+    surrogate: &dyn Surrogate,
+    places: ArrayView2<'_, f64>,
+    beliefs: &Marginals,
+) -> Result<f64> {
+    let largest = beliefs.variance.iter().copied().fold(0.0, f64::max);
+    let mut steepest = FLATTEST * largest.sqrt().max(f64::MIN_POSITIVE);
+    for place in places.axis_iter(Axis(0)) {
+        let slopes = posterior::slopes(surrogate, &place.to_vec())?.of_mean;
+        steepest = steepest.max(slopes.iter().map(|s| s * s).sum::<f64>().sqrt());
+    }
+    Ok(steepest)
+}
+
+/// `ln g` of each score.
+fn log_gains(scores: &[f64], scale: Scale) -> Vec<f64> {
+    let each = scores.iter();
+    match scale {
+        Scale::Gain => each.map(|score| score.ln()).collect(),
+        Scale::LogGain => scores.to_vec(),
+        Scale::Level { reference } => {
+            let magnitudes = each.clone().map(|score| (score - reference).abs());
+            let largest = magnitudes.filter(|m| m.is_finite()).fold(0.0, f64::max);
+            let sharpness = if largest > 0.0 {
+                SHARPNESS / largest
+            } else {
+                1.0
+            };
+            each.map(|score| log_softplus(sharpness * (score - reference)))
+                .collect()
         }
-        Ok(steepest)
     }
 }
 
-/// `ln g` of a score.
-fn log_gain(score: f64, scale: Scale) -> f64 {
-    match scale {
-        Scale::Gain => score.ln(),
-        Scale::LogGain => score,
-        Scale::Level { reference } => {
-            let level = score - reference;
-            if level > 0.0 {
-                (level + (-level).exp().ln_1p()).ln()
-            } else if level > -700.0 {
-                level.exp().ln_1p().ln()
-            } else {
-                level // ln(1 + e^ℓ) is e^ℓ by then
-            }
-        }
+/// `ln ln(1 + eˣ)`.
+fn log_softplus(x: f64) -> f64 {
+    if x > 0.0 {
+        (x + (-x).exp().ln_1p()).ln()
+    } else if x > -700.0 {
+        x.exp().ln_1p().ln()
+    } else {
+        x // ln(1 + eˣ) is eˣ by then
     }
 }
 
@@ -172,12 +182,22 @@ mod tests {
     }
 
     #[test]
-    fn levels_become_positive_gains_without_a_jump() {
-        let level = Scale::Level { reference: 1.0 };
-        assert!((log_gain(1.0, level) - 2.0_f64.ln().ln()).abs() < 1e-15);
-        assert!((log_gain(51.0, level) - 50.0_f64.ln()).abs() < 1e-12);
-        assert!((log_gain(-698.9, level) + 699.9).abs() < 1e-9);
-        assert!((log_gain(-699.1, level) + 700.1).abs() < 1e-9);
+    fn levels_become_positive_gains_whatever_their_unit() {
+        assert!((log_softplus(0.0) - 2.0_f64.ln().ln()).abs() < 1e-15);
+        assert!((log_softplus(50.0) - 50.0_f64.ln()).abs() < 1e-12);
+        assert!((log_softplus(-699.9) + 699.9).abs() < 1e-9);
+        assert!((log_softplus(-700.1) + 700.1).abs() < 1e-9);
+        let levels = [3.0, 1.5, 0.0, -6.0, f64::NEG_INFINITY];
+        let wanted = log_gains(&levels, Scale::Level { reference: 1.0 });
+        assert!(wanted.windows(2).all(|pair| pair[0] > pair[1]));
+        assert_eq!(wanted[4], f64::NEG_INFINITY);
+        let small = levels.map(|level| 1e-9 * level);
+        let found = log_gains(&small, Scale::Level { reference: 1e-9 });
+        for (found, wanted) in found.iter().zip(&wanted[..4]) {
+            assert!((found - wanted).abs() < 1e-9 * wanted.abs());
+        }
+        let same = log_gains(&[2.0; 2], Scale::Level { reference: 2.0 });
+        assert_eq!(same, [log_softplus(0.0); 2]);
     }
 
     #[test]

@@ -34,13 +34,16 @@ impl<'p> BatchSearch<'p> {
         })
     }
 
-    /// The same search while measurements at `pending` (p × d) are under way, whose outcomes are not known yet.
+    /// The same search while measurements at `pending` (p × d) are under way, whose outcomes are not known yet; there may
+    /// be none.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is none, a coordinate is not finite, or the dimension is another than that of the places.
+    /// [`Error::Argument`] if a coordinate is not finite or the dimension is another than that of the places.
     pub fn with_pending<'q>(self, pending: impl Into<ArrayView2<'q, f64>>) -> Result<Self> {
         let pending = pending.into();
-        check_places("pending", pending)?;
+        if pending.nrows() > 0 {
+            check_places("pending", pending)?;
+        }
         check_width("pending", pending.ncols(), self.places.ncols())?;
         Ok(Self {
             pending: pending.to_owned(),
@@ -74,42 +77,34 @@ impl<'p> BatchSearch<'p> {
     /// Picks until the batch is full or no place is left: `next` names one of the open places.
     pub(in crate::acquisition) fn pick(
         &self,
+        next: impl FnMut(&[usize]) -> Result<Choice>,
+    ) -> Result<Vec<Choice>> {
+        self.pick_doses(1, next)
+    }
+
+    /// As [`pick`](Self::pick) where every place comes with this many `doses`, place by place: `next` names one of the open
+    /// pairs, and closes all those of its place.
+    pub(super) fn pick_doses(
+        &self,
+        doses: usize,
         mut next: impl FnMut(&[usize]) -> Result<Choice>,
     ) -> Result<Vec<Choice>> {
-        let mut open = self.open();
+        let of_place = |place| place * doses..(place + 1) * doses;
+        let mut open: Vec<usize> = self.open().into_iter().flat_map(of_place).collect();
         let mut batch = Vec::with_capacity(self.size.min(open.len()));
         while batch.len() < self.size && !open.is_empty() {
             let choice = next(&open)?;
-            open.retain(|&index| index != choice.index);
+            open.retain(|index| index / doses != choice.index / doses);
             batch.push(choice);
         }
         Ok(batch)
     }
 
-    /// The pending places and those chosen so far.
-    pub(super) fn busy(&self, chosen: &[usize]) -> Array2<f64> {
-        let chosen = self.places.select(Axis(0), chosen);
-        concatenate(Axis(0), &[self.pending.view(), chosen.view()])
-            .expect("pending and chosen places have one width")
+    /// The pending places, then those on offer.
+    pub(super) fn pending_first(&self) -> Array2<f64> {
+        concatenate(Axis(0), &[self.pending.view(), self.places])
+            .expect("pending places and those on offer have one width")
     }
-}
-
-/// The first of the highest scores, for places with these indices.
-pub(in crate::acquisition) fn first_best(indices: &[usize], scores: &[f64]) -> Result<Choice> {
-    let mut best: Option<Choice> = None;
-    for (&index, &score) in indices.iter().zip(scores) {
-        if score.is_nan() {
-            return Err(Error::argument(
-                "acquisition",
-                format!("score NaN for place {index}"),
-                "a score that is a number for every place",
-            ));
-        }
-        if best.is_none_or(|held| score > held.score) {
-            best = Some(Choice { index, score });
-        }
-    }
-    best.ok_or_else(|| Error::argument("places", "none", "at least one place"))
 }
 
 /// Refuses no places, no coordinates and coordinates that are not finite.
@@ -148,6 +143,7 @@ pub(super) fn check_width(argument: &str, found: usize, allowed: usize) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::acquisition::choice::first_best;
     use ndarray::array;
 
     #[test]
@@ -157,7 +153,7 @@ mod tests {
         assert_eq!(search.open(), [0, 1, 3]);
         let search = search.with_pending(&array![[2.0]]).unwrap();
         assert_eq!(search.open(), [0, 1]);
-        let first = |open: &[usize]| first_best(open, &vec![0.0; open.len()]);
+        let first = |open: &[usize]| first_best(open.iter().copied(), &vec![0.0; open.len()]);
         let batch = search.pick(first).unwrap();
         assert_eq!(batch.iter().map(|c| c.index).collect::<Vec<_>>(), [0, 1]);
         let search = search.with_pending(&array![[0.0], [1.0], [2.0]]).unwrap();
@@ -174,8 +170,8 @@ mod tests {
         assert!(error.to_string().starts_with("places[1, 0]"), "{error}");
         let search = BatchSearch::new(&places, 1).unwrap();
         assert!(search.clone().with_pending(&array![[0.0, 1.0]]).is_err());
+        let none = search.clone().with_pending(&Array2::zeros((0, 1)));
+        assert_eq!(none.unwrap().open(), [0, 1]);
         assert!(search.with_pending(&array![[f64::INFINITY]]).is_err());
-        assert!(first_best(&[3], &[f64::NAN]).is_err());
-        assert!(first_best(&[], &[]).is_err());
     }
 }

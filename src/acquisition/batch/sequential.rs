@@ -1,13 +1,16 @@
-//! Any acquisition of single places, asked again and again while imagining how the measurements before will come out.
+//! Any criterion, asked again and again while imagining how the measurements before will come out.
 
+use super::field::FieldBatch;
 use super::log_improvement::log_mean_exp;
-use super::search::{BatchSearch, check_width, first_best};
-use crate::acquisition::{Acquisition, Candidate, Choice, Scale};
+use super::told::{Fantasies, Told};
+use crate::acquisition::argument::finite;
+use crate::acquisition::choice::first_best;
+use crate::acquisition::{Choice, Field, FieldCriterion, Offer, Rule, Scale};
 use crate::error::{Error, Result};
-use crate::gp::{ExactGp, Noise, Prospects, Surrogate};
+use crate::linalg::zeros;
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
-use ndarray::{Array2, Axis, concatenate};
+use rand_distr::{Distribution, StandardNormal};
 
 /// What is imagined about measurements whose outcome is not known yet.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,120 +28,118 @@ pub enum Outcomes {
     },
 }
 
-impl BatchSearch<'_> {
-    /// The batch built one place at a time by an acquisition of single places, each on the process that has been told imagined
-    /// outcomes at the pending and chosen places; the hyper-parameters stay as they are.
+impl FieldBatch<'_> {
+    /// The batch built one measurement at a time, each on the posterior that has been told imagined outcomes of the pending and
+    /// chosen ones: the joint posterior of the surrogate conditioned on them, its hyper-parameters as they are.
     ///
-    /// `acquisition` makes the rule from an incumbent: the larger of `incumbent` and the posterior means at the pending and
-    /// chosen places under the outcomes imagined. `LogExpectedImprovement::over` is such a function; rules without an incumbent
-    /// ignore it. Scores under several outcomes are averaged, logarithms of gains as the gains they stand for. Every
-    /// measurement has the dose 1 e⁻/Å² and the noise **variance** of the process; where that is known per measurement
-    /// ([`Noise::Known`]) `noise_variance` states it, otherwise it is `None`.
+    /// `criterion` makes the rule from an incumbent: the larger of `incumbent` and the posterior means at the pending and
+    /// chosen places under the outcomes imagined. Rules without an incumbent ignore it. Scores under several outcomes are
+    /// averaged, logarithms of gains as the gains they stand for. Doses, noise **variances** and costs are those on offer; an
+    /// outcome is the latent value with Gaussian noise, whatever the measurements that the surrogate itself was told. The score of
+    /// a choice is that of the measurement, not of the batch up to it.
+    ///
+    /// Costs a covariance of every place with each pending and chosen one, and for each way that outcomes are imagined what
+    /// the criterion costs: [at each place](crate::acquisition::Acquisition::at_each_place) one multiplication for every
+    /// pending or chosen measurement.
     ///
     /// Source: Ginsbourger, Le Riche and Carraro (2010), *Kriging is well-suited to parallelize optimization* (believer and
     /// liar); Snoek, Larochelle and Adams, NeurIPS 2012 (arXiv 1206.2944), section 3.3 (draws).
     ///
     /// ```
-    /// use dosewise::acquisition::{BatchSearch, LogExpectedImprovement, Outcomes};
+    /// use dosewise::acquisition::{Acquisition, Field, FieldBatch, LogExpectedImprovement, Offers, Outcomes};
     /// use dosewise::gp::{ExactGp, Kernel, Matern52, Noise};
     /// use ndarray::{Array2, array};
     /// let gp = ExactGp::new(Matern52::isotropic(0.2).scaled(1.0), Noise::Homoscedastic(1e-4))
     ///     .condition(&array![[0.0], [0.5], [1.0]], &[0.1, 0.8, 0.2])?;
     /// let places = Array2::from_shape_fn((21, 1), |(i, _)| i as f64 / 20.0);
-    /// let batch = BatchSearch::new(&places, 2)?
-    ///     .sequential(&gp, LogExpectedImprovement::over, 0.8, None, Outcomes::Expected)?;
-    /// assert!((batch[0].index < 10) != (batch[1].index < 10)); // one to either side of the best measurement
+    /// let offers = Offers::with_shot_noise(places.view(), &[10.0, 100.0], 0.01)?;
+    /// let field = Field { surrogate: &gp, targets: places.view(), offers: &offers };
+    /// let rule = |over| Ok(LogExpectedImprovement::over(over)?.per_dose().at_each_place());
+    /// let batch = FieldBatch::new(field, 2)?.sequential(rule, 0.8, Outcomes::Expected)?;
+    /// let chosen: Vec<_> = batch.iter().filter_map(|choice| offers.locate(choice.index)).collect();
+    /// assert!((chosen[0].0 < 10) != (chosen[1].0 < 10)); // one to either side of the best measurement
+    /// assert!(chosen.iter().all(|(_, dose)| *dose == 10.0)); // with few electrons
     /// # Ok::<(), dosewise::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::Argument`] if the incumbent or a constant outcome is not finite, no outcome is to be drawn, the noise variance
-    /// is missing or superfluous, a score is NaN, or as [`ExactGp::fantasize`].
-    pub fn sequential<A: Acquisition>(
+    /// [`Error::Argument`] if the incumbent or a constant outcome is not finite, no outcome is to be drawn or more than fit into
+    /// memory, a score is NaN, as [`Surrogate::joint`](crate::gp::Surrogate::joint), and what `criterion` and its rule refuse.
+    pub fn sequential<C: FieldCriterion>(
         &self,
-        gp: &ExactGp,
-        acquisition: impl Fn(f64) -> Result<A>,
+        criterion: impl Fn(f64) -> Result<C>,
         incumbent: f64,
-        noise_variance: Option<f64>,
         outcomes: Outcomes,
     ) -> Result<Vec<Choice>> {
         check(incumbent, outcomes)?;
-        check_width("gp", gp.dimension(), self.places().ncols())?;
-        let noise = match (gp.noise(), noise_variance) {
-            (Noise::Homoscedastic(variance), None) => *variance,
-            (Noise::Known(_), Some(variance)) => variance,
-            (noise, given) => {
-                return Err(Error::argument(
-                    "noise_variance",
-                    format!("{given:?} beside {noise:?}"),
-                    "a variance with Noise::Known, None with Noise::Homoscedastic",
-                ));
-            }
-        };
-        let mut chosen = Vec::with_capacity(self.size());
+        let Field {
+            surrogate,
+            targets,
+            offers,
+        } = self.field();
+        let (pending, noise) = self.pending();
+        let head = pending.nrows();
+        let mut fantasies = Fantasies::new(surrogate, self.pending_first(), head)?;
+        for (index, &noise) in noise.iter().enumerate() {
+            fantasies.measure(index, noise)?;
+        }
+        let mut chosen: Option<Offer> = None;
         self.pick(|open| {
-            let prospects = self.prospects(gp, &chosen, noise_variance, outcomes)?;
-            let m = self.places().nrows();
-            let rules = prospects.mean.rows().into_iter().map(|means| {
-                let at_busy = means.iter().skip(m).copied();
-                acquisition(at_busy.fold(incumbent, f64::max))
-            });
-            let rules: Vec<A> = rules.collect::<Result<_>>()?;
-            let mut scores = vec![0.0; rules.len()];
-            let score = |&index: &usize| {
-                for ((score, rule), means) in
-                    scores.iter_mut().zip(&rules).zip(prospects.mean.rows())
-                {
-                    let variance = prospects.variance[index];
-                    *score = rule.score(&Candidate::new(means[index], variance, noise, 1.0)?);
+            if let Some(offer) = chosen {
+                fantasies.measure(head + offer.place, offer.noise_variance)?;
+            }
+            let (ways, mut stream) = outcomes.of(fantasies.len());
+            let mut each_way = zeros(open.len(), ways)?;
+            let mut scale = Scale::Gain;
+            for way in 0..ways {
+                let told = outcomes.imagine(&fantasies, &mut stream);
+                let rule = criterion(told.incumbent(incumbent))?;
+                let scores = rule.score_all(&Field {
+                    surrogate: &told,
+                    targets,
+                    offers,
+                })?;
+                scale = rule.scale();
+                for (row, &index) in each_way.chunks_exact_mut(ways).zip(open) {
+                    row[way] = scores[index];
                 }
-                Ok(average(&scores, rules[0].scale()))
-            };
-            let scores: Vec<f64> = open.iter().map(score).collect::<Result<_>>()?;
-            let choice = first_best(open, &scores)?;
-            chosen.push(choice.index);
+            }
+            let rows = each_way.chunks_exact(ways);
+            let scores: Vec<f64> = rows.map(|row| average(row, scale)).collect();
+            let choice = first_best(open.iter().copied(), &scores)?;
+            chosen = offers.get(choice.index);
             Ok(choice)
         })
     }
+}
 
-    /// The posterior at the places on offer, then at those pending or `chosen`, under each of the outcomes.
-    fn prospects(
-        &self,
-        gp: &ExactGp,
-        chosen: &[usize],
-        noise_variance: Option<f64>,
-        outcomes: Outcomes,
-    ) -> Result<Prospects> {
-        let busy = self.busy(chosen);
-        let q = busy.nrows();
-        if q == 0 {
-            let now = gp.marginals(self.places())?;
-            return Ok(Prospects {
-                mean: Array2::from_shape_vec((1, now.mean.len()), now.mean)
-                    .expect("one row of means"),
-                variance: now.variance,
-            });
-        }
-        let noise = noise_variance.map(|variance| vec![variance; q]);
-        let fantasy = gp.fantasize(&busy, noise.as_deref())?;
-        let imagined = match outcomes {
-            Outcomes::Expected => Array2::from_shape_fn((1, q), |(_, j)| fantasy.mean()[j]),
-            Outcomes::Constant(value) => Array2::from_elem((1, q), value),
-            Outcomes::Drawn { count, seed } => {
-                let mut stream = Stream::new(seed, Purpose::Policy, [q as u64, 0]);
-                fantasy.sample_outcomes(count, &mut stream)?
-            }
+impl Outcomes {
+    /// In how many ways `measurements` come out, and where the draws of them come from.
+    fn of(&self, measurements: usize) -> (usize, Stream) {
+        let (count, seed) = match *self {
+            Self::Drawn { count, seed } if measurements > 0 => (count, seed),
+            Self::Drawn { seed, .. } => (1, seed),
+            Self::Expected | Self::Constant(_) => (1, Seed(0)),
         };
-        let places = concatenate(Axis(0), &[self.places(), busy.view()])
-            .expect("places on offer and busy ones have one width");
-        fantasy.given_each(&imagined, &places)
+        let stream = Stream::new(seed, Purpose::Policy, [measurements as u64, 0]);
+        (count, stream)
+    }
+
+    /// The posterior after the next way that these measurements may come out.
+    fn imagine<'f>(&self, fantasies: &'f Fantasies<'_>, stream: &mut Stream) -> Told<'f> {
+        let each = 0..fantasies.len();
+        match *self {
+            Self::Expected => fantasies.told(vec![0.0; each.len()]),
+            Self::Constant(value) => fantasies.told_constant(value),
+            Self::Drawn { .. } => {
+                fantasies.told(each.map(|_| StandardNormal.sample(stream)).collect())
+            }
+        }
     }
 }
 
 fn check(incumbent: f64, outcomes: Outcomes) -> Result<()> {
-    if !incumbent.is_finite() {
-        return Err(Error::argument("incumbent", incumbent, "a finite number"));
-    }
+    finite("incumbent", incumbent)?;
     match outcomes {
         Outcomes::Constant(value) if !value.is_finite() => {
             Err(Error::argument("outcomes", value, "a finite number"))

@@ -6,11 +6,12 @@ use crate::gp::{Joint, Surrogate};
 use crate::linalg::Cholesky;
 use ndarray::{ArrayView1, ArrayView2, Axis, concatenate};
 
-/// Joint posterior with the m places first and the t targets behind them.
+/// Joint posterior of m places and t targets: the places first, the targets behind them or the very same.
 #[derive(Debug)]
 pub(in crate::acquisition) struct Belief {
     joint: Joint,
     places: usize,
+    first_target: usize,
 }
 
 impl Belief {
@@ -22,6 +23,13 @@ impl Belief {
         if targets.nrows() == 0 {
             return Err(Error::argument("targets", "no points", "at least one"));
         }
+        if targets == places {
+            // half as many rows say the same
+            return Ok(Self {
+                first_target: 0,
+                ..Self::of_places(surrogate, places)?
+            });
+        }
         let both = concatenate(Axis(0), &[places, targets]).map_err(|_| {
             Error::argument(
                 "targets",
@@ -32,6 +40,7 @@ impl Belief {
         Ok(Self {
             joint: posterior::joint(surrogate, both.view())?,
             places: places.nrows(),
+            first_target: places.nrows(),
         })
     }
 
@@ -43,27 +52,28 @@ impl Belief {
         Ok(Self {
             joint: posterior::joint(surrogate, places)?,
             places: places.nrows(),
+            first_target: places.nrows(),
         })
     }
 
-    /// The joint posterior, places first, then targets.
+    /// The joint posterior, places first; where the targets are, [`targets`](Self::targets) says.
     pub(in crate::acquisition) fn joint(&self) -> &Joint {
         &self.joint
     }
 
-    /// Number of places on offer.
-    pub(in crate::acquisition) fn places(&self) -> usize {
-        self.places
+    /// Where the targets are among all.
+    pub(in crate::acquisition) fn targets(&self) -> std::ops::Range<usize> {
+        self.first_target..self.joint.mean.len()
     }
 
     /// Means at the targets.
     pub(in crate::acquisition) fn target_means(&self) -> &[f64] {
-        &self.joint.mean[self.places..]
+        &self.joint.mean[self.targets()]
     }
 
     /// Variance at target j, never negative.
     pub(in crate::acquisition) fn target_variance(&self, j: usize) -> f64 {
-        self.joint.covariance[[self.places + j, self.places + j]].max(0.0)
+        self.joint.covariance[[self.first_target + j, self.first_target + j]].max(0.0)
     }
 
     /// Mean at a place on offer.
@@ -81,7 +91,7 @@ impl Belief {
         self.joint
             .covariance
             .row(place)
-            .split_at(Axis(0), self.places)
+            .split_at(Axis(0), self.first_target)
             .1
     }
 
@@ -99,7 +109,7 @@ impl Belief {
         let floor = 1e-12 * largest + f64::MIN_POSITIVE;
         let factor = Cholesky::factor(chosen.len(), &mut |j, column| {
             for (entry, i) in column.iter_mut().zip(&chosen[j..]) {
-                *entry = covariance[[self.places + i, self.places + chosen[j]]];
+                *entry = covariance[[self.first_target + i, self.first_target + chosen[j]]];
             }
             column[0] += floor;
         })?;
@@ -107,7 +117,7 @@ impl Belief {
         for &j in chosen {
             solved.extend(
                 covariance
-                    .row(self.places + j)
+                    .row(self.first_target + j)
                     .into_iter()
                     .take(self.places),
             );

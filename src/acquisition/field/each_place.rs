@@ -1,7 +1,7 @@
 //! Any acquisition as a criterion over a field.
 
-use super::{FieldCriterion, Offer, Offers};
-use crate::acquisition::{Acquisition, Scale, posterior};
+use super::{FieldCriterion, Offers};
+use crate::acquisition::{Acquisition, Rule, Scale, posterior};
 use crate::error::Result;
 use crate::gp::Surrogate;
 use ndarray::ArrayView2;
@@ -36,11 +36,7 @@ impl<A: Acquisition> FieldCriterion for AtEachPlace<A> {
         offers: &Offers,
     ) -> Result<Vec<f64>> {
         let belief = posterior::marginals(surrogate, offers.places())?;
-        let score = |offer: Offer| {
-            let candidate = offer.believed(belief.mean[offer.place], belief.variance[offer.place]);
-            Ok(self.0.score(&candidate?))
-        };
-        offers.iter().map(score).collect()
+        self.0.score_all(&offers.believed(&belief)?)
     }
 
     fn scale(&self) -> Scale {

@@ -3,7 +3,8 @@
 use super::belief::{Belief, explained};
 use super::{FieldCriterion, Offers};
 use crate::acquisition::Scale;
-use crate::error::{Error, Result};
+use crate::acquisition::argument::finite;
+use crate::error::Result;
 use crate::gp::Surrogate;
 use ndarray::ArrayView2;
 use std::f64::consts::PI;
@@ -29,11 +30,9 @@ impl LevelSetLookahead {
     /// About `threshold` `h`, in units of the value.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the threshold is not finite.
+    /// [`Error::Argument`](crate::Error::Argument) if the threshold is not finite.
     pub fn at(threshold: f64) -> Result<Self> {
-        if !threshold.is_finite() {
-            return Err(Error::argument("threshold", threshold, "a finite number"));
-        }
+        finite("threshold", threshold)?;
         Ok(Self { threshold })
     }
 }

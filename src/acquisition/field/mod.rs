@@ -130,8 +130,8 @@ macro_rules! dose_wrapper {
             ) -> Result<Vec<f64>> {
                 let scale = self.acquisition.scale();
                 let mut scores = self.acquisition.scores(surrogate, targets, offers)?;
-                for (index, score) in scores.iter_mut().enumerate() {
-                    *score = self.set(*score, scale, offers.costs()[index]);
+                for (score, cost) in scores.iter_mut().zip(offers.costs()) {
+                    *score = self.set(*score, scale, *cost);
                 }
                 Ok(scores)
             }

@@ -79,7 +79,7 @@ impl FieldCriterion for NoisyExpectedImprovement {
                         .map_or(f64::NAN, |candidate| improvement.score(&candidate))
                 });
                 for (score, gain) in scores.iter_mut().zip(gains) {
-                    *score += gain / (2 * self.pairs) as f64;
+                    *score += gain / (2.0 * self.pairs as f64);
                 }
             }
         }

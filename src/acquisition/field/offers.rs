@@ -1,7 +1,9 @@
 //! The measurements on offer: places and doses.
 
 use crate::acquisition::Candidate;
+use crate::acquisition::argument::not_negative;
 use crate::error::{Error, Result};
+use crate::gp::Marginals;
 use ndarray::{Array2, ArrayView2};
 
 /// One measurement on offer.
@@ -90,13 +92,16 @@ impl Offers {
 
     /// As [`product`](Self::product) with shot noise, `ν = variance_at_unit_dose / dose` at every place.
     ///
+    /// `variance_at_unit_dose` has the unit of the value squared times e⁻/Å².
+    ///
     /// # Errors
-    /// As [`product`](Self::product).
+    /// As [`product`](Self::product), and unless `variance_at_unit_dose` is finite and not negative.
     pub fn with_shot_noise(
         places: ArrayView2<'_, f64>,
         doses: &[f64],
         variance_at_unit_dose: f64,
     ) -> Result<Self> {
+        not_negative("variance_at_unit_dose", variance_at_unit_dose)?;
         Self::product(places, doses, |_, dose| variance_at_unit_dose / dose)
     }
 
@@ -118,6 +123,29 @@ impl Offers {
             }
         }
         Ok(self)
+    }
+
+    /// Each offer with the belief at its place, in their order: what an [`Acquisition`](crate::acquisition::Acquisition) judges.
+    ///
+    /// `belief` holds posterior mean and **variance** of the latent value, one of each a place, from whatever surrogate.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless there is one mean and one variance for each place, and as [`Offer::believed`]; the message
+    /// names the place.
+    pub fn believed(&self, belief: &Marginals) -> Result<Vec<Candidate>> {
+        let (places, found) = (self.places.nrows(), [&belief.mean, &belief.variance]);
+        if found.iter().any(|values| values.len() != places) {
+            return Err(Error::argument(
+                "belief",
+                format!("{} means and {} variances", found[0].len(), found[1].len()),
+                format!("{places} of each, one a place"),
+            ));
+        }
+        let each = self.iter().map(|offer| {
+            let candidate = offer.believed(belief.mean[offer.place], belief.variance[offer.place]);
+            candidate.map_err(|error| at_place(offer.place, error))
+        });
+        each.collect()
     }
 
     /// What each measurement costs, its dose (e⁻/Å²) unless said otherwise.
@@ -181,6 +209,21 @@ impl Offers {
     }
 }
 
+fn at_place(place: usize, error: Error) -> Error {
+    match error {
+        Error::Argument {
+            argument,
+            found,
+            allowed,
+        } => Error::Argument {
+            argument: format!("{argument} of place {place}"),
+            found,
+            allowed,
+        },
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +256,31 @@ mod tests {
     }
 
     #[test]
+    fn beliefs_are_one_a_place() {
+        let noise = |place: usize, dose: f64| (place + 1) as f64 / dose;
+        let offers = Offers::product(array![[0.0], [1.0]].view(), &[4.0, 8.0], noise).unwrap();
+        let offers = offers.with_costs(|_, dose| 2.0 * dose).unwrap();
+        let belief = |mean: [f64; 2], variance: &[f64]| Marginals {
+            mean: mean.to_vec(),
+            variance: variance.to_vec(),
+        };
+        let candidates = offers.believed(&belief([1.0, 2.0], &[0.1, 0.2])).unwrap();
+        assert_eq!(candidates.len(), 4);
+        let third = &candidates[2];
+        assert_eq!((third.mean(), third.variance()), (2.0, 0.2));
+        assert_eq!((third.dose(), third.cost()), (4.0, 8.0));
+        assert_eq!(third.noise_variance(), 0.5);
+        for (mean, variance, wanted) in [
+            ([0.0, 0.0], vec![1.0], "belief"),
+            ([0.0, 0.0], vec![1.0, -1.0], "variance of place 1"),
+            ([f64::NAN, 0.0], vec![1.0, 1.0], "mean of place 0"),
+        ] {
+            let error = offers.believed(&belief(mean, &variance)).unwrap_err();
+            assert!(error.to_string().starts_with(wanted), "{error}");
+        }
+    }
+
+    #[test]
     fn wrong_offers_are_refused() {
         let places = array![[0.0], [1.0]];
         let none = Array2::<f64>::zeros((0, 1));
@@ -220,6 +288,7 @@ mod tests {
         assert!(Offers::with_shot_noise(none.view(), &[1.0], 1.0).is_err());
         assert!(Offers::with_shot_noise(nan.view(), &[1.0], 1.0).is_err());
         assert!(Offers::with_shot_noise(places.view(), &[], 1.0).is_err());
+        assert!(Offers::with_shot_noise(places.view(), &[1.0], f64::NAN).is_err());
         assert!(Offers::with_shot_noise(places.view(), &[1.0, 0.0], 1.0).is_err());
         let error = Offers::product(places.view(), &[1.0], |place, _| -(place as f64));
         assert!(error.unwrap_err().to_string().contains("place 1"));

@@ -1,7 +1,8 @@
 //! Costs that are learned like values.
 
+use crate::acquisition::argument::{finite, not_negative};
 use crate::acquisition::{Candidate, posterior};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gp::Surrogate;
 use crate::normal;
 use ndarray::ArrayView2;
@@ -46,15 +47,9 @@ impl<'s> CostModel<'s> {
     /// With the **variance** of `ln c` from one measurement to the next at the same place, which a surrogate leaves out.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless it is finite and not negative.
+    /// [`Error::Argument`](crate::Error::Argument) unless it is finite and not negative.
     pub fn with_scatter(self, scatter: f64) -> Result<Self> {
-        if !(scatter.is_finite() && scatter >= 0.0) {
-            return Err(Error::argument(
-                "scatter",
-                scatter,
-                "a finite variance, 0 or more",
-            ));
-        }
+        not_negative("scatter", scatter)?;
         Ok(Self { scatter, ..self })
     }
 
@@ -82,18 +77,10 @@ impl CostBelief {
     /// From the mean and the **variance** of `ln c`.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless both are finite and the variance is not negative.
+    /// [`Error::Argument`](crate::Error::Argument) unless both are finite and the variance is not negative.
     pub fn new(log_mean: f64, log_variance: f64) -> Result<Self> {
-        if !log_mean.is_finite() {
-            return Err(Error::argument("log_mean", log_mean, "a finite number"));
-        }
-        if !(log_variance.is_finite() && log_variance >= 0.0) {
-            return Err(Error::argument(
-                "log_variance",
-                log_variance,
-                "a finite number, 0 or more",
-            ));
-        }
+        finite("log_mean", log_mean)?;
+        not_negative("log_variance", log_variance)?;
         Ok(Self {
             log_mean,
             log_variance,
@@ -136,7 +123,7 @@ impl CostBelief {
     /// For criteria over a whole field give the same number to [`Offers::with_costs`](crate::acquisition::Offers::with_costs).
     ///
     /// # Errors
-    /// [`Error::Argument`] if the power mean is not finite and positive.
+    /// [`Error::Argument`](crate::Error::Argument) if the power mean is not finite and positive.
     pub fn charge(&self, candidate: Candidate, p: f64) -> Result<Candidate> {
         candidate.with_cost(self.power_mean(p))
     }

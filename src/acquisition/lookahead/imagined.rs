@@ -31,9 +31,9 @@ impl Imagined {
         }
     }
 
-    /// Indices of the targets, which follow the places.
+    /// Indices of the targets: behind the places, or those of the places where they are the same.
     pub(super) fn targets(&self) -> std::ops::Range<usize> {
-        self.belief.places()..self.mean.len()
+        self.belief.targets()
     }
 
     pub(super) fn mean(&self, i: usize) -> f64 {

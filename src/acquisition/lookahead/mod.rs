@@ -20,7 +20,8 @@ pub use measurement_gain::MeasurementGain;
 pub use plan::{Plan, SetFunction, knapsack};
 pub use rollout::Rollout;
 
-use crate::error::{Error, Result};
+use crate::acquisition::argument::not_negative;
+use crate::error::Result;
 
 /// What is left of a budget; the rounding of sums of costs does not forbid the last measurement.
 #[derive(Debug, Clone, Copy)]
@@ -31,13 +32,7 @@ struct Purse {
 
 impl Purse {
     fn new(budget: f64) -> Result<Self> {
-        if !(budget.is_finite() && budget >= 0.0) {
-            return Err(Error::argument(
-                "budget",
-                budget,
-                "a finite number, 0 or more",
-            ));
-        }
+        not_negative("budget", budget)?;
         Ok(Self {
             left: budget,
             slack: 1e-12 * budget,

@@ -80,7 +80,7 @@ pub fn knapsack<F: SetFunction>(function: &F, costs: &[f64], budget: f64) -> Res
     {
         return Err(Error::argument("costs", wrong, "finite costs above 0"));
     }
-    let gains = gains_of(function, costs, &[])?;
+    let gains = gains_of(function, costs, |_| false)?;
     let mut single = None;
     for (item, gain) in gains.iter().enumerate() {
         if purse.affords(costs[item]) && single.is_none_or(|held: usize| *gain > gains[held]) {
@@ -115,12 +115,11 @@ fn greedy<F: SetFunction>(
         upper_bound: function.is_submodular().then_some(f64::INFINITY),
         price: 0.0,
     };
+    let mut taken = vec![false; costs.len()];
     loop {
-        let gains = gains_of(&function, costs, &plan.items)?;
+        let gains = gains_of(&function, costs, |item| taken[item])?;
         let ratio = |item: usize| gains[item] / costs[item];
-        let mut open: Vec<usize> = (0..costs.len())
-            .filter(|item| !plan.items.contains(item))
-            .collect();
+        let mut open: Vec<usize> = (0..costs.len()).filter(|&item| !taken[item]).collect();
         // stable, so that equal ratios keep their order
         open.sort_by(|&a, &b| ratio(b).total_cmp(&ratio(a)));
         plan.price = open.first().map_or(0.0, |&item| ratio(item));
@@ -136,6 +135,7 @@ fn greedy<F: SetFunction>(
         plan.cost += costs[next];
         left.pay(costs[next]);
         plan.items.push(next);
+        taken[next] = true;
         function.take(next);
     }
 }
@@ -154,7 +154,11 @@ fn fractional(items: &[usize], gains: &[f64], costs: &[f64], purse: Purse) -> f6
     worth
 }
 
-fn gains_of<F: SetFunction>(function: &F, costs: &[f64], taken: &[usize]) -> Result<Vec<f64>> {
+fn gains_of<F: SetFunction>(
+    function: &F,
+    costs: &[f64],
+    taken: impl Fn(usize) -> bool,
+) -> Result<Vec<f64>> {
     let gains = function.gains();
     if gains.len() != costs.len() {
         return Err(Error::argument(
@@ -165,7 +169,7 @@ fn gains_of<F: SetFunction>(function: &F, costs: &[f64], taken: &[usize]) -> Res
     }
     let wrong = |(item, gain): &(usize, &f64)| {
         let sound = gain.is_finite() && **gain >= 0.0;
-        !sound && !taken.contains(item)
+        !sound && !taken(*item)
     };
     if let Some((item, gain)) = gains.iter().enumerate().find(wrong) {
         return Err(Error::argument(

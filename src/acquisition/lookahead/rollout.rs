@@ -21,9 +21,9 @@ use rayon::prelude::*;
 ///
 /// `worth(i) = E[u(D ∪ measurement i ∪ those that follow)] − u(D)`,
 ///
-/// where steps in between take the best affordable offer of a base rule (unless said otherwise
-/// [`ExpectedImprovement`] [after the measurement](Acquisition::after_measurement) [per dose](Acquisition::per_dose)), and the last one the affordable offer with the
-/// largest expected rise, since nothing is left to save for. An offer that the budget cannot pay for is worth 0, as is every
+/// where steps in between take the best affordable offer of a base rule (unless said otherwise [`ExpectedImprovement`]
+/// [after the measurement](Acquisition::after_measurement) [per dose](Acquisition::per_dose)), and the last one the affordable
+/// offer with the largest expected rise, since nothing is left to save for. An offer that the budget cannot pay for is worth 0, as is every
 /// offer when nothing is left to gain. Targets are the places measured so far; if their values are known exactly `u` is the
 /// incumbent, and one step is [`ExpectedImprovement`], with noise its
 /// [noisy form](Acquisition::after_measurement) plus what the measured places learn about each other.
@@ -93,7 +93,8 @@ impl Rollout {
 }
 
 impl<R> Rollout<R> {
-    /// With another rule for the steps in between, made from the incumbent `u` of the moment. Where it says −∞ of everything affordable the rollout ends.
+    /// With another rule for the steps in between, made from the incumbent `u` of the moment. Where it says −∞ of everything
+    /// affordable the rollout ends.
     ///
     /// ```
     /// use dosewise::acquisition::{Rollout, UpperConfidenceBound};

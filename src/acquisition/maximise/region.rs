@@ -4,6 +4,8 @@ use super::climb::{Foothold, climb};
 use super::doses::Doses;
 use super::landscape::{Beliefs, Landscape};
 use super::starts::boltzmann;
+use crate::acquisition::argument::not_negative;
+use crate::acquisition::choice::check_score;
 use crate::acquisition::{Acquisition, Gradient};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
@@ -165,13 +167,7 @@ impl Region {
         places: impl Into<ArrayView2<'p, f64>>,
         distance: f64,
     ) -> Result<Self> {
-        if !(distance.is_finite() && distance >= 0.0) {
-            return Err(Error::argument(
-                "distance",
-                distance,
-                "a finite number, 0 or more",
-            ));
-        }
+        not_negative("distance", distance)?;
         let taken = self.shares("places", places.into())?;
         Ok(Self {
             taken,
@@ -264,12 +260,8 @@ impl Region {
                 format!("{}, one for each place", points.len()),
             ));
         }
-        if let Some(i) = scores.iter().position(|score| score.is_nan()) {
-            return Err(Error::argument(
-                "acquisition",
-                format!("score NaN at {:?}", self.place(&points[i])),
-                "a score that is a number at every place",
-            ));
+        for (score, point) in scores.iter().zip(&points) {
+            check_score(*score, || format!("at {:?}", self.place(point)))?;
         }
         let mut stream = Stream::new(self.seed, Purpose::Policy, [4, 0]);
         let starts = boltzmann(&scores, self.starts, &mut stream);

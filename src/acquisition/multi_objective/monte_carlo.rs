@@ -3,8 +3,9 @@
 use super::dominance::{check_reference, rows};
 use super::hypervolume::{face, improvement, relevant};
 use crate::acquisition::batch::{
-    BatchSearch, DrawSlopes, Draws, MonteCarlo, Setting, Simulation, check_places, first_best,
+    BatchSearch, DrawSlopes, Draws, MonteCarlo, Setting, Simulation, check_places,
 };
+use crate::acquisition::choice::first_best;
 use crate::acquisition::{BatchGradient, Choice};
 use crate::error::{Error, Result};
 use crate::gp::Surrogate;
@@ -265,7 +266,13 @@ impl BatchSearch<'_> {
             size: self.size().min(self.places().nrows()),
         };
         let mut simulations = monte_carlo.simulate(surrogates, &setting)?;
+        let mut chosen = None;
         self.pick(|open| {
+            if let Some(place) = chosen {
+                for simulation in &mut simulations {
+                    simulation.take(place)?;
+                }
+            }
             let rooms = || simulations.iter().map(Simulation::room).collect();
             let judge = |draws: &mut Vec<Draws>, &candidate: &usize| {
                 for (simulation, draws) in simulations.iter().zip(draws.iter_mut()) {
@@ -274,10 +281,8 @@ impl BatchSearch<'_> {
                 acquisition.mean_over(&draws.iter().collect::<Vec<_>>())
             };
             let scores: Vec<f64> = open.par_iter().map_init(rooms, judge).collect();
-            let choice = first_best(open, &scores)?;
-            for simulation in &mut simulations {
-                simulation.take(choice.index)?;
-            }
+            let choice = first_best(open.iter().copied(), &scores)?;
+            chosen = Some(choice.index);
             Ok(choice)
         })
     }

@@ -1,10 +1,14 @@
 //! Several objectives made one, with other weights each time (ParEGO).
 
 use super::dominance::rows;
+use crate::acquisition::argument::not_negative;
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
 use ndarray::ArrayView2;
+
+/// Most objectives that are weighted.
+const MOST_OBJECTIVES: usize = 1 << 16;
 
 /// `objectives` weights, none negative, with sum one: uniform over the simplex, draw number `round` under `seed`.
 ///
@@ -12,7 +16,7 @@ use ndarray::ArrayView2;
 /// lattice on the simplex, here every point of it can come up.
 ///
 /// # Errors
-/// [`Error::Argument`] if there is no objective.
+/// [`Error::Argument`] unless there are 1 to 2¹⁶ objectives.
 ///
 /// ```
 /// use dosewise::acquisition::multi_objective::simplex_weights;
@@ -22,8 +26,9 @@ use ndarray::ArrayView2;
 /// # Ok::<(), dosewise::Error>(())
 /// ```
 pub fn simplex_weights(objectives: usize, seed: Seed, round: u64) -> Result<Vec<f64>> {
-    if objectives == 0 {
-        return Err(Error::argument("objectives", 0, "at least one"));
+    if !(1..=MOST_OBJECTIVES).contains(&objectives) {
+        let allowed = format!("1 to {MOST_OBJECTIVES}");
+        return Err(Error::argument("objectives", objectives, allowed));
     }
     let mut stream = Stream::new(seed, Purpose::Policy, [round, objectives as u64]);
     // exponential deviates over their sum are uniform on the simplex
@@ -107,13 +112,7 @@ impl Chebyshev {
     /// # Errors
     /// [`Error::Argument`] unless it is finite and not negative.
     pub fn with_augmentation(self, augmentation: f64) -> Result<Self> {
-        if !(augmentation.is_finite() && augmentation >= 0.0) {
-            return Err(Error::argument(
-                "augmentation",
-                augmentation,
-                "a finite number, 0 or more",
-            ));
-        }
+        not_negative("augmentation", augmentation)?;
         Ok(Self {
             augmentation,
             ..self

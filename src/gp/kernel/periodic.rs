@@ -4,8 +4,13 @@ use super::{CHUNK, Kernel, Parameter, PerCoordinate, Role, check_log_parameters,
 use crate::error::Result;
 use crate::gp::exponential::exp_of_negative;
 use crate::gp::points::PointsView;
+use crate::random::Stream;
+use rand_distr::{Distribution, Poisson};
 use serde::{Deserialize, Serialize};
-use std::f64::consts::PI;
+use std::f64::consts::{PI, TAU};
+
+/// Mean of Poisson numbers whose difference is normal to all purposes, its steps 10⁻⁶ of its deviation.
+const MOST_COUNTED: f64 = 1e12;
 
 /// Periodic: k = exp(−2 Σ_d sin²(π (x_d − x′_d)/p_d)/ℓ_d²), with periods p and lengthscales ℓ.
 ///
@@ -185,6 +190,24 @@ impl Kernel for Periodic {
     }
 
     fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
+
+    /// Whole multiples n of 2π/p in each coordinate, with the weights e^(−κ) Iₙ(κ), κ = 1/ℓ², of the Fourier series of
+    /// e^(κ cos θ − κ) (Abramowitz & Stegun 1964, eq. 9.6.34): n is the difference of two Poisson numbers of mean κ/2
+    /// (Skellam, *J. R. Stat. Soc.* 109, 296 (1946)).
+    fn draw_frequency(&self, stream: &mut Stream, frequency: &mut [f64]) -> bool {
+        for (k, slot) in frequency.iter_mut().enumerate() {
+            let mean = 0.25 * self.strength(k);
+            let multiple = if mean > MOST_COUNTED {
+                ((2.0 * mean).sqrt() * stream.normal()).round()
+            } else if let Ok(counts) = Poisson::new(mean) {
+                counts.sample(stream) - counts.sample(stream)
+            } else {
+                return false;
+            };
+            *slot += TAU / self.period.get(k) * multiple;
+        }
+        true
+    }
 
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())

@@ -7,6 +7,8 @@ use super::{
 use crate::error::Result;
 use crate::gp::exponential::exp_of_negative;
 use crate::gp::points::PointsView;
+use crate::random::Stream;
+use rand_distr::{Distribution, Gamma};
 use serde::{Deserialize, Serialize};
 
 /// Rational quadratic: k = (1 + r²/(2α))^(−α), with r² = Σ_d ((x_d − x′_d)/ℓ_d)².
@@ -152,6 +154,19 @@ impl Kernel for RationalQuadratic {
     }
 
     fn accumulate_variance_gradient(&self, _point: &[f64], _weight: f64, _gradient: &mut [f64]) {}
+
+    /// Of the mixture: s from the gamma distribution of shape α and mean 1, then a normal frequency of deviation √s/ℓ in each
+    /// coordinate, since E e^(−s r²/2) = (1 + r²/(2α))^(−α).
+    fn draw_frequency(&self, stream: &mut Stream, frequency: &mut [f64]) -> bool {
+        let Ok(mixture) = Gamma::new(self.alpha, 1.0 / self.alpha) else {
+            return false;
+        };
+        let spread = mixture.sample(stream).sqrt();
+        for (k, slot) in frequency.iter_mut().enumerate() {
+            *slot += spread * stream.normal() / self.lengthscale.get(k);
+        }
+        true
+    }
 
     fn clone_box(&self) -> Box<dyn Kernel> {
         Box::new(self.clone())
