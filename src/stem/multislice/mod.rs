@@ -87,7 +87,7 @@ pub use motion::AtomicMotion;
 pub use pattern::PixelatedDetector;
 pub use simulation::{Recorder, Recording, Simulation};
 
-use super::{Beam, Parametrisation, Structure};
+use super::{Beam, Parametrisation, Structure, Tilt};
 use crate::Result;
 use lanes::{LANES, Lanes};
 use ndarray::Array2;
@@ -112,6 +112,7 @@ pub struct Multislice<'a> {
     slice_thickness: f64,
     parametrisation: Parametrisation,
     motion: AtomicMotion,
+    tilt: Tilt,
     exit_thicknesses: Vec<f64>,
     merge_empty_slices: bool,
     window: Option<f64>,
@@ -146,6 +147,7 @@ impl<'a> Multislice<'a> {
             slice_thickness: 1.0,
             parametrisation: Parametrisation::Lobato,
             motion: AtomicMotion::Still,
+            tilt: Tilt::default(),
             exit_thicknesses: Vec::new(),
             merge_empty_slices: true,
             window: None,
@@ -172,6 +174,20 @@ impl<'a> Multislice<'a> {
     /// How the vibrations of the atoms enter.
     pub fn motion(self, motion: AtomicMotion) -> Self {
         Self { motion, ..self }
+    }
+
+    /// Tilts the specimen: the propagator of each step gets the factor exp(i·[`Tilt::propagation_phase`]), by which the wave
+    /// drifts towards +y and +x by tan θ per length of depth ([`Tilt`] gives the source and the limit of ±100 mrad).
+    ///
+    /// Probe, lens and detectors keep their axis. Exit waves stay in the coordinates of the specimen, so they have drifted
+    /// by [`Tilt::drift`] over the thickness. Each slice is still projected along its own axis, which misplaces an atom by up to
+    /// (slice thickness) · tan θ: slices of 1 Å at 20 mrad by 0.02 Å. Slices that repeat are kept once, as without a tilt.
+    /// Against atoms moved each by its own depth, 10 mrad on 40 Å of light atoms changes signals by up to 3 % of their range
+    /// with slices of 2 Å and 0.6 % with 0.5 Å (`tests/stem_tilt.rs`).
+    ///
+    /// A [window](Multislice::window) stays where the probe enters, so it has to hold the drift as well.
+    pub fn tilt(self, tilt: Tilt) -> Self {
+        Self { tilt, ..self }
     }
 
     /// Looks at the wave after these thicknesses, Å from the upper face of the box, each rounded to the nearest face of
@@ -294,13 +310,16 @@ impl<'a> Multislice<'a> {
             .into_keys()
             .map(|(span, from_real_space)| {
                 let distance = span as f64 * plan.slicing.thickness;
-                let propagator = Propagator::new(&transforms, self.beam, distance, from_real_space);
+                let (beam, tilt) = (self.beam, self.tilt);
+                let propagator =
+                    Propagator::new(&transforms, beam, tilt, distance, from_real_space);
                 ((span, from_real_space), propagator)
             })
             .collect();
         let thickness = |exit: &usize| *exit as f64 * plan.slicing.thickness;
         Ok(Simulation {
             beam: self.beam,
+            tilt: self.tilt,
             window: plan.window,
             transforms,
             configurations,

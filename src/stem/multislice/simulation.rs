@@ -13,7 +13,7 @@ use super::slices::Step;
 use super::transforms::Transforms;
 use super::window::{Corner, Window};
 use crate::stem::probe::Grid;
-use crate::stem::{Beam, Detector, Focus, Probe};
+use crate::stem::{Beam, Detector, Focus, Probe, Tilt};
 use crate::units::Point;
 use crate::{Error, Result};
 use ndarray::{Array3, Array4};
@@ -28,6 +28,7 @@ pub(in crate::stem) const BATCH: usize = 2;
 /// plans, shared by all waves and threads.
 pub struct Simulation {
     pub(super) beam: Beam,
+    pub(super) tilt: Tilt,
     /// Where the wave lies in the transmission functions.
     pub(super) window: Window,
     pub(super) transforms: Transforms,
@@ -64,6 +65,11 @@ impl Simulation {
     /// The beam.
     pub fn beam(&self) -> Beam {
         self.beam
+    }
+
+    /// The tilt of the specimen.
+    pub fn tilt(&self) -> Tilt {
+        self.tilt
     }
 
     /// The pixels of the wave: of the box, or of the [window](super::Multislice::window) around each probe.
@@ -154,7 +160,7 @@ impl Simulation {
 
     fn incident(&self, probe: &Probe) -> Result<Incident> {
         let thickness = self.thicknesses.last().copied().unwrap_or_default();
-        self.window.check_probe(probe, thickness)?;
+        self.window.check_probe(probe, self.tilt, thickness)?;
         Incident::probe(probe, self.beam, &self.transforms)
     }
 

@@ -45,7 +45,7 @@ mod scan;
 mod superpose;
 
 use super::multislice::WaveGrid;
-use super::{Beam, Simulation};
+use super::{Beam, Simulation, Tilt};
 use rustfft::{Fft, FftPlanner};
 use std::sync::Arc;
 
@@ -55,6 +55,8 @@ use std::sync::Arc;
 /// pixels along a side, in single precision. It does not need the [`Simulation`] any more.
 pub struct ScatteringMatrix {
     beam: Beam,
+    /// Of the specimen.
+    tilt: Tilt,
     /// The part of the box around a probe, a resampled grid.
     window: WaveGrid,
     /// Pixels of the whole box along (y, x), as fine as those of the window.
@@ -79,6 +81,7 @@ impl ScatteringMatrix {
         let mut planner = FftPlanner::new();
         Self {
             beam: simulation.beam(),
+            tilt: simulation.tilt(),
             forward_x: planner.plan_fft_forward(window.columns()),
             forward_y: planner.plan_fft_forward(window.rows()),
             window,

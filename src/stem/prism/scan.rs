@@ -104,7 +104,10 @@ impl ScatteringMatrix {
             .flat_map(|(exit, beams)| columns.iter().map(move |column| (exit, beams, column)))
             .collect();
         let signals: Vec<Array2<f64>> = (jobs.par_iter())
-            .map(|(_, beams, column)| self.column(&task, beams, column))
+            .map(|(exit, beams, column)| {
+                let drift = self.tilt.drift(self.thicknesses[*exit]);
+                self.column(&task, beams, column, drift)
+            })
             .collect();
         // summed in the order of the configurations, whichever thread was first
         let mut average = Array3::zeros((masks.len(), self.thicknesses.len(), positions.len()));
@@ -137,8 +140,15 @@ impl ScatteringMatrix {
         Ok(amplitudes)
     }
 
-    /// The signals of the probes in one column from the beams of one exit plane, `[detector, probe]`.
-    fn column(&self, task: &Task, beams: &[Vec<f32>], column: &Column) -> Array2<f64> {
+    /// The signals of the probes in one column from the beams of one exit plane, `[detector, probe]`. The windows lie where
+    /// the waves have come to by their `drift`.
+    fn column(
+        &self,
+        task: &Task,
+        beams: &[Vec<f32>],
+        column: &Column,
+        drift: Point,
+    ) -> Array2<f64> {
         let ys: Vec<f64> = (column.places.iter())
             .map(|place| task.positions[*place].y)
             .collect();
@@ -151,9 +161,9 @@ impl ScatteringMatrix {
         let [height, width] = [self.window.rows(), self.window.columns()];
         let [whole_height, whole_width] = self.pixels;
         let pixels = self.window.pixels();
-        let left = corner(column.x / pixels.pixel_x, width, whole_width);
+        let left = corner((column.x + drift.x) / pixels.pixel_x, width, whole_width);
         let tops: Vec<usize> = (ys.iter())
-            .map(|y| corner(y / pixels.pixel_y, height, whole_height))
+            .map(|y| corner((y + drift.y) / pixels.pixel_y, height, whole_height))
             .collect();
         let (top, tall) = covered(&tops, height, whole_height);
 

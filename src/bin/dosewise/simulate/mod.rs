@@ -253,6 +253,7 @@ impl SimulateOptions {
                 .slice_thickness(self.slice)
                 .parametrisation(table)
                 .motion(self.motion())
+                .tilt(self.specimen.tilt()?)
                 .exit_thicknesses(&exits)
                 .memory_limit(gigabytes("--memory", self.memory)?),
         )
