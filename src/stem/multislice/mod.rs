@@ -57,7 +57,7 @@
 //! [`Multislice`] says what is to be computed and refuses what cannot be; [`Simulation`] sends waves through. Inside,
 //! `potential` adds up v, `transmission` makes t of it, `slices` finds the order of the steps, `window` the part of the box that a wave takes up, `transforms` holds the
 //! Fourier transforms and the layout of a wave, `lanes` the one-dimensional ones they are made of, `incident` builds
-//! probes, `propagator` is free space, `collector` a detector and `pattern` a camera.
+//! probes, `propagator` is free space, `collector` a detector, `pattern` a camera and `recorder` all that look at a wave.
 
 mod collector;
 mod grid;
@@ -70,6 +70,7 @@ mod overlap;
 mod pattern;
 mod potential;
 mod propagator;
+mod recorder;
 mod simulation;
 mod slices;
 mod transforms;
@@ -78,14 +79,15 @@ mod window;
 
 pub(super) use grid::WaveGrid;
 pub(super) use incident::{plane_waves, single};
-pub(super) use mask::Mask;
 pub(super) use memory::check_advising as check_memory;
-pub(super) use simulation::{BATCH, check_position};
+pub(super) use recorder::Looks;
+pub(super) use simulation::BATCH;
 
 pub use grid::Sampling;
 pub use motion::AtomicMotion;
 pub use pattern::PixelatedDetector;
-pub use simulation::{Recorder, Recording, Simulation};
+pub use recorder::{Recorder, Recording};
+pub use simulation::Simulation;
 
 use super::{Beam, Parametrisation, Structure, Tilt};
 use crate::Result;

@@ -2,13 +2,12 @@
 
 mod recording;
 
-pub use recording::{Recorder, Recording};
-
 use super::grid::WaveGrid;
 use super::incident::Incident;
 use super::lanes::{LANES, Lanes, multiply};
 use super::memory;
 use super::propagator::Propagator;
+use super::recorder::Recorder;
 use super::slices::Step;
 use super::transforms::Transforms;
 use super::window::{Corner, Window};
@@ -327,7 +326,7 @@ impl Simulation {
     }
 }
 
-pub(in crate::stem) fn check_position(position: &Point) -> Result<()> {
+pub(super) fn check_position(position: &Point) -> Result<()> {
     let allowed = |r: f64| r.abs() <= 1e6;
     if allowed(position.y) && allowed(position.x) {
         return Ok(());

@@ -30,6 +30,12 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 //!
+//! # Accuracy
+//!
+//! Without interpolation signals are those of multislice to 5·10⁻⁵ of their range, for every kind of detector. With
+//! interpolation 2 on 8 nm of SrTiO₃ (15.6 Å × 15.6 Å, 200 kV, 20 mrad) the RMS error along the diagonal of a cell is 3.5 % of
+//! the mean for 60–160 mrad, 5 % for the quarters of 5–20 mrad and for the centre of mass (`tests/stem_prism.rs`).
+//!
 //! # Speed
 //!
 //! 64 × 64 probes on 20 nm of SrTiO₃ (320 × 320 pixels, 102 slices, 20 mrad, interpolation 2: 121 beams) take 3.0 s of one
