@@ -340,15 +340,21 @@ fn beams_that_do_not_fit_are_refused_with_the_memory_they_need() {
         rows: 1000,
         columns: 1000,
     };
-    let simulation = Multislice::new(&vacuum, beam(), sampling)
-        .unwrap()
-        .build()
-        .unwrap();
+    let case = Multislice::new(&vacuum, beam(), sampling).unwrap();
+    let simulation = case.build().unwrap();
     let probe = Probe::new(beam(), 30.0, Aberrations::default()).unwrap();
     let refused = |interpolation| {
         let matrix = simulation.scattering_matrix(&probe, interpolation);
-        matrix.err().expect("a refusal").to_string()
+        let message = matrix.err().expect("a refusal").to_string();
+        let before = case.scattering_matrix_needed(&probe, interpolation);
+        let needed = message.split("beams").next().unwrap().split("which").last();
+        let before = before.expect_err("a refusal").to_string();
+        assert!(before.contains(needed.unwrap()), "{before}");
+        message
     };
+    let few = case.scattering_matrix_needed(&probe, [20, 20]).unwrap();
+    let plan = simulation.plan_scattering_matrix(&probe, [20, 20]);
+    assert_eq!(few, plan.unwrap().bytes());
     // π (0.030/0.02508)² · 100² beams of 672² pixels of 8 bytes
     let message = refused([1, 1]);
     assert!(

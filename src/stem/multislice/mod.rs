@@ -81,7 +81,7 @@ pub(super) use grid::WaveGrid;
 pub(super) use incident::{plane_waves, single};
 pub(super) use memory::check_advising as check_memory;
 pub(super) use recorder::Looks;
-pub(super) use simulation::BATCH;
+pub(super) use simulation::{BATCH, SimulationExtent};
 
 pub use grid::Sampling;
 pub use motion::AtomicMotion;
@@ -327,6 +327,19 @@ impl<'a> Multislice<'a> {
             configurations,
             propagators,
             thicknesses: plan.exits.iter().map(thickness).collect(),
+            memory_limit: self.memory_limit,
+        })
+    }
+
+    /// How large the simulation will be.
+    pub(super) fn extent(&self) -> Result<SimulationExtent<'_>> {
+        let plan = self.plan()?;
+        plan.window.check_whole("PRISM")?;
+        Ok(SimulationExtent {
+            grid: &self.grid,
+            beam: self.beam,
+            exit_planes: plan.configurations.len() * plan.exits.len(),
+            bytes: plan.bytes,
             memory_limit: self.memory_limit,
         })
     }

@@ -38,6 +38,17 @@ pub struct Simulation {
     pub(in crate::stem) memory_limit: u64,
 }
 
+/// How large a simulation is.
+#[derive(Clone, Copy)]
+pub(in crate::stem) struct SimulationExtent<'a> {
+    pub grid: &'a WaveGrid,
+    pub beam: Beam,
+    /// Of all configurations.
+    pub exit_planes: usize,
+    pub bytes: f64,
+    pub memory_limit: u64,
+}
+
 /// One arrangement of the atoms.
 pub(super) struct Configuration {
     /// What a wave meets, in order.
@@ -208,8 +219,19 @@ impl Simulation {
         self.pass(configuration, numbers.len(), &mut workspace, leave);
     }
 
+    /// How large it is.
+    pub(in crate::stem) fn extent(&self) -> SimulationExtent<'_> {
+        SimulationExtent {
+            grid: self.wave_grid(),
+            beam: self.beam,
+            exit_planes: self.configurations.len() * self.thicknesses.len(),
+            bytes: self.bytes(),
+            memory_limit: self.memory_limit,
+        }
+    }
+
     /// Bytes of the transmission functions.
-    pub(in crate::stem) fn bytes(&self) -> f64 {
+    fn bytes(&self) -> f64 {
         let images = self.configurations.iter().map(|c| c.transmissions.len());
         let image = Transforms::image_len(self.transforms.grid()) * size_of::<Lanes>();
         images.sum::<usize>() as f64 * image as f64

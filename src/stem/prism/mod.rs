@@ -44,16 +44,22 @@
 //!
 //! # Where to read on
 //!
-//! `build` sends the plane waves through, `scan` puts probes together, `superpose` is the sum.
+//! `build` plans the plane waves and sends them through, `scan` puts probes together, `superpose` is the sum.
 
 mod build;
 mod scan;
 mod superpose;
 
 use super::multislice::WaveGrid;
-use super::{Beam, Simulation, Tilt};
+use super::output::Axis;
+use super::{Beam, Engine, Focus, PixelatedDetector, Probe, Recorder, Recording, Simulation, Tilt};
+use crate::Result;
+use crate::units::Point;
 use rustfft::{Fft, FftPlanner};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
+
+pub use build::MatrixPlan;
 
 /// What a specimen makes of the plane waves of an aperture; made by [`Simulation::scattering_matrix`].
 ///
@@ -134,5 +140,51 @@ impl ScatteringMatrix {
     fn frequency(&self, [ny, nx]: [isize; 2]) -> [f64; 2] {
         let [height, width] = self.window();
         [ny as f64 / height, nx as f64 / width]
+    }
+}
+
+impl Engine for ScatteringMatrix {
+    fn thicknesses(&self) -> &[f64] {
+        ScatteringMatrix::thicknesses(self)
+    }
+
+    fn pattern_axes(&self, camera: PixelatedDetector) -> Result<[Axis; 2]> {
+        ScatteringMatrix::pattern_axes(self, camera)
+    }
+
+    fn record(
+        &self,
+        probe: &Probe,
+        foci: &[Focus],
+        positions: &[Point],
+        recorder: &Recorder,
+    ) -> Result<Recording> {
+        ScatteringMatrix::record(self, probe, foci, positions, recorder)
+    }
+
+    fn settings(&self) -> Map<String, Value> {
+        let interpolation = [
+            self.pixels[0] / self.window.rows(),
+            self.pixels[1] / self.window.columns(),
+        ];
+        let largest_angle = 1e3 * self.beam.wavelength() * self.window.band();
+        let entries = [
+            ("engine", json!("prism")),
+            ("interpolation", json!(interpolation)),
+            ("beams", json!(self.beams())),
+            ("wave_pixels", json!(self.pixels)),
+            ("largest_angle_mrad", json!(largest_angle)),
+            ("configurations", json!(self.beams.len())),
+            (
+                "specimen_tilt_mrad",
+                json!([self.tilt.y_mrad(), self.tilt.x_mrad()]),
+            ),
+        ];
+        Map::from_iter(entries.map(|(key, value)| (key.to_owned(), value)))
+    }
+
+    /// Positions of equal x share most of the work.
+    fn rows_together(&self) -> usize {
+        scan::MOST_TOGETHER
     }
 }

@@ -18,7 +18,7 @@ use std::f64::consts::TAU;
 use std::ops::Range;
 
 /// Most probes that are worked on together.
-const MOST_TOGETHER: usize = 64;
+pub(super) const MOST_TOGETHER: usize = 64;
 
 /// Rows of the window that are transformed together.
 const BLOCK: usize = 8;

@@ -6,10 +6,11 @@ use crate::stem::multislice::incident::Incident;
 use crate::stem::multislice::pattern::PixelatedDetector;
 use crate::stem::multislice::recorder::{Looks, Recorder, Recording};
 use crate::stem::output::Axis;
-use crate::stem::{Focus, Probe};
+use crate::stem::{Engine, Focus, Probe};
 use crate::units::Point;
 use ndarray::{Array, Array3, ArrayViewMut, Axis as ArrayAxis, Dimension, Slice};
 use rayon::prelude::*;
+use serde_json::{Map, Value, json};
 
 impl Simulation {
     /// What `recorder` records of the probe at each position, with the electrons spread over `foci`: intensities are added by
@@ -107,6 +108,41 @@ impl Simulation {
             signals,
             patterns: patterns.expect("a pattern for each probe"),
         }
+    }
+}
+
+impl Engine for Simulation {
+    fn thicknesses(&self) -> &[f64] {
+        Simulation::thicknesses(self)
+    }
+
+    fn pattern_axes(&self, camera: PixelatedDetector) -> Result<[Axis; 2]> {
+        Simulation::pattern_axes(self, camera)
+    }
+
+    fn record(
+        &self,
+        probe: &Probe,
+        foci: &[Focus],
+        positions: &[Point],
+        recorder: &Recorder,
+    ) -> Result<Recording> {
+        Simulation::record(self, probe, foci, positions, recorder)
+    }
+
+    fn settings(&self) -> Map<String, Value> {
+        let grid = self.grid();
+        let entries = [
+            ("engine", json!("multislice")),
+            ("wave_pixels", json!([grid.rows, grid.columns])),
+            ("wave_pixel_size", json!([grid.pixel_y, grid.pixel_x])),
+            ("configurations", json!(self.configurations())),
+            (
+                "specimen_tilt_mrad",
+                json!([self.tilt.y_mrad(), self.tilt.x_mrad()]),
+            ),
+        ];
+        Map::from_iter(entries.map(|(key, value)| (key.to_owned(), value)))
     }
 }
 
