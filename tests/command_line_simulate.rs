@@ -325,7 +325,10 @@ fn absurd_input_is_refused_in_one_line() {
         (&["--zone", "0,0,0"], "zone"),
         (&["--width", "inf"], "size"),
         (&["--width", "1e5"], "repeats"),
-        (&["--pixel", "0.001", "--phonons", "1000"], "GB"),
+        (
+            &["--pixel", "0.001", "--phonons", "1000", "--memory", "1"],
+            "GB",
+        ),
         (&["--slice", "nan"], "slice_thickness"),
         (&["--exit", "1e4"], "exit_thicknesses"),
         (&["--dose", "nan"], "dose"),

@@ -35,8 +35,8 @@ pub trait Engine: Sync {
     /// What of the engine decides the values, for the files of a scan: one with other settings is not continued.
     fn settings(&self) -> Map<String, Value>;
 
-    /// How many rows of a raster are recorded in one call to advantage.
-    fn rows_together(&self) -> usize {
+    /// How many rows of a raster of so many columns are recorded in one call to advantage.
+    fn rows_together(&self, _columns: usize) -> usize {
         1
     }
 }

@@ -147,7 +147,8 @@ impl RasterScan<'_> {
         let signals = self.recorder.detectors.len() * self.engine.thicknesses().len();
         let bytes = 2 * 8 * signals + 4 * frame[0] * frame[1];
         let most = (BLOCK_BYTES / bytes).max(1);
-        let rows = self.engine.rows_together().min(self.raster.rows());
+        let rows = self.engine.rows_together(self.raster.columns());
+        let rows = rows.min(self.raster.rows());
         let rows = rows.clamp(1, most);
         [rows, (most / rows).min(self.raster.columns())]
     }

@@ -1,7 +1,9 @@
 //! The plane waves of an aperture, each sent through the specimen once.
 
 use super::ScatteringMatrix;
-use crate::stem::multislice::{BATCH, SimulationExtent, WaveGrid, check_memory, plane_waves};
+use crate::stem::multislice::{
+    BATCH, Passage, SimulationExtent, WaveGrid, check_memory, plane_waves,
+};
 use crate::stem::{Multislice, Probe, Simulation};
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -134,23 +136,26 @@ impl MatrixPlan<'_> {
     pub fn build(&self, told: impl Fn(usize, usize) + Sync) -> ScatteringMatrix {
         let configurations = self.simulation.configurations();
         let resampling = Resampling::new(self.simulation.wave_grid(), &self.lattice.whole);
-        let batches: Vec<(usize, &[[isize; 2]])> = (0..configurations)
-            .flat_map(|configuration| {
-                let batches = self.lattice.numbers.chunks(BATCH);
-                batches.map(move |batch| (configuration, batch))
-            })
-            .collect();
         let (done, all) = (AtomicUsize::new(0), configurations * self.beams());
-        let images = batches.into_par_iter().map(|(configuration, batch)| {
-            let images = self.exit_images(configuration, batch, &resampling);
-            told(
-                done.fetch_add(batch.len(), Ordering::Relaxed) + batch.len(),
-                all,
-            );
-            images
-        });
+        let together = self.simulation.together();
+        let mut images = Vec::with_capacity(all);
+        for first in (0..configurations).step_by(together) {
+            let passages = self.simulation.passages(first..first + together);
+            let batches = |passage| {
+                let batches = self.lattice.numbers.chunks(BATCH);
+                batches.map(move |batch| (passage, batch))
+            };
+            let batches: Vec<_> = passages.iter().flat_map(batches).collect();
+            let found = batches.into_par_iter().map(|(passage, batch)| {
+                let images = self.exit_images(passage, batch, &resampling);
+                let before = done.fetch_add(batch.len(), Ordering::Relaxed);
+                told(before + batch.len(), all);
+                images
+            });
+            images.par_extend(found.flatten_iter());
+        }
         // [configuration and beam][thickness] → [configuration][thickness][beam]
-        let mut images = images.flatten_iter().collect::<Vec<_>>().into_iter();
+        let mut images = images.into_iter();
         let beams = (0..configurations)
             .map(|_| {
                 let exits = self.simulation.thicknesses().len();
@@ -173,9 +178,10 @@ impl MatrixPlan<'_> {
     pub fn rehearsal(&self) -> (ScatteringMatrix, Duration) {
         let resampling = Resampling::new(self.simulation.wave_grid(), &self.lattice.whole);
         let few = (BATCH * rayon::current_num_threads()).min(self.beams());
+        let passages = self.simulation.passages(0..1);
         let begun = Instant::now();
         let images = (self.lattice.numbers[..few].par_chunks(BATCH))
-            .flat_map_iter(|batch| self.exit_images(0, batch, &resampling));
+            .flat_map_iter(|batch| self.exit_images(&passages[0], batch, &resampling));
         let images: Vec<_> = images.collect();
         let configurations = self.simulation.configurations();
         let rounds = (self.beams() * configurations) as f64 / few as f64;
@@ -196,7 +202,7 @@ impl MatrixPlan<'_> {
     /// What becomes of each plane wave at each exit plane, `[wave][thickness]`, as an image of the resampling.
     fn exit_images(
         &self,
-        configuration: usize,
+        passage: &Passage,
         numbers: &[[isize; 2]],
         resampling: &Resampling,
     ) -> Vec<Vec<Vec<f32>>> {
@@ -211,8 +217,7 @@ impl MatrixPlan<'_> {
             let place = &mut waves[wave][exit][band_column * rows..][..rows];
             resampling.half_transform(band_column, line, place, &mut scratch);
         };
-        self.simulation
-            .pass_plane_waves(configuration, &of_box, leave);
+        self.simulation.pass_plane_waves(passage, &of_box, leave);
         let mut image = |wave: &Vec<_>| resampling.image(wave, &mut scratch);
         (waves.iter())
             .map(|exits| exits.iter().map(&mut image).collect())

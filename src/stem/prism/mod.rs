@@ -184,7 +184,7 @@ impl Engine for ScatteringMatrix {
     }
 
     /// Positions of equal x share most of the work.
-    fn rows_together(&self) -> usize {
+    fn rows_together(&self, _columns: usize) -> usize {
         scan::MOST_TOGETHER
     }
 }

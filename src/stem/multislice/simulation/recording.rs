@@ -1,7 +1,8 @@
 //! Probes that pass the specimen slice by slice, and what is recorded of them.
 
-use super::{BATCH, Configuration, Simulation, Workspace};
+use super::{BATCH, Simulation, Workspace};
 use crate::Result;
+use crate::stem::multislice::configuration::Passage;
 use crate::stem::multislice::incident::Incident;
 use crate::stem::multislice::pattern::PixelatedDetector;
 use crate::stem::multislice::recorder::{Looks, Recorder, Recording};
@@ -11,6 +12,9 @@ use crate::units::Point;
 use ndarray::{Array, Array3, ArrayViewMut, Axis as ArrayAxis, Dimension, Slice};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
+
+/// Probes that take many times as long as the transmission functions that they pass.
+const PROBES_TO_A_CONFIGURATION: usize = 256;
 
 impl Simulation {
     /// What `recorder` records of the probe at each position, with the electrons spread over `foci`: intensities are added by
@@ -41,27 +45,28 @@ impl Simulation {
         // patterns of many configurations at once would take much memory
         let together = match recorder.patterns {
             Some(_) => 1,
-            None => configurations,
+            None => self.together(),
         };
-        for focus in foci {
-            let incident = self.incident(&probe.defocused(focus.offset)?)?;
-            for first in (0..configurations).step_by(together) {
-                let batches = |c| (0..positions.len()).step_by(BATCH).map(move |p| (c, p));
-                let jobs: Vec<_> = (first..first + together).flat_map(batches).collect();
+        let incident = |focus: &Focus| self.incident(&probe.defocused(focus.offset)?);
+        let incident = foci.iter().map(incident).collect::<Result<Vec<_>>>()?;
+        for first in (0..configurations).step_by(together) {
+            let passages = self.passages(first..first + together);
+            let batches = |c| (0..positions.len()).step_by(BATCH).map(move |p| (c, p));
+            let jobs: Vec<_> = (0..together).flat_map(batches).collect();
+            for (focus, incident) in foci.iter().zip(&incident) {
                 let found = jobs.par_iter().map_init(
                     || self.workspace(BATCH),
-                    |workspace, (configuration, first)| {
+                    |workspace, (passage, first)| {
                         let batch = &positions[*first..positions.len().min(first + BATCH)];
-                        let configuration = &self.configurations[*configuration];
-                        self.record_batch(&incident, configuration, batch, &looks, workspace)
+                        self.record_batch(incident, &passages[*passage], batch, &looks, workspace)
                     },
                 );
                 let found: Vec<_> = found.collect();
                 // added in the order of the jobs, whichever thread was first
-                for ((configuration, first), one) in jobs.into_iter().zip(found) {
-                    let part = Slice::from(first..first + one.signals.len_of(ArrayAxis(2)));
-                    let mut target =
-                        (recording.signals).index_axis_mut(ArrayAxis(0), configuration);
+                for ((passage, place), one) in jobs.iter().zip(found) {
+                    let part = Slice::from(*place..place + one.signals.len_of(ArrayAxis(2)));
+                    let target = &mut recording.signals;
+                    let mut target = target.index_axis_mut(ArrayAxis(0), first + passage);
                     let target = target.slice_axis_mut(ArrayAxis(2), part);
                     add(target, focus.weight, &one.signals);
                     if let Some(patterns) = &mut recording.patterns {
@@ -87,7 +92,7 @@ impl Simulation {
     fn record_batch(
         &self,
         incident: &Incident,
-        configuration: &Configuration,
+        passage: &Passage,
         batch: &[Point],
         looks: &Looks,
         workspace: &mut Workspace,
@@ -102,7 +107,7 @@ impl Simulation {
             let add = |detector, signal: f64| signals[[detector, exit, wave]] += signal;
             looks.collect(column, line, add, pattern);
         };
-        self.pass(configuration, batch.len(), workspace, leave);
+        self.pass(passage, batch.len(), workspace, leave);
         let patterns = Array3::from_shape_vec((batch.len(), rows, columns), patterns);
         Batch {
             signals,
@@ -143,6 +148,15 @@ impl Engine for Simulation {
             ),
         ];
         Map::from_iter(entries.map(|(key, value)| (key.to_owned(), value)))
+    }
+
+    /// Enough that transmission functions that are made in each call take a small share of the time.
+    fn rows_together(&self, columns: usize) -> usize {
+        if self.together() < self.configurations() {
+            PROBES_TO_A_CONFIGURATION.div_ceil(columns)
+        } else {
+            1
+        }
     }
 }
 
