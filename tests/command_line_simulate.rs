@@ -114,6 +114,93 @@ fn a_killed_run_goes_on_and_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn a_killed_run_by_prism_goes_on_with_its_probes() {
+    let settings = [
+        "--prism",
+        "2",
+        "--step",
+        "0.01",
+        "--field",
+        "5.4,0.1",
+        "--detector",
+        "com=com:50",
+        "--phonons",
+        "2",
+        "--out",
+        "a.npy",
+    ];
+    let [whole, broken] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let finished = simulate(whole.path(), 1, &settings).output().unwrap();
+    assert!(finished.status.success(), "{}", text(&finished.stderr));
+    assert!(text(&finished.stdout).contains("beams in about"));
+
+    let rows = broken.path().join("a.npy.part/signals.zarr/values");
+    let done = || std::fs::read_dir(&rows).map_or(0, |files| files.count().saturating_sub(2));
+    let mut killed = simulate(broken.path(), 2, &settings).spawn().unwrap();
+    while done() < 2 {
+        assert!(killed.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    killed.kill().unwrap();
+    assert!(!killed.wait().unwrap().success());
+    assert!((2..9).contains(&done()));
+    let before = contents(broken.path());
+    let exact = run(broken.path(), &[&settings[..], &["--prism", "1"]].concat());
+    let error = text(&exact.stderr);
+    assert!(
+        error.starts_with("error: ") && error.contains("key `beams`"),
+        "{error}"
+    );
+    assert_eq!(contents(broken.path()), before);
+
+    let estimate = run(broken.path(), &[&settings[..], &["--estimate"]].concat());
+    let told = text(&estimate.stderr);
+    assert!(told.contains("of 5400 positions are there"), "{told}");
+    let resumed = run(broken.path(), &settings);
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+    assert!(text(&resumed.stderr).contains("going on"));
+    let (whole, broken) = (contents(whole.path()), contents(broken.path()));
+    for (name, bytes) in &whole {
+        assert!(broken[name] == *bytes, "{name} differs");
+    }
+}
+
+#[test]
+fn windows_and_prism_see_what_multislice_sees() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = |name: &str, more: &[&str]| {
+        let settings = ["--width", "14", "--step", "0.4", "--out", name];
+        let output = run(folder.path(), &[&settings, more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        read_npy(folder.path().join(name)).unwrap()
+    };
+    let exact = image("exact.npy", &[]);
+    let range = exact.fold(0.0, |a: f64, b| a.max(*b)) - exact.fold(1.0, |a: f64, b| a.min(*b));
+    for (name, more, tolerance) in [
+        ("prism.npy", ["--prism", "1"], 1e-4),
+        ("coarse.npy", ["--prism", "2"], 0.1),
+        ("window.npy", ["--window", "11"], 0.1),
+        ("tilt.npy", ["--tilt", "0.001,0"], 1e-3),
+    ] {
+        let error = (&image(name, &more) - &exact).mapv(f64::abs);
+        let error = error.fold(0.0, |a: f64, b| a.max(*b)) / range;
+        println!("{name}: {error:.1e} of the range");
+        assert!(error < tolerance, "{name}: {error}");
+    }
+    let patterns = [
+        "--patterns",
+        "4d.zarr",
+        "--pattern-angle",
+        "40",
+        "--prism",
+        "2",
+    ];
+    let same = image("patterns.npy", &patterns);
+    assert_eq!(same, read_npy(folder.path().join("coarse.npy")).unwrap());
+    assert!(folder.path().join("4d.zarr/values/0.0.0.0").exists());
+}
+
+#[test]
 fn every_detector_and_thickness_has_its_image() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [
@@ -212,6 +299,11 @@ fn an_estimate_writes_nothing() {
     for part in ["positions", "GB of memory", "GB of disk", "about"] {
         assert!(told.contains(part), "{told}");
     }
+    let output = run(folder.path(), &["--estimate", "--prism", "2"]);
+    let told = text(&output.stdout);
+    for part in ["beams in about", "GB of memory", "about"] {
+        assert!(told.contains(part), "{told}");
+    }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -233,7 +325,10 @@ fn absurd_input_is_refused_in_one_line() {
         (&["--zone", "0,0,0"], "zone"),
         (&["--width", "inf"], "size"),
         (&["--width", "1e5"], "repeats"),
-        (&["--pixel", "0.001", "--phonons", "1000"], "GB"),
+        (
+            &["--pixel", "0.001", "--phonons", "1000", "--memory", "1"],
+            "GB",
+        ),
         (&["--slice", "nan"], "slice_thickness"),
         (&["--exit", "1e4"], "exit_thicknesses"),
         (&["--dose", "nan"], "dose"),
@@ -243,6 +338,14 @@ fn absurd_input_is_refused_in_one_line() {
         (&["--disk", "1e-9"], "disk"),
         (&["--tilt", "1000,0"], "y_mrad"),
         (&["--edge", "blunt"], "--edge"),
+        (&["--window", "nan"], "window"),
+        (&["--window", "50"], "window: found 50 Å"),
+        (&["--window", "2"], "the width of the probe"),
+        (&["--prism", "0"], "interpolation"),
+        (&["--prism", "5"], "interpolation: found 5"),
+        (&["--prism", "2", "--window", "6"], "--prism"),
+        (&["--prism", "2", "--disk", "1e-9"], "disk"),
+        (&["--prism", "1", "--pixel", "0.02", "--width", "60"], "GB"),
         (
             &["--patterns", "p.zarr", "--pattern-angle", "1000"],
             "angles up to 1000",

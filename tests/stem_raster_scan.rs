@@ -12,9 +12,11 @@ use dosewise::stem::{
 use dosewise::units::{Point, Seed};
 use folder_contents::contents;
 use nalgebra::Vector3;
+use ndarray::Axis;
 use serde_json::{Map, json};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn simulation() -> Simulation {
     let place = Vector3::new(3.0, 3.0, 0.0);
@@ -58,7 +60,7 @@ fn a_scan_that_was_stopped_goes_on_and_ends_with_the_same_bytes() {
     let (simulation, probe, recorder) = (simulation(), probe(), recorder());
     let foci = FocalSpread::new(30.0).unwrap().foci(2).unwrap();
     let scan = RasterScan {
-        simulation: &simulation,
+        engine: &simulation,
         probe: &probe,
         foci: &foci,
         raster: Raster::over(Point::new(2.0, 2.0), 2.0, 2.5, 0.5).unwrap(),
@@ -79,6 +81,7 @@ fn a_scan_that_was_stopped_goes_on_and_ends_with_the_same_bytes() {
         matches!(stopped, Error::Interrupted { done: 2, total: 4 }),
         "{stopped}"
     );
+    assert_eq!(scan.remaining(&files(broken.path(), 7)).unwrap(), 2 * 5);
     let mut begun = None;
     let again = scan.run(&files(broken.path(), 7), |done, _| {
         begun.get_or_insert(done);
@@ -156,7 +159,7 @@ fn what_would_not_fit_is_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let raster = Raster::over(Point::default(), 2.0, 2.5, 0.5).unwrap();
     let scan = RasterScan {
-        simulation: &simulation,
+        engine: &simulation,
         probe: &probe,
         foci: &[Focus::SHARP],
         raster,
@@ -193,5 +196,76 @@ fn what_would_not_fit_is_refused_before_anything_is_written() {
     };
     assert!(refused(blind, files(folder.path(), 1)).starts_with("detectors"));
     assert!(ZarrBlocks::<f32>::create(folder.path(), &[], &[], &Map::new()).is_err());
-    assert!(scan.estimate().unwrap().as_nanos() > 0);
+    assert!(scan.estimate(12).unwrap().as_nanos() > 0);
+    let files = files(folder.path(), 1);
+    assert_eq!(scan.remaining(&files).unwrap(), 4 * 5);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_scan_by_prism_goes_on_block_by_block() {
+    let (simulation, probe, recorder) = (simulation(), probe(), recorder());
+    let plan = simulation.plan_scattering_matrix(&probe, [1, 1]).unwrap();
+    let told = AtomicUsize::new(0);
+    let matrix = plan.build(|done, all| {
+        assert!(done <= all && all == 2 * plan.beams());
+        told.fetch_max(done, Ordering::Relaxed);
+    });
+    assert_eq!(told.into_inner(), 2 * plan.beams());
+    assert_eq!(plan.bytes(), matrix.bytes() as f64);
+    let scan = RasterScan {
+        engine: &matrix,
+        probe: &probe,
+        foci: &[Focus::SHARP],
+        raster: Raster::over(Point::default(), 6.0, 1.5, 0.09).unwrap(),
+        recorder: &recorder,
+    };
+    let [rows, columns] = [scan.raster.rows(), scan.raster.columns()];
+    assert_eq!([rows, columns], [67, 17]);
+    let [whole, broken] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let files = |folder: &Path| ScanFiles {
+        disk_limit: 1 << 30,
+        ..files(folder, 7)
+    };
+    let go_on = |_: usize, _: usize| ControlFlow::Continue(());
+    let images = scan.run(&files(whole.path()), go_on).unwrap();
+    let stop = |done: usize, _: usize| match done {
+        0 => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(()),
+    };
+    let stopped = scan.run(&files(broken.path()), stop).unwrap_err();
+    assert!(
+        matches!(stopped, Error::Interrupted { done: 1, total: 2 }),
+        "{stopped}"
+    );
+    assert_eq!(scan.remaining(&files(broken.path())).unwrap(), 3 * 17);
+    assert_eq!(scan.run(&files(broken.path()), go_on).unwrap(), images);
+    assert_eq!(contents(broken.path()), contents(whole.path()));
+
+    // its values are those of multislice, which does not go on with them
+    let positions: Vec<_> = [0, 66].map(|row| scan.raster.row(row)).concat();
+    let exact = simulation.record(&probe, &[Focus::SHARP], &positions, &recorder);
+    let exact = exact.unwrap().mean();
+    for (index, value) in exact.index_axis(Axis(0), 0).indexed_iter() {
+        let row = if index.1 < 17 { 0 } else { 66 };
+        let found = images.mean[[0, index.0, row, index.1 % 17]];
+        assert!((found - value).abs() < 1e-6, "{found} {value}");
+    }
+    let other = RasterScan {
+        engine: &simulation,
+        ..scan
+    };
+    let refused = other.run(&files(broken.path()), go_on).unwrap_err();
+    assert!(refused.to_string().contains("engine"), "{refused}");
+
+    // a rehearsal has the same files, and is done in the same time whatever it shows
+    let (rehearsal, building) = plan.rehearsal();
+    assert!(building.as_nanos() > 0);
+    assert_eq!(rehearsal.bytes(), matrix.bytes());
+    let rehearsed = RasterScan {
+        engine: &rehearsal,
+        ..scan
+    };
+    assert_eq!(rehearsed.remaining(&files(whole.path())).unwrap(), 0);
+    assert!(rehearsed.estimate(rows * columns).unwrap().as_nanos() > 0);
 }

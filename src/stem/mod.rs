@@ -10,7 +10,8 @@
 //! | [`response`] | thin specimens at high angles, worlds that answer at once | a look into an image | channelling and interference between atoms are missing |
 //!
 //! PRISM has π(α/λ)²·A/(f_y f_x) beams for an aperture α, a box of area A and interpolations f. It pays once there are more
-//! probes than that; bright-field signals and small boxes suffer first when the window becomes narrow.
+//! probes than that; bright-field signals and small boxes suffer first when the window becomes narrow. Multislice and PRISM
+//! take the same detectors; a [`RasterScan`] goes through either and can be stopped and continued.
 
 pub mod aberrations;
 pub mod aperture;
@@ -26,6 +27,7 @@ pub mod constants;
 pub mod crystal;
 pub mod detector;
 pub mod element;
+pub mod engine;
 pub mod exposure;
 pub mod field;
 pub mod focal_spread;
@@ -66,6 +68,7 @@ pub use coherence::Coherence;
 pub use crystal::{Crystal, Site};
 pub use detector::{AnnularDetector, Detector, ScanAxis, Segment};
 pub use element::Element;
+pub use engine::Engine;
 pub use exposure::Exposure;
 pub use field::{Atom, Column, columns};
 pub use focal_spread::{ChromaticAberration, FocalSpread, Focus};
@@ -77,7 +80,7 @@ pub use output::ScanImage;
 pub use perfect_image::PerfectImage;
 pub use periodic_specimen::PeriodicSpecimen;
 pub use poisson::Arrivals;
-pub use prism::ScatteringMatrix;
+pub use prism::{MatrixPlan, ScatteringMatrix};
 pub use probe::{Grid, Probe};
 pub use raster::Raster;
 pub use raster_scan::{RasterImages, RasterScan, ScanFiles};

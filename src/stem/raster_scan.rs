@@ -1,25 +1,25 @@
 //! A scan over a raster that is written as it goes, so that what is finished survives a kill.
 
 use crate::stem::output::{Axis, ZarrBlocks};
-use crate::stem::{Focus, Probe, Raster, Recorder, Simulation};
+use crate::stem::{Engine, Focus, Probe, Raster, Recorder};
 use crate::{Error, Result};
 use ndarray::{Array4, Array5, Axis as ArrayAxis, Slice};
 use serde_json::{Map, Value, json};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Most bytes of diffraction patterns in one block of the file.
+/// Most bytes in one block of the files, if it holds more than one position.
 const BLOCK_BYTES: usize = 1 << 26;
 
 /// What is scanned, and how.
 #[derive(Clone, Copy)]
 pub struct RasterScan<'a> {
-    /// The specimen.
-    pub simulation: &'a Simulation,
+    /// The specimen: a [`Simulation`](crate::stem::Simulation) or a [`ScatteringMatrix`](crate::stem::ScatteringMatrix).
+    pub engine: &'a dyn Engine,
     /// The probe.
     pub probe: &'a Probe,
-    /// The foci of its electrons, see [`Simulation::record`].
+    /// The foci of its electrons, see [`Simulation::record`](crate::stem::Simulation::record).
     pub foci: &'a [Focus],
     /// Where it is put.
     pub raster: Raster,
@@ -52,14 +52,14 @@ pub struct RasterImages {
 }
 
 impl RasterScan<'_> {
-    /// Records what `files` does not hold yet, block by block, and returns the images. A block is a row, or a part of one if
-    /// its patterns are many. It is whole on the disk or absent, so whatever ends the scan, calling this again goes on where
+    /// Records what `files` does not hold yet, block by block, and returns the images. A block is a row, as
+    /// many as the engine likes to have [together](Engine::rows_together), or a part of one if its patterns are many. It is whole on the disk or absent, so whatever ends the scan, calling this again goes on where
     /// it stopped; the result is the same to the last bit.
     ///
     /// `progress(done, all)` is called before each block and at the end; it may stop the scan.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] if `progress` stopped it; [`Error::Argument`] as [`Simulation::record`], for no detector, for
+    /// [`Error::Interrupted`] if `progress` stopped it; [`Error::Argument`] as [`Engine::record`], for no detector, for
     /// patterns without a file or the reverse, and for files beyond the limit, told before anything is written;
     /// [`Error::Config`] for files of another scan, naming what differs; [`Error::Io`].
     pub fn run(
@@ -71,58 +71,98 @@ impl RasterScan<'_> {
         let missing = stored.missing()?;
         let total = stored.signals.counts().iter().product();
         let finished = total - missing.len();
-        for (done, [row, block]) in (finished..).zip(missing) {
+        for (done, [y, x]) in (finished..).zip(missing) {
             if progress(done, total).is_break() {
                 return Err(Error::Interrupted { done, total });
             }
-            let places = stored.signals.block_range(&[row, 0, 0, 0, block])?;
-            let positions = &self.raster.row(row)[places[4].clone()];
-            let found =
-                (self.simulation).record(self.probe, self.foci, positions, self.recorder)?;
+            let [rows, columns] = stored.places([y, x])?;
+            let (height, width) = (rows.len(), columns.len());
+            let row = |row| self.raster.row(row)[columns.clone()].to_vec();
+            let positions: Vec<_> = rows.flat_map(row).collect();
+            let found = (self.engine).record(self.probe, self.foci, &positions, self.recorder)?;
             if let (Some(file), Some(patterns)) = (&stored.patterns, &found.patterns) {
-                let patterns = patterns.view().insert_axis(ArrayAxis(0));
-                file.write_block(&[row, block, 0, 0], &patterns)?;
+                let (_, theta_y, theta_x) = patterns.dim();
+                let patterns = patterns.to_shape((height, width, theta_y, theta_x));
+                file.write_block(
+                    &[y, x, 0, 0],
+                    &patterns.expect("a pattern for each position"),
+                )?;
             }
             let mean = found.mean();
             let error = (found.standard_error()).unwrap_or_else(|| mean.mapv(|_| f64::NAN));
-            let (detectors, thicknesses, width) = mean.dim();
-            let mut signals = Array5::zeros((1, 2, detectors, thicknesses, width));
+            let (detectors, thicknesses, _) = mean.dim();
+            let mut signals = Array5::zeros((height, 2, detectors, thicknesses, width));
             for (moment, values) in [mean, error].iter().enumerate() {
-                let mut row = signals.index_axis_mut(ArrayAxis(0), 0);
-                row.index_axis_mut(ArrayAxis(0), moment).assign(values);
+                for (row, mut signals) in signals.outer_iter_mut().enumerate() {
+                    let values = values
+                        .slice_axis(ArrayAxis(2), Slice::from(row * width..(row + 1) * width));
+                    signals.index_axis_mut(ArrayAxis(0), moment).assign(&values);
+                }
             }
             // last: where the signals are, all of the block is
-            (stored.signals).write_block(&[row, 0, 0, 0, block], &signals)?;
+            (stored.signals).write_block(&[y, 0, 0, 0, x], &signals)?;
         }
         // the end is told, but no reason to stop
         let _ = progress(total, total);
         self.images(&stored)
     }
 
-    /// How long the whole scan will take on the current rayon pool, from the time that a few probes take.
+    /// Positions that `files` does not hold yet; nothing is written where nothing is begun.
     ///
     /// # Errors
-    /// As [`Simulation::record`].
-    pub fn estimate(&self) -> Result<Duration> {
-        let columns = self.raster.columns();
-        let few = (8 * rayon::current_num_threads()).min(columns);
-        let row = self.raster.row(self.raster.rows() / 2);
+    /// As [`RasterScan::run`] for files that hold a part of the scan.
+    pub fn remaining(&self, files: &ScanFiles) -> Result<usize> {
+        let mut folders = std::iter::once(&files.signals).chain(&files.patterns);
+        if !folders.all(|folder| folder.exists()) {
+            return Ok(self.raster.rows() * self.raster.columns());
+        }
+        let stored = self.open(files)?;
+        let missing = stored.missing()?.into_iter();
+        let positions = missing.map(|block| {
+            let [rows, columns] = stored.places(block)?;
+            Ok(rows.len() * columns.len())
+        });
+        positions.sum()
+    }
+
+    /// How long so many positions will take on the current rayon pool, from the time that a few in the middle take.
+    ///
+    /// # Errors
+    /// As [`Engine::record`].
+    pub fn estimate(&self, positions: usize) -> Result<Duration> {
+        let threads = rayon::current_num_threads();
+        let [height, width] = self.block([0, 0]);
+        let few = (8 * threads / height).max(threads).min(width);
+        let first = (self.raster.rows() - height) / 2;
+        let row = |row| self.raster.row(row)[..few].to_vec();
+        let sample: Vec<_> = (first..first + height).flat_map(row).collect();
         let begun = Instant::now();
-        (self.simulation).record(self.probe, &[Focus::SHARP], &row[..few], self.recorder)?;
-        let rounds = columns as f64 / few as f64 * (self.raster.rows() * self.foci.len()) as f64;
+        (self.engine).record(self.probe, &[Focus::SHARP], &sample, self.recorder)?;
+        let rounds = positions as f64 / sample.len() as f64 * self.foci.len() as f64;
         Ok(begun.elapsed().mul_f64(rounds))
+    }
+
+    /// Rows and columns of positions in a block, with patterns of so many pixels.
+    fn block(&self, frame: [usize; 2]) -> [usize; 2] {
+        let signals = self.recorder.detectors.len() * self.engine.thicknesses().len();
+        let bytes = 2 * 8 * signals + 4 * frame[0] * frame[1];
+        let most = (BLOCK_BYTES / bytes).max(1);
+        let rows = self.engine.rows_together(self.raster.columns());
+        let rows = rows.min(self.raster.rows());
+        let rows = rows.clamp(1, most);
+        [rows, (most / rows).min(self.raster.columns())]
     }
 
     /// Bytes that the files of the scan will have.
     ///
     /// # Errors
-    /// [`Error::Argument`] as [`Simulation::pattern_axes`].
+    /// [`Error::Argument`] as [`Engine::pattern_axes`].
     pub fn bytes(&self) -> Result<f64> {
         let positions = self.raster.rows() as f64 * self.raster.columns() as f64;
-        let signals = self.recorder.detectors.len() * self.simulation.thicknesses().len();
+        let signals = self.recorder.detectors.len() * self.engine.thicknesses().len();
         let pixels = match self.recorder.patterns {
             Some(camera) => {
-                let [y, x] = self.simulation.pattern_axes(camera)?;
+                let [y, x] = self.engine.pattern_axes(camera)?;
                 y.places.len() as f64 * x.places.len() as f64
             }
             None => 0.0,
@@ -130,7 +170,11 @@ impl RasterScan<'_> {
         Ok(positions * (2.0 * 8.0 * signals as f64 + 4.0 * pixels))
     }
 
-    fn open(&self, files: &ScanFiles) -> Result<Stored> {
+    /// Refuses what [`RasterScan::run`] would, but for the contents of the files.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for no detector, for patterns without a file or the reverse, and for files beyond the limit.
+    pub fn check(&self, files: &ScanFiles) -> Result<()> {
         if self.recorder.detectors.is_empty() {
             let rule = "at least one detector";
             return Err(Error::argument("detectors", "none", rule));
@@ -154,29 +198,34 @@ impl RasterScan<'_> {
                 ),
             ));
         }
+        Ok(())
+    }
+
+    fn open(&self, files: &ScanFiles) -> Result<Stored> {
+        self.check(files)?;
         let mut attributes = self.settings();
         attributes.extend(files.attributes.clone());
         let raster = &self.raster;
         let y = Axis::regular("y", "Å", raster.rows(), raster.step_y())?;
         let x = Axis::regular("x", "Å", raster.columns(), raster.step_x())?;
-        let (mut width, mut patterns) = (raster.columns(), None);
+        let (mut block, mut patterns) = (self.block([0, 0]), None);
         if let (Some(camera), Some(folder)) = (self.recorder.patterns, &files.patterns) {
-            let [theta_y, theta_x] = self.simulation.pattern_axes(camera)?;
+            let [theta_y, theta_x] = self.engine.pattern_axes(camera)?;
             let frame = [theta_y.places.len(), theta_x.places.len()];
-            width = (BLOCK_BYTES / (4 * frame[0] * frame[1])).clamp(1, width);
+            block = self.block(frame);
             let mut about = attributes.clone();
             about.insert("long_name".into(), "fraction of the beam".into());
             let axes = [y.clone(), x.clone(), theta_y, theta_x];
-            let block = [1, width, frame[0], frame[1]];
+            let block = [block[0], block[1], frame[0], frame[1]];
             patterns = Some(ZarrBlocks::create(folder, &axes, &block, &about)?);
         }
         let thickness = Axis {
             name: "thickness".into(),
             unit: "Å".into(),
-            places: self.simulation.thicknesses().to_vec(),
+            places: self.engine.thicknesses().to_vec(),
         };
         let detectors = self.recorder.detectors.len();
-        let block = [1, 2, detectors, thickness.places.len(), width];
+        let block = [block[0], 2, detectors, thickness.places.len(), block[1]];
         let axes = [
             y,
             Axis::regular("moment", "", 2, 1.0)?,
@@ -190,7 +239,6 @@ impl RasterScan<'_> {
 
     /// All that decides the values and that this scan knows of.
     fn settings(&self) -> Map<String, Value> {
-        let grid = self.simulation.grid();
         let foci: Vec<_> = (self.foci.iter())
             .map(|focus| [focus.offset, focus.weight])
             .collect();
@@ -212,10 +260,7 @@ impl RasterScan<'_> {
             ),
             ("foci", json!(foci)),
             ("scan_corner", json!([corner.y, corner.x])),
-            ("wave_pixels", json!([grid.rows, grid.columns])),
-            ("wave_pixel_size", json!([grid.pixel_y, grid.pixel_x])),
-            ("thicknesses", json!(self.simulation.thicknesses())),
-            ("configurations", json!(self.simulation.configurations())),
+            ("thicknesses", json!(self.engine.thicknesses())),
             ("detectors", json!(detectors)),
             (
                 "camera",
@@ -223,27 +268,28 @@ impl RasterScan<'_> {
             ),
         ];
         let entries = entries.map(|(key, value)| (key.to_owned(), value));
-        Map::from_iter(entries)
+        self.engine.settings().into_iter().chain(entries).collect()
     }
 
     fn images(&self, stored: &Stored) -> Result<RasterImages> {
         let shape = (
             self.recorder.detectors.len(),
-            self.simulation.thicknesses().len(),
+            self.engine.thicknesses().len(),
             self.raster.rows(),
             self.raster.columns(),
         );
         let mut images = [Array4::zeros(shape), Array4::zeros(shape)];
         let counts = stored.signals.counts();
-        for (row, block) in (0..counts[0]).flat_map(|r| (0..counts[4]).map(move |b| (r, b))) {
-            let index = [row, 0, 0, 0, block];
-            let values = stored.signals.read_block(&index)?;
-            let columns = stored.signals.block_range(&index)?[4].clone();
-            for (moment, image) in images.iter_mut().enumerate() {
-                let mut target = image.index_axis_mut(ArrayAxis(2), row);
-                let mut target = target.slice_axis_mut(ArrayAxis(2), Slice::from(columns.clone()));
-                let values = values.index_axis(ArrayAxis(0), 0);
-                target.assign(&values.index_axis(ArrayAxis(0), moment));
+        for (y, x) in (0..counts[0]).flat_map(|y| (0..counts[4]).map(move |x| (y, x))) {
+            let values = stored.signals.read_block(&[y, 0, 0, 0, x])?;
+            let [rows, columns] = stored.places([y, x])?;
+            for (row, values) in rows.zip(values.outer_iter()) {
+                for (moment, image) in images.iter_mut().enumerate() {
+                    let mut target = image.index_axis_mut(ArrayAxis(2), row);
+                    let columns = Slice::from(columns.clone());
+                    let mut target = target.slice_axis_mut(ArrayAxis(2), columns);
+                    target.assign(&values.index_axis(ArrayAxis(0), moment));
+                }
             }
         }
         let [mean, standard_error] = images;
@@ -261,7 +307,13 @@ struct Stored {
 }
 
 impl Stored {
-    /// Rows and parts of rows that are not finished.
+    /// Rows and columns of the positions in a block.
+    fn places(&self, [y, x]: [usize; 2]) -> Result<[Range<usize>; 2]> {
+        let ranges = self.signals.block_range(&[y, 0, 0, 0, x])?;
+        Ok([ranges[0].clone(), ranges[4].clone()])
+    }
+
+    /// Blocks that are not finished, (y, x).
     fn missing(&self) -> Result<Vec<[usize; 2]>> {
         let mut missing: Vec<_> = (self.signals.missing_blocks()?.into_iter())
             .map(|index| [index[0], index[4]])

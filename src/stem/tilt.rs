@@ -2,13 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::stem::Beam;
+use crate::units::Point;
 use std::f64::consts::TAU;
 
 /// A small angle between the beam and an axis: the beam travels towards +y and +x where they are positive.
 ///
 /// A **tilt of the beam** ([`Probe::with_tilt`](crate::stem::Probe::with_tilt)) moves the aperture off the axis of the
-/// lens, by θ/λ in k-space; the aberrations stay about that axis. A **tilt of the specimen** does not change the probe.
-/// In a specimen that is laid out along its own axis the wave drifts sideways by tan θ per length: the propagator from
+/// lens, by θ/λ in k-space; the aberrations stay about that axis. A **tilt of the specimen** does not change the probe
+/// ([`Multislice::tilt`](crate::stem::Multislice::tilt)). In a specimen that is laid out along its own axis the wave drifts sideways by tan θ per length: the propagator from
 /// one slice to the next, exp(−iπλ Δz k²), gets the factor exp(i·[`Tilt::propagation_phase`]) (J. H. Chen, D. Van Dyck and
 /// M. Op de Beeck, Acta Cryst. A53 (1997) 576, doi 10.1107/S0108767397005539, who give it for tilts below some 5°).
 ///
@@ -59,11 +60,17 @@ impl Tilt {
         )
     }
 
+    /// Δz (tan θ_y, tan θ_x), Å: how far the wave drifts in a tilted specimen on its way over `distance` Δz in Å.
+    pub fn drift(self, distance: f64) -> Point {
+        let along = |mrad: f64| distance * (1e-3 * mrad).tan();
+        Point::new(along(self.y_mrad), along(self.x_mrad))
+    }
+
     /// −2π Δz (k_y tan θ_y + k_x tan θ_x), rad: what the tilt of a specimen adds to the phase of the plane wave (`ky`, `kx`)
     /// in 1/Å on its way over `distance` Δz in Å. A sum of a term in ky and one in kx, as the propagator's own phase.
     pub fn propagation_phase(self, ky: f64, kx: f64, distance: f64) -> f64 {
-        let along = ky * (1e-3 * self.y_mrad).tan() + kx * (1e-3 * self.x_mrad).tan();
-        -TAU * distance * along
+        let drift = self.drift(distance);
+        -TAU * (ky * drift.y + kx * drift.x)
     }
 }
 

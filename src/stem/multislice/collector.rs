@@ -62,6 +62,11 @@ impl Collector {
         Ok(Self { mask, weights })
     }
 
+    /// Whether it collects anything of a band column.
+    pub(super) fn meets(&self, band_column: usize) -> bool {
+        self.mask.meets(band_column)
+    }
+
     /// Σw|ψ|² of one band column.
     pub(super) fn collect(&self, band_column: usize, line: &[Complex32]) -> f64 {
         match &self.weights {

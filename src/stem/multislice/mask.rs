@@ -8,7 +8,7 @@ use rustfft::num_complex::Complex32;
 use std::ops::Range;
 
 /// Runs of neighbouring frequencies of y, for each band column: any shape of detector, summed without tests.
-pub(in crate::stem) struct Mask {
+pub(super) struct Mask {
     /// Runs of all band columns, one after the other.
     runs: Vec<Range<usize>>,
     /// Where the runs of each band column begin; one more at the end.
@@ -41,11 +41,7 @@ impl Mask {
     /// # Errors
     /// [`Error::Argument`] for an outer angle beyond the angles that the wave keeps, and an annulus so thin that it
     /// collects no frequency of the grid.
-    pub(in crate::stem) fn annulus(
-        grid: &WaveGrid,
-        beam: Beam,
-        detector: AnnularDetector,
-    ) -> Result<Self> {
+    pub(super) fn annulus(grid: &WaveGrid, beam: Beam, detector: AnnularDetector) -> Result<Self> {
         let mrad = 1e3 * beam.wavelength();
         let (inner, outer) = (detector.inner_mrad(), detector.outer_mrad());
         let found = || format!("an annulus of {inner} to {outer} mrad");
@@ -71,12 +67,12 @@ impl Mask {
     }
 
     /// Whether it collects anything of a band column.
-    pub(in crate::stem) fn meets(&self, band_column: usize) -> bool {
+    pub(super) fn meets(&self, band_column: usize) -> bool {
         self.starts[band_column] < self.starts[band_column + 1]
     }
 
     /// Σ|ψ|² over what it collects of one band column.
-    pub(in crate::stem) fn collect(&self, band_column: usize, line: &[Complex32]) -> f64 {
+    pub(super) fn collect(&self, band_column: usize, line: &[Complex32]) -> f64 {
         let runs = &self.runs[self.starts[band_column]..self.starts[band_column + 1]];
         runs.iter().map(|run| intensity(&line[run.clone()])).sum()
     }

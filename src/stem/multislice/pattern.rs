@@ -31,6 +31,11 @@ impl PixelatedDetector {
         }
         Ok(Self { outer_mrad, bin })
     }
+
+    /// The angles (mrad) of the rows and columns of its patterns on a grid.
+    pub(in crate::stem) fn axes(self, grid: &WaveGrid, beam: Beam) -> Result<[Axis; 2]> {
+        Ok(Frames::new(grid, beam, self)?.axes())
+    }
 }
 
 /// The bins of one direction.
@@ -122,8 +127,7 @@ impl Frames {
         [self.rows.places.len(), self.band_columns.places.len()]
     }
 
-    /// The angles of the rows and columns.
-    pub(super) fn axes(&self) -> [Axis; 2] {
+    fn axes(&self) -> [Axis; 2] {
         [
             ("theta_y", &self.rows.places),
             ("theta_x", &self.band_columns.places),
@@ -133,6 +137,11 @@ impl Frames {
             unit: "mrad".to_owned(),
             places: places.clone(),
         })
+    }
+
+    /// Whether it shows anything of a band column.
+    pub(super) fn meets(&self, band_column: usize) -> bool {
+        self.band_columns.of_frequency[band_column].is_some()
     }
 
     /// Adds |ψ|² of one band column to a pattern, `[row, column]`.

@@ -3,12 +3,13 @@
 use super::incident::single;
 use super::lanes::{Arithmetic, Factors, LANES, Lanes, Vector};
 use super::transforms::Transforms;
-use crate::stem::Beam;
+use crate::stem::{Beam, Tilt};
 use pulp::Simd;
 use rustfft::num_complex::{Complex32, Complex64};
 use std::f64::consts::PI;
 
-/// The Fresnel propagator P(k) = exp(−iπλ Δz k²) inside the circle that the wave keeps, 0 outside.
+/// The Fresnel propagator P(k) = exp(−iπλ Δz k² + i·[`Tilt::propagation_phase`]) inside the circle that the wave keeps, 0
+/// outside.
 ///
 /// It is a factor of y times a factor of x, so that two short lists take the place of an array as large as the wave. What
 /// the transforms of a step multiply the wave by is divided out on the way: the number of pixels, or the number of rows
@@ -23,15 +24,18 @@ pub(super) struct Propagator {
 }
 
 impl Propagator {
-    /// Over `distance` Å, for a wave that `comes_from_real_space` or was left half transformed.
+    /// Over `distance` Å of a tilted specimen, for a wave that `comes_from_real_space` or was left half transformed.
     pub(super) fn new(
         transforms: &Transforms,
         beam: Beam,
+        tilt: Tilt,
         distance: f64,
         comes_from_real_space: bool,
     ) -> Self {
         let grid = transforms.grid();
-        let phase = |k: f64| Complex64::cis(-PI * beam.wavelength() * distance * k * k);
+        let fresnel = |k: f64| -PI * beam.wavelength() * distance * k * k;
+        let phase_y = |k| Complex64::cis(fresnel(k) + tilt.propagation_phase(k, 0.0, distance));
+        let phase_x = |k| Complex64::cis(fresnel(k) + tilt.propagation_phase(0.0, k, distance));
         let scale = 1.0
             / if comes_from_real_space {
                 grid.len()
@@ -40,11 +44,11 @@ impl Propagator {
             } as f64;
         let along_y = transforms.frequencies_y().iter().map(|row| {
             let number = (*row).min(grid.rows() - row) as f32;
-            (single(scale * phase(grid.ky(*row))), number)
+            (single(scale * phase_y(grid.ky(*row))), number)
         });
         let columns: Vec<_> = (0..grid.band_columns()).collect();
         let along_x = columns.chunks(LANES).map(|block| {
-            let factor = |j: &usize| single(phase(grid.kx(grid.column(*j))));
+            let factor = |j: &usize| single(phase_x(grid.kx(grid.column(*j))));
             Lanes::from_fn(|lane| block.get(lane).map(factor))
         });
         let reach = columns.chunks(LANES).map(|block| {
@@ -63,7 +67,7 @@ impl Propagator {
 
     /// Only the circle: free space of no length.
     pub(super) fn circle(transforms: &Transforms, beam: Beam) -> Self {
-        Self::new(transforms, beam, 0.0, true)
+        Self::new(transforms, beam, Tilt::default(), 0.0, true)
     }
 
     /// What one block of a wave in k-space is multiplied by.

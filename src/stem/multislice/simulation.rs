@@ -2,24 +2,24 @@
 
 mod recording;
 
-pub use recording::{Recorder, Recording};
-
+use super::configuration::{Configuration, Passage, TransmissionMaker};
 use super::grid::WaveGrid;
 use super::incident::Incident;
 use super::lanes::{LANES, Lanes, multiply};
 use super::memory;
 use super::propagator::Propagator;
-use super::slices::Step;
+use super::recorder::Recorder;
 use super::transforms::Transforms;
 use super::window::{Corner, Window};
 use crate::stem::probe::Grid;
-use crate::stem::{Beam, Detector, Focus, Probe};
+use crate::stem::{Beam, Detector, Focus, Probe, Tilt};
 use crate::units::Point;
 use crate::{Error, Result};
-use ndarray::{Array3, Array4};
+use ndarray::{Array3, Array4, Axis};
 use rayon::prelude::*;
 use rustfft::num_complex::Complex32;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Probes that pass a slice together, so that its transmission function is fetched once for all of them.
 pub(in crate::stem) const BATCH: usize = 2;
@@ -28,9 +28,11 @@ pub(in crate::stem) const BATCH: usize = 2;
 /// plans, shared by all waves and threads.
 pub struct Simulation {
     pub(super) beam: Beam,
+    pub(super) tilt: Tilt,
     /// Where the wave lies in the transmission functions.
     pub(super) window: Window,
     pub(super) transforms: Transforms,
+    pub(super) maker: TransmissionMaker,
     pub(super) configurations: Vec<Configuration>,
     /// By the number of slices they lead over, and whether the wave comes from real space.
     pub(super) propagators: BTreeMap<(usize, bool), Propagator>,
@@ -38,12 +40,15 @@ pub struct Simulation {
     pub(in crate::stem) memory_limit: u64,
 }
 
-/// One arrangement of the atoms.
-pub(super) struct Configuration {
-    /// What a wave meets, in order.
-    pub steps: Vec<Step>,
-    /// The transmission functions that the steps refer to.
-    pub transmissions: Vec<Vec<Lanes>>,
+/// How large a simulation is.
+#[derive(Clone, Copy)]
+pub(in crate::stem) struct SimulationExtent<'a> {
+    pub grid: &'a WaveGrid,
+    pub beam: Beam,
+    /// Of all configurations.
+    pub exit_planes: usize,
+    pub bytes: f64,
+    pub memory_limit: u64,
 }
 
 /// What one thread works in.
@@ -64,6 +69,11 @@ impl Simulation {
     /// The beam.
     pub fn beam(&self) -> Beam {
         self.beam
+    }
+
+    /// The tilt of the specimen.
+    pub fn tilt(&self) -> Tilt {
+        self.tilt
     }
 
     /// The pixels of the wave: of the box, or of the [window](super::Multislice::window) around each probe.
@@ -154,7 +164,7 @@ impl Simulation {
 
     fn incident(&self, probe: &Probe) -> Result<Incident> {
         let thickness = self.thicknesses.last().copied().unwrap_or_default();
-        self.window.check_probe(probe, thickness)?;
+        self.window.check_probe(probe, self.tilt, thickness)?;
         Incident::probe(probe, self.beam, &self.transforms)
     }
 
@@ -189,7 +199,7 @@ impl Simulation {
     /// configuration; `leave` as in [`Simulation::pass`].
     pub(in crate::stem) fn pass_plane_waves(
         &self,
-        configuration: usize,
+        passage: &Passage,
         numbers: &[[isize; 2]],
         leave: impl FnMut(usize, usize, usize, &[Complex32]),
     ) {
@@ -199,15 +209,42 @@ impl Simulation {
             let plane = Incident::plane(&self.transforms, *numbers);
             plane.place(Point::default(), &self.transforms, wave);
         }
-        let configuration = &self.configurations[configuration];
-        self.pass(configuration, numbers.len(), &mut workspace, leave);
+        self.pass(passage, numbers.len(), &mut workspace, leave);
     }
 
-    /// Bytes of the transmission functions.
-    pub(in crate::stem) fn bytes(&self) -> f64 {
-        let images = self.configurations.iter().map(|c| c.transmissions.len());
-        let image = Transforms::image_len(self.transforms.grid()) * size_of::<Lanes>();
-        images.sum::<usize>() as f64 * image as f64
+    /// How large it is.
+    pub(in crate::stem) fn extent(&self) -> SimulationExtent<'_> {
+        SimulationExtent {
+            grid: self.wave_grid(),
+            beam: self.beam,
+            exit_planes: self.configurations.len() * self.thicknesses.len(),
+            bytes: self.bytes(),
+            memory_limit: self.memory_limit,
+        }
+    }
+
+    /// Bytes of the transmission functions that are there at a time.
+    fn bytes(&self) -> f64 {
+        let images = self.configurations.iter().map(|c| c.slices.len());
+        let images: usize = match self.together() {
+            1 => images.max().unwrap_or(0),
+            _ => images.sum(),
+        };
+        images as f64 * Transforms::image_bytes(self.maker.grid())
+    }
+
+    /// How many configurations are worked on together: all whose transmission functions are kept, or one.
+    pub(in crate::stem) fn together(&self) -> usize {
+        let kept = self.configurations.iter().all(|c| c.kept.is_some());
+        if kept { self.configurations.len() } else { 1 }
+    }
+
+    /// What waves meet in so many configurations.
+    pub(in crate::stem) fn passages(&self, configurations: Range<usize>) -> Vec<Passage<'_>> {
+        let configurations = self.configurations[configurations].iter();
+        configurations
+            .map(|configuration| configuration.passage(&self.maker))
+            .collect()
     }
 
     /// Sends the first `count` waves of the workspace through a configuration.
@@ -216,7 +253,7 @@ impl Simulation {
     /// FFT order, scaled such that Σ|ψ|² = 1 for a wave that lost nothing.
     fn pass(
         &self,
-        configuration: &Configuration,
+        passage: &Passage,
         count: usize,
         workspace: &mut Workspace,
         mut leave: impl FnMut(usize, usize, usize, &[Complex32]),
@@ -232,9 +269,9 @@ impl Simulation {
         let grid = transforms.grid();
         let length = Transforms::wave_len(grid);
         let waves = &mut waves[..count * length];
-        for (number, step) in configuration.steps.iter().enumerate() {
+        for (number, step) in passage.steps.iter().enumerate() {
             if let Some(slice) = step.slice {
-                let image = &configuration.transmissions[slice];
+                let image = &passage.transmissions[slice];
                 for index in 0..grid.rows().div_ceil(LANES) {
                     for (wave, corner) in waves.chunks_exact_mut(length).zip(corners.iter()) {
                         let transmission = self.window.strip(image, *corner, index, wrapped);
@@ -243,7 +280,7 @@ impl Simulation {
                 }
             }
             let propagator = &self.propagators[&step.propagation()];
-            let last = number + 1 == configuration.steps.len();
+            let last = number + 1 == passage.steps.len();
             for (wave, values) in waves.chunks_exact_mut(length).enumerate() {
                 for (index, block) in values.chunks_exact_mut(grid.rows()).enumerate() {
                     let factors = propagator.block(index);
@@ -285,16 +322,18 @@ impl Simulation {
             grid.columns(),
         );
         let mut found = Array4::zeros(shape);
-        let outer: Vec<_> = found.outer_iter_mut().zip(&self.configurations).collect();
-        outer
-            .into_par_iter()
-            .for_each(|(mut images, configuration)| {
+        let together = self.together();
+        for (number, mut some) in found.axis_chunks_iter_mut(Axis(0), together).enumerate() {
+            let first = number * together;
+            let passages = self.passages(first..first + some.len_of(Axis(0)));
+            let pairs: Vec<_> = some.outer_iter_mut().zip(&passages).collect();
+            pairs.into_par_iter().for_each(|(mut images, passage)| {
                 let mut workspace = self.workspace(1);
                 self.enter(incident, &[position], &mut workspace);
                 let transforms = &self.transforms;
                 let mut left = vec![Lanes::ZERO; exits * Transforms::wave_len(grid)];
                 let places = transforms.frequencies_y();
-                self.pass(configuration, 1, &mut workspace, |_, exit, column, line| {
+                self.pass(passage, 1, &mut workspace, |_, exit, column, line| {
                     let place = exit * Transforms::wave_len(grid) + column / LANES * grid.rows();
                     let block = &mut left[place..][..grid.rows()];
                     for (value, row) in block.iter_mut().zip(places) {
@@ -317,11 +356,12 @@ impl Simulation {
                     }
                 }
             });
+        }
         Ok(found)
     }
 }
 
-pub(in crate::stem) fn check_position(position: &Point) -> Result<()> {
+pub(super) fn check_position(position: &Point) -> Result<()> {
     let allowed = |r: f64| r.abs() <= 1e6;
     if allowed(position.y) && allowed(position.x) {
         return Ok(());

@@ -79,6 +79,11 @@ impl Transforms {
         grid.rows().div_ceil(LANES) * grid.columns()
     }
 
+    /// Bytes of an image.
+    pub(super) fn image_bytes(grid: &WaveGrid) -> f64 {
+        Self::image_len(grid) as f64 * size_of::<Lanes>() as f64
+    }
+
     /// A strip of real space to work in.
     pub(super) fn strip(&self) -> Vec<Lanes> {
         vec![Lanes::ZERO; self.grid.columns()]

@@ -2,7 +2,7 @@
 
 use super::grid::WaveGrid;
 use super::lanes::{LANES, Lanes};
-use crate::stem::{Beam, Detector, Probe};
+use crate::stem::{Beam, Detector, Probe, Tilt};
 use crate::units::Point;
 use crate::{Error, Result};
 use std::f64::consts::{PI, TAU};
@@ -120,13 +120,13 @@ impl Window {
     }
 
     /// Refuses a window that does not hold a probe anywhere in a specimen of this `thickness` (Å): narrower than 2(R + λ/α),
-    /// R the largest distance from its centre at which a ray of it passes, |∇χ|/2π with the defocus of each depth, and λ/α
-    /// the width of its diffraction.
-    pub(super) fn check_probe(&self, probe: &Probe, thickness: f64) -> Result<()> {
+    /// R the largest distance from its centre at which a ray of it passes, |∇χ|/2π with the defocus of each depth and the
+    /// drift in a tilted specimen, and λ/α the width of its diffraction.
+    pub(super) fn check_probe(&self, probe: &Probe, tilt: Tilt, thickness: f64) -> Result<()> {
         let Some(width) = self.width else {
             return Ok(());
         };
-        let needed = 2.0 * (blur(probe, thickness) + 1.0 / probe.cutoff());
+        let needed = 2.0 * (blur(probe, tilt, thickness) + 1.0 / probe.cutoff());
         if needed <= width {
             return Ok(());
         }
@@ -162,7 +162,7 @@ impl Window {
 
 /// The largest distance of a ray of the probe from its centre (Å), on the upper and on the lower face of the specimen: in
 /// between, the distance of each ray changes evenly.
-fn blur(probe: &Probe, thickness: f64) -> f64 {
+fn blur(probe: &Probe, tilt: Tilt, thickness: f64) -> f64 {
     let wavelength = probe.beam().wavelength();
     let (radii, azimuths) = (8, 48);
     let mut most = 0.0_f64;
@@ -174,7 +174,8 @@ fn blur(probe: &Probe, thickness: f64) -> f64 {
         for depth in [0.0, thickness] {
             let phase = |ky: f64, kx: f64| {
                 let lens = probe.aberrations().phase(ky, kx, wavelength);
-                lens + PI * wavelength * depth * (ky * ky + kx * kx)
+                let free = PI * wavelength * depth * (ky * ky + kx * kx);
+                lens + free - tilt.propagation_phase(ky, kx, depth)
             };
             let along_y = phase(ky + delta, kx) - phase(ky - delta, kx);
             let along_x = phase(ky, kx + delta) - phase(ky, kx - delta);
@@ -246,9 +247,12 @@ mod tests {
     fn rays_of_a_defocused_probe_pass_at_defocus_times_angle() {
         let beam = Beam::new(200.0).unwrap();
         let probe = Probe::new(beam, 20.0, Aberrations::default()).unwrap();
-        assert!((blur(&probe, 50.0) - 1.0).abs() < 1e-6); // 50 Å · 20 mrad, on the lower face
+        let upright = Tilt::default();
+        assert!((blur(&probe, upright, 50.0) - 1.0).abs() < 1e-6); // 50 Å · 20 mrad, on the lower face
+        let tilted = blur(&probe, Tilt::new(0.0, -40.0).unwrap(), 50.0);
+        assert!((tilted - 3.0).abs() < 2e-3, "{tilted}"); // and 50 Å · tan 40 mrad
         for (defocus, expected) in [(80.0, 2.6), (-80.0, 1.6), (-25.0, 0.5)] {
-            let found = blur(&probe.defocused(defocus).unwrap(), 50.0);
+            let found = blur(&probe.defocused(defocus).unwrap(), upright, 50.0);
             assert!((found - expected).abs() < 1e-6, "{found}");
         }
     }

@@ -30,6 +30,12 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 //!
+//! # Accuracy
+//!
+//! Without interpolation signals are those of multislice to 5·10⁻⁵ of their range, for every kind of detector. With
+//! interpolation 2 on 8 nm of SrTiO₃ (15.6 Å × 15.6 Å, 200 kV, 20 mrad) the RMS error along the diagonal of a cell is 3.5 % of
+//! the mean for 60–160 mrad, 5 % for the quarters of 5–20 mrad and for the centre of mass (`tests/stem_prism.rs`).
+//!
 //! # Speed
 //!
 //! 64 × 64 probes on 20 nm of SrTiO₃ (320 × 320 pixels, 102 slices, 20 mrad, interpolation 2: 121 beams) take 3.0 s of one
@@ -38,16 +44,22 @@
 //!
 //! # Where to read on
 //!
-//! `build` sends the plane waves through, `scan` puts probes together, `superpose` is the sum.
+//! `build` plans the plane waves and sends them through, `scan` puts probes together, `superpose` is the sum.
 
 mod build;
 mod scan;
 mod superpose;
 
 use super::multislice::WaveGrid;
-use super::{Beam, Simulation};
+use super::output::Axis;
+use super::{Beam, Engine, Focus, PixelatedDetector, Probe, Recorder, Recording, Simulation, Tilt};
+use crate::Result;
+use crate::units::Point;
 use rustfft::{Fft, FftPlanner};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
+
+pub use build::MatrixPlan;
 
 /// What a specimen makes of the plane waves of an aperture; made by [`Simulation::scattering_matrix`].
 ///
@@ -55,6 +67,8 @@ use std::sync::Arc;
 /// pixels along a side, in single precision. It does not need the [`Simulation`] any more.
 pub struct ScatteringMatrix {
     beam: Beam,
+    /// Of the specimen.
+    tilt: Tilt,
     /// The part of the box around a probe, a resampled grid.
     window: WaveGrid,
     /// Pixels of the whole box along (y, x), as fine as those of the window.
@@ -79,6 +93,7 @@ impl ScatteringMatrix {
         let mut planner = FftPlanner::new();
         Self {
             beam: simulation.beam(),
+            tilt: simulation.tilt(),
             forward_x: planner.plan_fft_forward(window.columns()),
             forward_y: planner.plan_fft_forward(window.rows()),
             window,
@@ -125,5 +140,51 @@ impl ScatteringMatrix {
     fn frequency(&self, [ny, nx]: [isize; 2]) -> [f64; 2] {
         let [height, width] = self.window();
         [ny as f64 / height, nx as f64 / width]
+    }
+}
+
+impl Engine for ScatteringMatrix {
+    fn thicknesses(&self) -> &[f64] {
+        ScatteringMatrix::thicknesses(self)
+    }
+
+    fn pattern_axes(&self, camera: PixelatedDetector) -> Result<[Axis; 2]> {
+        ScatteringMatrix::pattern_axes(self, camera)
+    }
+
+    fn record(
+        &self,
+        probe: &Probe,
+        foci: &[Focus],
+        positions: &[Point],
+        recorder: &Recorder,
+    ) -> Result<Recording> {
+        ScatteringMatrix::record(self, probe, foci, positions, recorder)
+    }
+
+    fn settings(&self) -> Map<String, Value> {
+        let interpolation = [
+            self.pixels[0] / self.window.rows(),
+            self.pixels[1] / self.window.columns(),
+        ];
+        let largest_angle = 1e3 * self.beam.wavelength() * self.window.band();
+        let entries = [
+            ("engine", json!("prism")),
+            ("interpolation", json!(interpolation)),
+            ("beams", json!(self.beams())),
+            ("wave_pixels", json!(self.pixels)),
+            ("largest_angle_mrad", json!(largest_angle)),
+            ("configurations", json!(self.beams.len())),
+            (
+                "specimen_tilt_mrad",
+                json!([self.tilt.y_mrad(), self.tilt.x_mrad()]),
+            ),
+        ];
+        Map::from_iter(entries.map(|(key, value)| (key.to_owned(), value)))
+    }
+
+    /// Positions of equal x share most of the work.
+    fn rows_together(&self, _columns: usize) -> usize {
+        scan::MOST_TOGETHER
     }
 }

@@ -7,18 +7,18 @@
 
 use super::ScatteringMatrix;
 use super::superpose::{Line, superpose};
-use crate::stem::multislice::{Mask, check_memory, check_position, plane_waves, single};
-use crate::stem::{AnnularDetector, Probe};
+use crate::stem::multislice::{Looks, plane_waves, single};
+use crate::stem::{Detector, Focus, PixelatedDetector, Probe, Recorder, Recording, output};
 use crate::units::Point;
 use crate::{Error, Result};
-use ndarray::{Array2, Array3};
+use ndarray::{Array2, Array3, Axis};
 use rayon::prelude::*;
 use rustfft::num_complex::{Complex32, Complex64};
 use std::f64::consts::TAU;
 use std::ops::Range;
 
 /// Most probes that are worked on together.
-const MOST_TOGETHER: usize = 64;
+pub(super) const MOST_TOGETHER: usize = 64;
 
 /// Rows of the window that are transformed together.
 const BLOCK: usize = 8;
@@ -33,64 +33,69 @@ struct Column<'a> {
 struct Task<'a> {
     /// The amplitude of each beam in a probe at the origin.
     amplitudes: &'a [Complex32],
-    masks: &'a [Mask],
+    looks: &'a Looks,
     positions: &'a [Point],
-    /// Band columns of the window that a detector looks at.
-    band_columns: Vec<usize>,
+    /// Band columns of the window that are looked at.
+    band_columns: &'a [usize],
+}
+
+/// What was recorded of the probes in one column.
+struct Found {
+    /// `[detector, probe]`.
+    signals: Array2<f64>,
+    /// One pattern after the other.
+    patterns: Vec<f32>,
 }
 
 impl ScatteringMatrix {
-    /// The share of the incident electrons that each detector collects from a probe at each position, no unit,
-    /// `[detector, thickness, position]`; averaged over the configurations.
+    /// What each detector collects from a probe at each position, `[detector, thickness, position]`, averaged over the
+    /// configurations: shares of the incident electrons, or mrad for a centre of mass. [`ScatteringMatrix::record`] tells
+    /// more.
+    ///
+    /// # Errors
+    /// As [`ScatteringMatrix::record`].
+    pub fn scan(
+        &self,
+        probe: &Probe,
+        positions: &[Point],
+        detectors: &[impl Copy + Into<Detector>],
+    ) -> Result<Array3<f64>> {
+        let recorder = Recorder {
+            detectors: detectors.iter().map(|d| (*d).into()).collect(),
+            patterns: None,
+        };
+        let recording = self.record(probe, &[Focus::SHARP], positions, &recorder)?;
+        Ok(recording.mean())
+    }
+
+    /// What `recorder` records of the probe at each position, with the electrons spread over `foci`, as
+    /// [`Simulation::record`](crate::stem::Simulation::record). Patterns have the pixels of the
+    /// [window](ScatteringMatrix::window).
     ///
     /// A position is (y, x) in Å in the box of the structure, which repeats. Positions with exactly the same x are
     /// computed several times faster than as many scattered ones. The result does not depend on the number of threads
     /// of the current rayon pool.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a probe of another beam or with a plane wave that the matrix does not hold, a detector
-    /// beyond the angles that the wave keeps or too thin for the frequencies of the window, no detector, a position
-    /// that is not within ±10⁶ Å, and a result beyond the memory limit.
-    pub fn scan(
+    /// [`Error::Argument`] for a probe of another beam or with a plane wave that the matrix does not hold, weights of foci
+    /// that do not add up to 1, nothing to record, a detector or camera beyond the angles that the wave keeps or too thin
+    /// for the frequencies of the window, a camera behind several exit planes, a position that is not within ±10⁶ Å, and a
+    /// result beyond the memory limit.
+    pub fn record(
         &self,
         probe: &Probe,
+        foci: &[Focus],
         positions: &[Point],
-        detectors: &[AnnularDetector],
-    ) -> Result<Array3<f64>> {
-        let amplitudes = self.amplitudes(probe)?;
-        if detectors.is_empty() {
-            return Err(Error::argument(
-                "detectors",
-                "none",
-                "at least one detector",
-            ));
-        }
-        let masks = (detectors.iter())
-            .map(|detector| Mask::annulus(&self.window, self.beam, *detector))
-            .collect::<Result<Vec<_>>>()?;
-        positions.iter().try_for_each(check_position)?;
-        let numbers = (masks.len() * self.thicknesses.len()) as f64 * positions.len() as f64;
-        let results = 8.0 * (1 + self.beams.len()) as f64 * numbers;
-        check_memory(
-            self.memory_limit,
-            &[("the signals of the scan".into(), results)],
-            "fewer positions at a time",
-        )?;
-
-        let band_columns = (0..self.window.band_columns())
-            .filter(|band_column| masks.iter().any(|mask| mask.meets(*band_column)))
+        recorder: &Recorder,
+    ) -> Result<Recording> {
+        let (configurations, exits) = (self.beams.len(), self.thicknesses.len());
+        let looks = Looks::new(&self.window, self.beam, recorder, exits)?;
+        let shape = [configurations, exits];
+        let mut recording = looks.blank(foci, positions, shape, self.memory_limit)?;
+        let band_columns: Vec<_> = (0..self.window.band_columns())
+            .filter(|band_column| looks.meets(*band_column))
             .collect();
-        let task = Task {
-            amplitudes: &amplitudes,
-            masks: &masks,
-            positions,
-            band_columns,
-        };
-        let mut order: Vec<usize> = (0..positions.len()).collect();
-        order.sort_by(|a, b| {
-            let (a, b) = (&positions[*a], &positions[*b]);
-            a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y))
-        });
+        let order = by_column(positions);
         let columns: Vec<Column> = order
             .chunk_by(|a, b| positions[*a].x == positions[*b].x)
             .flat_map(|column| column.chunks(MOST_TOGETHER))
@@ -99,21 +104,59 @@ impl ScatteringMatrix {
                 x: positions[places[0]].x,
             })
             .collect();
-        let exits = self.beams.iter().flat_map(|exits| exits.iter().enumerate());
-        let jobs: Vec<_> = exits
-            .flat_map(|(exit, beams)| columns.iter().map(move |column| (exit, beams, column)))
-            .collect();
-        let signals: Vec<Array2<f64>> = (jobs.par_iter())
-            .map(|(_, beams, column)| self.column(&task, beams, column))
-            .collect();
-        // summed in the order of the configurations, whichever thread was first
-        let mut average = Array3::zeros((masks.len(), self.thicknesses.len(), positions.len()));
-        for ((exit, _, column), signal) in jobs.iter().zip(signals) {
-            for ((detector, probe), signal) in signal.indexed_iter() {
-                average[[detector, *exit, column.places[probe]]] += signal;
+        // patterns of many configurations at once would take much memory
+        let together = match recorder.patterns {
+            Some(_) => 1,
+            None => configurations,
+        };
+        for focus in foci {
+            let amplitudes = self.amplitudes(&probe.defocused(focus.offset)?)?;
+            let task = Task {
+                amplitudes: &amplitudes,
+                looks: &looks,
+                positions,
+                band_columns: &band_columns,
+            };
+            for first in (0..configurations).step_by(together) {
+                let places =
+                    (first..first + together).flat_map(|c| (0..exits).map(move |e| (c, e)));
+                let jobs: Vec<_> = places
+                    .flat_map(|place| columns.iter().map(move |column| (place, column)))
+                    .collect();
+                let found = jobs.par_iter().map(|((configuration, exit), column)| {
+                    let drift = self.tilt.drift(self.thicknesses[*exit]);
+                    self.column(&task, &self.beams[*configuration][*exit], column, drift)
+                });
+                let found: Vec<_> = found.collect();
+                // added in the order of the jobs, whichever thread was first
+                for (((configuration, exit), column), found) in jobs.into_iter().zip(found) {
+                    for ((detector, probe), signal) in found.signals.indexed_iter() {
+                        let place = [configuration, detector, exit, column.places[probe]];
+                        recording.signals[place] += focus.weight * signal;
+                    }
+                    let Some(patterns) = &mut recording.patterns else {
+                        continue;
+                    };
+                    let share = (focus.weight / configurations as f64) as f32;
+                    let frame = found.patterns.len() / column.places.len();
+                    let found = found.patterns.chunks_exact(frame);
+                    for (place, found) in column.places.iter().zip(found) {
+                        let mut pattern = patterns.index_axis_mut(Axis(0), *place);
+                        let sums = pattern.iter_mut().zip(found);
+                        sums.for_each(|(sum, value)| *sum += share * value);
+                    }
+                }
             }
         }
-        Ok(average / self.beams.len() as f64)
+        Ok(recording)
+    }
+
+    /// The angles (mrad) of the rows and columns of the patterns of a camera.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a camera beyond the angles that the wave keeps, or bins that do not fit into it.
+    pub fn pattern_axes(&self, camera: PixelatedDetector) -> Result<[output::Axis; 2]> {
+        camera.axes(&self.window, self.beam)
     }
 
     /// The amplitude of each beam in a probe at the origin.
@@ -137,8 +180,9 @@ impl ScatteringMatrix {
         Ok(amplitudes)
     }
 
-    /// The signals of the probes in one column from the beams of one exit plane, `[detector, probe]`.
-    fn column(&self, task: &Task, beams: &[Vec<f32>], column: &Column) -> Array2<f64> {
+    /// What is recorded of the probes in one column from the beams of one exit plane. The windows lie where the waves have
+    /// come to by their `drift`.
+    fn column(&self, task: &Task, beams: &[Vec<f32>], column: &Column, drift: Point) -> Found {
         let ys: Vec<f64> = (column.places.iter())
             .map(|place| task.positions[*place].y)
             .collect();
@@ -151,9 +195,9 @@ impl ScatteringMatrix {
         let [height, width] = [self.window.rows(), self.window.columns()];
         let [whole_height, whole_width] = self.pixels;
         let pixels = self.window.pixels();
-        let left = corner(column.x / pixels.pixel_x, width, whole_width);
+        let left = corner((column.x + drift.x) / pixels.pixel_x, width, whole_width);
         let tops: Vec<usize> = (ys.iter())
-            .map(|y| corner(y / pixels.pixel_y, height, whole_height))
+            .map(|y| corner((y + drift.y) / pixels.pixel_y, height, whole_height))
             .collect();
         let (top, tall) = covered(&tops, height, whole_height);
 
@@ -179,7 +223,10 @@ impl ScatteringMatrix {
             }
         };
         let coefficients: Vec<_> = ys.iter().map(along_y).collect();
-        let mut signal = Array2::zeros((task.masks.len(), ys.len()));
+        let [frame_rows, frame_columns] = task.looks.frame();
+        let frame = frame_rows * frame_columns;
+        let mut signals = Array2::zeros((task.looks.detectors(), ys.len()));
+        let mut patterns = vec![0.0; frame * ys.len()];
         let mut line = vec![Complex32::ZERO; height];
         let mut scratch = vec![Complex32::ZERO; self.forward_y.get_inplace_scratch_len()];
         let shared = shared.chunks_exact(2 * rows.len() * tall);
@@ -191,12 +238,12 @@ impl ScatteringMatrix {
                 let start = (first + whole_height - top) % whole_height;
                 superpose(coefficients, &shared, start, &mut line);
                 self.forward_y.process_with_scratch(&mut line, &mut scratch);
-                for (detector, mask) in task.masks.iter().enumerate() {
-                    signal[[detector, probe]] += mask.collect(*band_column, &line);
-                }
+                let add = |detector, signal: f64| signals[[detector, probe]] += signal;
+                let pattern = &mut patterns[probe * frame..][..frame];
+                task.looks.collect(*band_column, &line, add, pattern);
             }
         }
-        signal
+        Found { signals, patterns }
     }
 
     /// For each row of the lattice the sum of its beams over the window along x, transformed along x, for `tall` rows of
@@ -251,6 +298,16 @@ impl ScatteringMatrix {
             })
             .collect()
     }
+}
+
+/// The places of the positions, those of equal x together.
+fn by_column(positions: &[Point]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..positions.len()).collect();
+    order.sort_by(|a, b| {
+        let (a, b) = (&positions[*a], &positions[*b]);
+        a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y))
+    });
+    order
 }
 
 /// The first pixel of a window of `size` pixels around the one nearest to `place` (pixels) in a box of `whole` that repeats.

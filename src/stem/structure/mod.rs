@@ -18,7 +18,6 @@ mod occupancy;
 mod orthogonal;
 mod region;
 mod supercell;
-mod tilt;
 
 pub use atom::{PlacedAtom, Vibration};
 pub use grain::Grain;

@@ -1,32 +1,36 @@
 //! How far a scan is, and how long things take.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use std::ops::ControlFlow;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-/// A bar that counts finished rows; nothing where no one looks at a terminal.
-#[derive(Default)]
+/// A bar that counts finished things; nothing where no one looks at a terminal.
 pub struct Progress {
-    bar: Option<ProgressBar>,
+    things: &'static str,
+    bar: OnceLock<ProgressBar>,
 }
 
 impl Progress {
-    /// Called before each piece of work and at the end.
-    pub fn show(&mut self, done: usize, all: usize) -> ControlFlow<()> {
-        let bar = self.bar.get_or_insert_with(|| {
-            if done > 0 {
-                eprintln!("going on: {done} of {all} rows are there");
-            }
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} rows, {eta} left");
+    /// Of `things`, in the plural.
+    pub fn of(things: &'static str) -> Self {
+        let bar = OnceLock::new();
+        Self { things, bar }
+    }
+
+    /// Called before each piece of work, or after it, and at the end.
+    pub fn show(&self, done: usize, all: usize) {
+        let bar = self.bar.get_or_init(|| {
+            let template = format!("{{bar:30}} {{pos}}/{{len}} {}, {{eta}} left", self.things);
+            let style = ProgressStyle::with_template(&template);
             let bar = ProgressBar::new(all as u64).with_position(done as u64);
             bar.reset_eta();
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        bar.set_position(done as u64);
+        // threads tell in any order
+        bar.set_position(bar.position().max(done as u64));
         if done == all {
             bar.finish();
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -54,21 +54,25 @@ impl SpecimenOptions {
         Ok(crystal.orthogonal(orientation)?.structure)
     }
 
-    /// The cell repeated and tilted.
+    /// The cell repeated.
     pub fn build(&self, cell: &Structure) -> Result<Structure> {
-        let structure = match &self.repeats {
-            Some(repeats) => cell.repeated(numbers::three("--repeats", repeats)?)?,
+        match &self.repeats {
+            Some(repeats) => cell.repeated(numbers::three("--repeats", repeats)?),
             None => {
                 let thickness = self.thickness.unwrap_or(cell.extent().z);
-                cell.repeated_to(Vector3::new(self.width, self.width, thickness))?
+                cell.repeated_to(Vector3::new(self.width, self.width, thickness))
             }
-        };
+        }
+    }
+
+    /// How it is tilted against the beam.
+    pub fn tilt(&self) -> Result<Tilt> {
         match &self.tilt {
             Some(tilt) => {
                 let [y, x] = numbers::two("--tilt", tilt)?;
-                structure.tilted(Tilt::new(y, x)?)
+                Tilt::new(y, x)
             }
-            None => Ok(structure),
+            None => Ok(Tilt::default()),
         }
     }
 
