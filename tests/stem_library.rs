@@ -4,8 +4,8 @@ use dosewise::stem::library::{
     Change, Deviation, Domain, Edit, Frame, Imaging, Island, Library, Motif, Recipe, Scene, Trial,
 };
 use dosewise::stem::{
-    Aberrations, AnnularDetector, Beam, Coherence, Edges, Multislice, PlacedAtom, Sampling, Source,
-    Structure,
+    Aberrations, AnnularDetector, AtomicMotion, Beam, Coherence, Edges, Multislice, PlacedAtom,
+    Sampling, Source, Structure, Vibration,
 };
 use dosewise::units::{Point, Seed};
 use dosewise::{Error, Result};
@@ -153,6 +153,38 @@ fn strain_and_aberrations_keep_close_to_multislice() {
         0,
     );
     assert!(aberrated.rms < 0.02, "{aberrated:?}");
+}
+
+/// The aberrations of the hardest worlds.
+#[test]
+fn a_library_for_any_aberrations_keeps_close_to_multislice() -> Result<()> {
+    let aberrations = Aberrations::default()
+        .with("C10", -60.0, 0.0)?
+        .with("C12", 40.0, 0.4)?
+        .with("C21", 1000.0, 1.0)?
+        .with("C23", 500.0, 0.2)?
+        .with("C30", 1e4, 0.0)?;
+    let trial = Trial {
+        density: 0.0,
+        aberrations: Some(aberrations),
+        ..small()
+    };
+    let plain = Recipe::new(&monolayer(), Beam::new(80.0)?, 30.0, &detectors()[..1])
+        .and_then(|r| r.pixel(0.11)?.least_box(15.0))?;
+    let error = |library: &Library| {
+        let patches = library.trial(&trial, &mut |_| ControlFlow::Continue(()))?;
+        Ok::<_, Error>(Deviation::of(&patches, 0, 0).unwrap().rms)
+    };
+    let library = build(&plain.clone().any_aberrations());
+    let (found, without) = (error(&library)?, error(&build(&plain))?);
+    println!("{found:.2e} of the range, {without:.2e} without");
+    assert!(found < 0.01, "{found}");
+    assert!(without > 1.8 * found, "{without} {found}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("library");
+    library.save(&file)?;
+    assert!(Library::load(&file)? == library);
+    Ok(())
 }
 
 /// A turned crystal does not repeat in a box, so it is set into one that is large enough for its middle not to notice.
@@ -377,6 +409,74 @@ fn gold() -> Recipe {
         .unwrap()
 }
 
+/// A vacancy among vibrating atoms, against averages over other displacements, which differ among themselves.
+#[test]
+fn a_library_of_frozen_phonons_is_multislice_within_its_statistics() -> Result<()> {
+    let vibrating = PlacedAtom::new("Au".parse()?, Vector3::new(2.0, 2.0, 1.0))
+        .vibration(Vibration::Isotropic(0.1));
+    let cell = Structure::new(Vector3::new(4.0, 4.0, 2.0), vec![vibrating])?;
+    let motion = |seed| AtomicMotion::FrozenPhonons {
+        configurations: 16,
+        seed: Seed(seed),
+    };
+    let gold = gold();
+    let recipe = Recipe::new(&cell, gold.probe().beam(), 20.0, gold.detectors())?
+        .pixel(0.1)?
+        .least_box(12.0)?
+        .window(4.0)?
+        .motif(gold.motifs()[0].clone())?
+        .motion(motion(1));
+    let missing = [gone(0).in_cell(1, 1)];
+    let frame = frame(3.0, 4.0, 8, 0.45);
+    let library = build(&recipe);
+    let scene = Scene {
+        domains: vec![Domain::default().edited(&missing)],
+        ..Scene::default()
+    };
+    let found = library
+        .response(0, 0, &Imaging::default())?
+        .image(&scene, frame)?;
+
+    let specimen = recipe.specimen([3, 3], &missing)?;
+    let pixels = Sampling::Pixels {
+        rows: 120,
+        columns: 120,
+    };
+    let places: Vec<_> = (0..64).map(|n| frame.place(n / 8, n % 8)).collect();
+    let repeats = 6;
+    let images = (0..repeats)
+        .map(|seed| {
+            let simulation = Multislice::new(&specimen, recipe.probe().beam(), pixels)?
+                .slice_thickness(1.0)
+                .motion(motion(100 + seed))
+                .build()?;
+            let signals = simulation.scan(recipe.probe(), &places, recipe.detectors())?;
+            Ok(Array2::from_shape_vec((8, 8), signals.iter().copied().collect()).unwrap())
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let mean = images
+        .iter()
+        .fold(Array2::zeros((8, 8)), |sum, image| sum + image)
+        / repeats as f64;
+    let square = |a: &Array2<f64>, b: &Array2<f64>| (a - b).mapv(|d| d * d).mean().unwrap();
+    let variance =
+        images.iter().map(|image| square(image, &mean)).sum::<f64>() / (repeats - 1) as f64;
+    let (error, chance) = (
+        square(&found, &mean).sqrt(),
+        (variance * (1.0 + 1.0 / repeats as f64)).sqrt(),
+    );
+    let peak = mean.iter().fold(0.0, |most: f64, v| most.max(*v));
+    println!(
+        "{:.2e} of the peak, {:.2e} expected by chance",
+        error / peak,
+        chance / peak
+    );
+    // neighbouring places vary together, and the library's cell shows one set of atoms
+    assert!(error < 2.0 * chance, "{error} {chance}");
+    assert!(chance < 0.05 * peak, "{chance} of {peak}");
+    Ok(())
+}
+
 #[test]
 fn the_same_numbers_come_from_any_number_of_threads() {
     let with = |threads: usize| {
@@ -437,13 +537,14 @@ fn the_key_names_every_input() {
         recipe().motif(Motif::new("Mo missing", [gone(0)])),
         recipe().state(&monolayer()),
         recipe().aberrations(&Aberrations::default().with("C12", 9.0, 0.2).unwrap()),
+        Ok(recipe().any_aberrations()),
     ];
     let mut keys: Vec<_> = other.into_iter().map(|r| r.unwrap().key()).collect();
     keys.push(recipe().key());
     assert_eq!(keys[0].len(), 32);
     keys.sort();
     keys.dedup();
-    assert_eq!(keys.len(), 8);
+    assert_eq!(keys.len(), 9);
 }
 
 /// A probe that is not round, with which the lone vacancy has no symmetry left.
