@@ -19,21 +19,25 @@ const GAUSS_LEGENDRE_16: [(f64, f64); 8] = [
 ///
 /// The caller sees to it that the limits are finite and that `panel` resolves the function.
 pub(crate) fn gauss_legendre_panels(from: f64, to: f64, panel: f64, f: impl Fn(f64) -> f64) -> f64 {
+    let nodes = gauss_legendre_nodes(from, to, panel);
+    nodes.map(|(x, weight)| weight * f(x)).sum()
+}
+
+/// The nodes and weights of [`gauss_legendre_panels`].
+pub(crate) fn gauss_legendre_nodes(
+    from: f64,
+    to: f64,
+    panel: f64,
+) -> impl Iterator<Item = (f64, f64)> {
     let panels = ((to - from).abs() / panel).ceil().max(1.0);
     let half_width = 0.5 * (to - from) / panels;
-    (0..panels as usize)
-        .map(|i| {
-            let middle = from + half_width * (2.0 * i as f64 + 1.0);
-            let sum: f64 = GAUSS_LEGENDRE_16
-                .iter()
-                .map(|&(node, weight)| {
-                    let offset = half_width * node;
-                    weight * (f(middle - offset) + f(middle + offset))
-                })
-                .sum();
-            half_width * sum
+    (0..panels as usize).flat_map(move |i| {
+        let middle = from + half_width * (2.0 * i as f64 + 1.0);
+        GAUSS_LEGENDRE_16.iter().flat_map(move |&(node, weight)| {
+            let (offset, weight) = (half_width * node, half_width * weight);
+            [(middle - offset, weight), (middle + offset, weight)]
         })
-        .sum()
+    })
 }
 
 /// Nodes x and weights w of the Gauss-Hermite rule for the normal law, Σ w f(x) ≈ ∫ f(x) exp(−x²/2)/√(2π) dx, in rising

@@ -1,4 +1,5 @@
-"""Prints tests/reference/stem_abtem.json: potentials, an exit wave and an image of a vacancy by abTEM in float64.
+"""Prints tests/reference/stem_abtem.json: potentials, an exit wave, line profiles and an image of a vacancy by abTEM in
+float64.
 
 Needs abtem (1.0.11 was used) and ase.  python stem_abtem.py > stem_abtem.json
 
@@ -49,6 +50,24 @@ def strontium_titanate():
                 exit_wave=[[round(float(v), 6) for v in part.ravel()] for part in (exit_wave.real, exit_wave.imag)])
 
 
+def strontium_titanate_lines():
+    """2.3 nm of still atoms: from Sr over O to Sr, and from Sr over Ti to Sr, which the two lines share at their ends."""
+    a, gpts, slices, probes, detectors = 3.905, (320, 320), 12, 20, [(80, 140), (10, 20), (0, 10)]
+    cell = Atoms(["Sr", "Ti", "O", "O", "O"], cell=(a, a, a), pbc=True, scaled_positions=[
+        (0, 0, 0), (.5, .5, .5), (.5, .5, 0), (.5, 0, .5), (0, .5, .5)])
+    atoms = cell * (4, 4, 6)
+    probe = abtem.Probe(energy=200e3, semiangle_cutoff=20, soft=False)
+    built = potential(atoms, gpts, slices)
+    probe.grid.match(built)
+    along = a * (1 + np.arange(probes) / probes)
+    places = [(x, a) for x in along] + [(x, x) for x in along]
+    found = probe.scan(built, scan=abtem.CustomScan(np.array(places)),
+                       detectors=[abtem.AnnularDetector(*d) for d in detectors])
+    signals = [np.round(np.asarray(f.compute().array).squeeze(), 9).tolist() for f in found]
+    return case(atoms, gpts, slices, energy_kev=200.0, semiangle=20.0, detectors=detectors, signals=signals,
+                positions=[[float(y), float(x)] for x, y in places])
+
+
 def molybdenum_disulfide():
     a, layer, vacuum, side, step = 3.16, 3.13, 2.0, 8, 0.75
     b = a * 3**0.5
@@ -76,4 +95,5 @@ def molybdenum_disulfide():
                 positions=[[float(y), float(x)] for x, y in places])
 
 
-print(json.dumps(dict(strontium_titanate=strontium_titanate(), molybdenum_disulfide=molybdenum_disulfide())))
+print(json.dumps(dict(strontium_titanate=strontium_titanate(), strontium_titanate_lines=strontium_titanate_lines(),
+                      molybdenum_disulfide=molybdenum_disulfide())))

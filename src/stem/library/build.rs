@@ -1,6 +1,7 @@
 //! From a recipe to a library: the multislice runs.
 
 use super::Library;
+use super::expansion::Pairs;
 use super::file::Stored;
 use super::lattice::{Contribution, Lattice};
 use super::motif::Motif;
@@ -20,17 +21,15 @@ use std::ops::ControlFlow;
 
 /// Probes between two reports, for each thread.
 const PROBES_AT_ONCE: usize = 16;
-/// What a box adds to the diameter of the window, Å: there the probe at the rim meets the specimen's own image.
-const MARGIN: f64 = 3.0;
 /// Width over which a response fades out, Å.
 const FADE: f64 = 1.0;
 
 /// How far a computation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Probes that have passed their specimen.
+    /// Probes, and plane waves for [any aberrations](Recipe::any_aberrations), that have passed their specimen.
     pub done: usize,
-    /// Probes in all.
+    /// All of them.
     pub total: usize,
 }
 
@@ -66,7 +65,7 @@ impl Recipe {
     pub fn build(&self, report: Report<'_>) -> Result<Library> {
         let lattice = self.lattice();
         let wide = self.cells(self.least_box);
-        let narrow = self.cells(2.0 * self.window + MARGIN);
+        let narrow = self.narrow_cells();
         let own_series = !matches!(self.motion, AtomicMotion::FrozenPhonons { .. });
 
         let perfect = (self.states.iter())
@@ -96,7 +95,9 @@ impl Recipe {
                     .into_iter()
                     .chain(islands.iter().map(|(task, _)| task)),
             );
-        let total = tasks.map(|task| task.places.len()).sum();
+        let pairs = (self.any_aberrations).then(|| Pairs::new(self, narrow));
+        let waves = pairs.as_ref().map_or(0, Pairs::waves) * self.motion.configurations()?;
+        let total = tasks.map(|task| task.places.len()).sum::<usize>() + waves * self.states.len();
         let mut runner = Runner {
             probe: &self.probe,
             detectors: &self.detectors,
@@ -126,6 +127,14 @@ impl Recipe {
             };
             motifs.add(number, view, changed - perfect)?;
         }
+        let mut expansions = Vec::new();
+        if let Some(pairs) = &pairs {
+            for state in &self.states {
+                let structure = state.repeated([narrow[0], narrow[1], 1])?;
+                let simulation = self.multislice(&structure, narrow)?.build()?;
+                expansions.extend(runner.expansions(self, &simulation, pairs)?);
+            }
+        }
         let vacuum = runner.run(self, &vacuum)?;
         let mut alone = Vec::new();
         for (task, like) in &islands {
@@ -138,6 +147,7 @@ impl Recipe {
         Ok(Library::from_stored(Stored {
             recipe: self.clone(),
             series,
+            expansions,
             motifs: motifs.windows(),
             islands: alone,
             vacuum: vacuum.iter().map(|v| *v as f32).collect(),

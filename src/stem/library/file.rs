@@ -21,6 +21,8 @@ pub(super) struct Stored {
     pub recipe: Recipe,
     /// `[state, detector, thickness]`, each in the order of the recipe's frequencies.
     pub series: Vec<Vec<Complex32>>,
+    /// `[state, detector, thickness]`, for each of the recipe's frequencies the terms of an expansion; empty without.
+    pub expansions: Vec<Vec<Complex32>>,
     /// `[motif, detector, thickness]`.
     pub motifs: Vec<Window>,
     /// `[island, detector, thickness]`.
@@ -34,7 +36,7 @@ impl Stored {
         let mut bytes = NAME.as_bytes().to_vec();
         bytes.extend(Record::of(&self.recipe).to_json().bytes());
         bytes.push(b'\n');
-        for number in self.series.iter().flatten() {
+        for number in self.series.iter().chain(&self.expansions).flatten() {
             bytes.extend(number.re.to_le_bytes());
             bytes.extend(number.im.to_le_bytes());
         }
@@ -88,6 +90,14 @@ impl Stored {
             let series = (0..recipe.states.len() * slots)
                 .map(|_| rest.complexes(frequencies))
                 .collect::<Option<Vec<_>>>()?;
+            let states = if recipe.any_aberrations {
+                recipe.states.len()
+            } else {
+                0
+            };
+            let expansions = (0..states * slots)
+                .map(|n| rest.complexes(recipe.expansion_length(n % slots / recipe.thicknesses())))
+                .collect::<Option<Vec<_>>>()?;
             let mut windows = |count: usize, half: usize| {
                 (0..count * slots)
                     .map(|_| rest.window((2 * half + 1).pow(2)))
@@ -100,15 +110,16 @@ impl Stored {
                 .collect::<Option<Vec<_>>>()?;
             rest.0
                 .is_empty()
-                .then_some((series, motifs, islands, vacuum))
+                .then_some((series, expansions, motifs, islands, vacuum))
         };
-        let Some((series, motifs, islands, vacuum)) = read() else {
+        let Some((series, expansions, motifs, islands, vacuum)) = read() else {
             let allowed = "as many finite numbers as the recipe asks for";
             return Err(damaged(3, "other numbers", allowed));
         };
         Ok(Self {
             recipe,
             series,
+            expansions,
             motifs,
             islands,
             vacuum,

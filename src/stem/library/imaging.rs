@@ -1,10 +1,12 @@
 //! What a real probe and source make of the image of an ideal probe.
 
+use super::expansion::{TERMS, terms};
 use super::recipe::Recipe;
-use crate::stem::quadrature::gauss_legendre_panels;
+use crate::stem::quadrature::{gauss_legendre_nodes, gauss_legendre_panels};
 use crate::stem::response::KERNEL_RADIUS;
 use crate::stem::{Aberration, Aberrations, Coherence, Focus, Probe, Source};
 use crate::{Error, Result};
+use nalgebra::{Matrix2, Vector2};
 use rustfft::num_complex::Complex64;
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2, PI};
 
@@ -16,8 +18,15 @@ use std::f64::consts::{FRAC_2_PI, FRAC_PI_2, PI};
 /// I' = F⁻¹[T(Q)/T₀(Q) · F I] with T the transfer function of the probe's intensity and T₀ that of the recipe's. No
 /// aberration raises |T| above that of the ideal probe (P. D. Nellist and S. J. Pennycook, Ultramicroscopy 78 (1999) 111,
 /// doi 10.1016/S0304-3991(99)00017-0), so that a library of the ideal probe amplifies nothing. The price is 1.5 to 3 % of
-/// the range for 20 to 60 Å of defocus on MoS₂ at rest: neighbouring atoms scatter coherently into an annulus, if weakly.
-/// A library for the aberrations themselves does not pay it, see [`Recipe::aberrations`].
+/// the range for 20 to 60 Å of defocus on MoS₂ at rest.
+///
+/// What this leaves out is coherent. With S_g(k) what the specimen scatters of the plane wave k of the aperture towards g, a
+/// coefficient of the image is the mean of M_Q(κ) exp[iχ(κ + Q/2) − iχ(κ − Q/2)] over the places κ of the aperture from
+/// which both waves come, M_Q(κ) = Σ S_g(κ − Q/2) S_g*(κ + Q/2) over the g of the detector. It is T(Q) times a number only if
+/// M_Q is the same for all κ: neighbouring atoms that scatter coherently into the annulus, if weakly, and propagation
+/// between the atoms make it vary. A recipe for [any aberrations](Recipe::any_aberrations) computes M_Q of the perfect
+/// crystal from the plane waves themselves and keeps it as a polynomial of sixth degree in κ for each frequency, which gives
+/// the figures of the [module](super). The differences that defects make stay incoherent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Imaging {
     /// Aberrations of the lens; `None` are those of the recipe.
@@ -91,6 +100,23 @@ impl Transfer {
         source * sum * reference.conj() / reference.norm_sqr().max(FLOOR * FLOOR)
     }
 
+    /// By what each term of an [expansion](super::expansion) enters the spectrum at a frequency (y, x), beyond the ratio times
+    /// the image of the recipe's probe: Tⱼ − T/T₀·Tⱼ₀, Tⱼ the transfer with the term under the integral. `to_crystal` takes
+    /// frequencies of the field to those of the crystal as it was computed.
+    pub(super) fn excess(&self, place: [f64; 2], to_crystal: Matrix2<f64>) -> [Complex64; TERMS] {
+        let ratio = self.ratio(place);
+        let source = self.source.transfer(place[0].hypot(place[1]));
+        let reference = moments(&self.reference, place, 0.0, to_crystal);
+        let mut found = reference.map(|moment| -ratio * moment);
+        for focus in &self.foci {
+            let moments = moments(&self.probe, place, focus.offset, to_crystal);
+            for (sum, moment) in found.iter_mut().zip(moments) {
+                *sum += source * focus.weight * moment;
+            }
+        }
+        found
+    }
+
     /// T₀ at the frequency where a deformation brings a wave, over that where it was.
     pub(super) fn gain(&self, before: [f64; 2], after: [f64; 2]) -> Complex64 {
         let old = transfer(&self.reference, before, 0.0);
@@ -136,18 +162,7 @@ fn transfer(probe: &Probe, [y, x]: [f64; 2], defocus: f64) -> Complex64 {
     if q < 1e-9 {
         return Complex64::ONE;
     }
-    let (along_y, along_x) = (y / q, x / q);
-    let wavelength = probe.beam().wavelength();
-    let phase = |ky: f64, kx: f64| {
-        let angle = wavelength * ky.hypot(kx);
-        let focus = PI / wavelength * defocus * angle * angle;
-        probe.aberrations().phase(ky, kx, wavelength) + focus
-    };
-    let bend = |u: f64, v: f64| {
-        let (ky, kx) = (u * along_y - v * along_x, u * along_x + v * along_y);
-        let half = (0.5 * y, 0.5 * x);
-        phase(ky + half.0, kx + half.1) - phase(ky - half.0, kx - half.1)
-    };
+    let bend = |u: f64, v: f64| bend(probe, [y, x], defocus, along(u, v, [y / q, x / q]));
     // v = V sin θ across the lens takes the square root off its tips
     let width = (cutoff * cutoff - 0.25 * q * q).max(0.0).sqrt();
     let part = |of: fn(f64) -> f64| {
@@ -159,6 +174,51 @@ fn transfer(probe: &Probe, [y, x]: [f64; 2], defocus: f64) -> Complex64 {
         }) / (PI * cutoff * cutoff)
     };
     Complex64::new(part(f64::cos), part(f64::sin))
+}
+
+/// The place κ (y, x) at u along and v across a direction.
+fn along(u: f64, v: f64, [y, x]: [f64; 2]) -> [f64; 2] {
+    [u * y - v * x, u * x + v * y]
+}
+
+/// χ(κ + Q/2) − χ(κ − Q/2) at the frequency Q = (y, x), out of focus by `defocus` Å more.
+fn bend(probe: &Probe, [y, x]: [f64; 2], defocus: f64, [ky, kx]: [f64; 2]) -> f64 {
+    let wavelength = probe.beam().wavelength();
+    let phase = |ky: f64, kx: f64| {
+        let angle = wavelength * ky.hypot(kx);
+        let focus = PI / wavelength * defocus * angle * angle;
+        probe.aberrations().phase(ky, kx, wavelength) + focus
+    };
+    phase(ky + 0.5 * y, kx + 0.5 * x) - phase(ky - 0.5 * y, kx - 0.5 * x)
+}
+
+/// [`transfer`] with each term of an expansion under the integral; 0 beyond the band.
+fn moments(
+    probe: &Probe,
+    [y, x]: [f64; 2],
+    defocus: f64,
+    to_crystal: Matrix2<f64>,
+) -> [Complex64; TERMS] {
+    let (cutoff, q) = (probe.cutoff(), y.hypot(x));
+    let mut found = [Complex64::ZERO; TERMS];
+    if q >= 2.0 * cutoff || q < 1e-9 {
+        return found;
+    }
+    let width = (cutoff * cutoff - 0.25 * q * q).sqrt();
+    for (theta, across) in gauss_legendre_nodes(-FRAC_PI_2, FRAC_PI_2, PI) {
+        let v = width * theta.sin();
+        let u = ((cutoff * cutoff - v * v).max(0.0).sqrt() - 0.5 * q).max(0.0);
+        for (u, weight) in gauss_legendre_nodes(-u, u, cutoff) {
+            let [ky, kx] = along(u, v, [y / q, x / q]);
+            let area = across * weight * width * theta.cos() / (PI * cutoff * cutoff);
+            let value = area * Complex64::cis(bend(probe, [y, x], defocus, [ky, kx]));
+            let own = to_crystal * Vector2::new(kx, ky) / cutoff;
+            for (sum, term) in found.iter_mut().zip(terms(own.y, own.x)) {
+                *sum += term * value;
+            }
+        }
+    }
+    found
 }
 
 /// T₀(q) = (2/π)(arccos s − s√(1 − s²)), s = q/2K: the share of the aperture that overlaps with itself.

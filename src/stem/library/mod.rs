@@ -46,8 +46,12 @@
 //! five kinds of defects (80 kV, 30 mrad; `cargo run --example response_library`): 0.03 % on 80-180 mrad, 0.04 % on
 //! 60-180, 0.07 % on 15-30; lone and neighbouring vacancies and dopants 0.01 to 0.11 %; strained by 2 % and −1.5 %, 0.10 %
 //! in the dark field. Aberrations that the library was not built for cost 1.5 % (20 Å of defocus, 15 Å of astigmatism,
-//! 300 Å of coma) to 2.7 %. The library has five motifs and three detectors, takes 12 s on two processors, and fills 48 kB. A
+//! 300 Å of coma) to 2.7 % unless the recipe asks for [any aberrations](Recipe::any_aberrations). The library has five motifs and three detectors, takes 12 s on two processors, and fills 48 kB. A
 //! field of 164 × 158 pixels with a vacancy takes 0.9 ms (`cargo bench --bench stem -- library`).
+//!
+//! A perfect monolayer on 60-120 mrad under −60 Å of defocus, 40 Å of astigmatism, 1000 Å of coma and more, from a library
+//! of the ideal probe: 1.5 % of the range, for any aberrations 0.65 %, both in boxes of 15 Å, whose few plane waves make a
+//! coarse aperture (`cargo test --test stem_library any_aberrations -- --nocapture`).
 //!
 //! 8 nm of SrTiO₃ with 2 % of lead on strontium and of missing oxygen at any depth: 0.49 % on 80-140 mrad, 0.15 % on 10-20; lead at
 //! a depth between two that were tabulated 0.49 %, at a tabulated one 0.01 %. Ten motifs, 9 s, 40 kB (the same command).
@@ -57,9 +61,10 @@
 //! [`Recipe`] says what is computed, [`Recipe::build`] does it, [`Library::save`] and [`Library::load`] keep it.
 //! [`Library::response`] picks a detector and a thickness under an [`Imaging`], [`Response::image`] assembles a [`Scene`].
 //! Inside, `series` is the perfect image and `window` a difference, `symmetry` saves probes, `lattice` tells which motifs
-//! a list of edits amounts to, `imaging` is the change of the probe.
+//! a list of edits amounts to, `imaging` is the change of the probe, `expansion` what of it is coherent.
 
 mod build;
+mod expansion;
 mod file;
 mod imaging;
 mod lattice;

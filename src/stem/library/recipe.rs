@@ -1,5 +1,6 @@
 //! What a library is made from.
 
+use super::expansion::TERMS;
 use super::imaging::check_reach;
 use super::lattice::Lattice;
 use super::motif::{Change, Edit, Island, Motif, check_edits};
@@ -13,6 +14,8 @@ use crate::stem::{
 use crate::{Error, Result};
 use nalgebra::{Vector2, Vector3};
 
+/// What a box adds to the diameter of the window, Å: there the probe at the rim meets the specimen's own image.
+const MARGIN: f64 = 3.0;
 /// Range of the edges of a pixel, Å.
 const PIXELS: std::ops::RangeInclusive<f64> = 0.01..=0.5;
 /// Largest box in which anything is computed, Å.
@@ -36,6 +39,7 @@ pub struct Recipe {
     pub(super) window: f64,
     pub(super) motifs: Vec<Motif>,
     pub(super) islands: Vec<Island>,
+    pub(super) any_aberrations: bool,
 }
 
 impl Recipe {
@@ -94,6 +98,7 @@ impl Recipe {
             window: 6.0,
             motifs: Vec::new(),
             islands: Vec::new(),
+            any_aberrations: false,
         })
     }
 
@@ -163,6 +168,16 @@ impl Recipe {
         check_reach(aberrations, angle)?;
         let probe = Probe::new(beam, angle, aberrations.clone())?;
         Ok(Self { probe, ..self })
+    }
+
+    /// Ready for aberrations that are not known yet, on detectors that see no direct beam: [`Imaging`](super::Imaging) says
+    /// how, and how well. The plane waves of the aperture pass the crystal besides, in a box that holds the window: on a
+    /// monolayer of MoS₂ 425 at 30 mrad and 80 kV.
+    pub fn any_aberrations(self) -> Self {
+        Self {
+            any_aberrations: true,
+            ..self
+        }
     }
 
     /// Computes the perfect crystal in a box of at least this width, Å: the wider, the more plane waves make up the
@@ -377,6 +392,19 @@ impl Recipe {
         let stride = window::stride(self.band()).expect("checked when the recipe was made");
         let half = (self.window / (stride as f64 * window::PIXEL)) as usize;
         (stride, half, (window::BOX / stride - 1) / 2)
+    }
+
+    /// How many numbers expand the image of a perfect crystal on a detector.
+    pub(super) fn expansion_length(&self, detector: usize) -> usize {
+        match self.any_aberrations && self.is_dark_field(detector) {
+            true => self.frequencies().len() * TERMS,
+            false => 0,
+        }
+    }
+
+    /// Cells along x and y of the box in which defects are computed.
+    pub(super) fn narrow_cells(&self) -> [usize; 2] {
+        self.cells(2.0 * self.window + MARGIN)
     }
 
     /// Number of thicknesses.

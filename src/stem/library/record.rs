@@ -34,6 +34,8 @@ pub(super) struct Record {
     window: f64,
     motifs: Vec<Motif>,
     islands: Vec<(String, Vec<Atom>)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    any_aberrations: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,6 +88,7 @@ impl Record {
             window: recipe.window,
             motifs: recipe.motifs.clone(),
             islands: islands.map(|i| (i.name.clone(), list(&i.atoms))).collect(),
+            any_aberrations: recipe.any_aberrations,
         }
     }
 
@@ -137,6 +140,9 @@ impl Record {
             .motion(motion)
             .least_box(self.least_box)?
             .window(self.window)?;
+        if self.any_aberrations {
+            recipe = recipe.any_aberrations();
+        }
         for state in states {
             recipe = recipe.state(state)?;
         }

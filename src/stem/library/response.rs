@@ -1,6 +1,7 @@
 //! Assembling a field from responses.
 
 use super::Library;
+use super::expansion::TERMS;
 use super::imaging::{Imaging, Transfer};
 use super::recipe::Recipe;
 use super::scene::{Domain, Frame, Scene};
@@ -282,7 +283,15 @@ impl Response<'_> {
         let frequencies = self.library.frequencies();
         let vacuum = self.vacuum();
         let mut mixed: Vec<Wave> = Vec::new();
+        let expanded = self.transfer.changes_probe() && !stored.expansions.is_empty();
+        let mut expansion = vec![Complex64::ZERO; frequencies.len() * TERMS];
         for &(state, weight) in domain.shares() {
+            if expanded {
+                let terms = &stored.expansions[state * slots + self.slot];
+                for (sum, term) in expansion.iter_mut().zip(terms) {
+                    *sum += weight * Complex64::new(term.re.into(), term.im.into());
+                }
+            }
             let coefficients = &stored.series[state * slots + self.slot];
             let waves = series::waves(frequencies, coefficients, recipe.extent());
             if mixed.is_empty() {
@@ -304,7 +313,7 @@ impl Response<'_> {
         let inverse = deformation
             .try_inverse()
             .unwrap_or_else(nalgebra::Matrix2::identity);
-        for wave in &mut mixed {
+        for (number, wave) in mixed.iter_mut().enumerate() {
             let [y, x] = wave.frequency;
             let moved = inverse.transpose() * nalgebra::Vector2::new(x, y);
             let frequency = [moved.y, moved.x];
@@ -322,6 +331,13 @@ impl Response<'_> {
             }
             if !self.transfer.is_one() {
                 amplitude *= self.transfer.ratio(frequency);
+            }
+            // the mean does not depend on aberrations; every other wave stands for itself and its mirror image
+            if expanded && [y, x] != [0.0; 2] {
+                let excess = self.transfer.excess(frequency, deformation.transpose());
+                let terms = expansion[number * TERMS..].iter().zip(excess);
+                let sum: Complex64 = terms.map(|(term, excess)| term * excess).sum();
+                amplitude += 2.0 / deformation.determinant() * sum;
             }
             let origin = domain.origin();
             let turns = frequency[0] * origin.y + frequency[1] * origin.x;

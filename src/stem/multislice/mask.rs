@@ -71,6 +71,22 @@ impl Mask {
         self.starts[band_column] < self.starts[band_column + 1]
     }
 
+    /// The number of frequencies that it collects.
+    pub(in crate::stem) fn count(&self) -> usize {
+        self.runs.iter().map(Range::len).sum()
+    }
+
+    /// What it collects of one band column.
+    pub(in crate::stem) fn collected(
+        &self,
+        band_column: usize,
+        line: &[Complex32],
+    ) -> impl Iterator<Item = Complex32> {
+        let runs = &self.runs[self.starts[band_column]..self.starts[band_column + 1]];
+        runs.iter()
+            .flat_map(|run| line[run.clone()].iter().copied())
+    }
+
     /// Σ|ψ|² over what it collects of one band column.
     pub(super) fn collect(&self, band_column: usize, line: &[Complex32]) -> f64 {
         let runs = &self.runs[self.starts[band_column]..self.starts[band_column + 1]];

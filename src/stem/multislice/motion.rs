@@ -32,7 +32,7 @@ pub enum AtomicMotion {
 
 impl AtomicMotion {
     /// Number of specimens to be averaged over.
-    pub(super) fn configurations(self) -> Result<usize> {
+    pub(in crate::stem) fn configurations(self) -> Result<usize> {
         match self {
             Self::Still | Self::DebyeWaller => Ok(1),
             Self::FrozenPhonons { configurations, .. }
