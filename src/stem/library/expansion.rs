@@ -153,7 +153,8 @@ impl Runner<'_> {
                     .collect()
             })
             .collect();
-        for configuration in 0..simulation.configurations() {
+        for number in 0..simulation.configurations() {
+            let passages = simulation.passages(number..number + 1);
             // [wave][slot]
             let mut scattered: Vec<Vec<Vec<Complex32>>> = Vec::new();
             for chunk in pairs
@@ -163,18 +164,14 @@ impl Runner<'_> {
                 let batches: Vec<_> = chunk.chunks(BATCH).collect();
                 let found = batches.into_par_iter().flat_map_iter(|batch| {
                     let mut seen = vec![vec![Vec::new(); slots]; batch.len()];
-                    simulation.pass_plane_waves(
-                        configuration,
-                        batch,
-                        |wave, exit, column, line| {
-                            for (number, mask) in masks.iter().enumerate() {
-                                if let Some(mask) = mask {
-                                    let slot = number * exits + exit;
-                                    seen[wave][slot].extend(mask.collected(column, line));
-                                }
+                    simulation.pass_plane_waves(&passages[0], batch, |wave, exit, column, line| {
+                        for (number, mask) in masks.iter().enumerate() {
+                            if let Some(mask) = mask {
+                                let slot = number * exits + exit;
+                                seen[wave][slot].extend(mask.collected(column, line));
                             }
-                        },
-                    );
+                        }
+                    });
                     seen
                 });
                 scattered.extend(found.collect::<Vec<_>>());

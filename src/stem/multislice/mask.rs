@@ -8,7 +8,7 @@ use rustfft::num_complex::Complex32;
 use std::ops::Range;
 
 /// Runs of neighbouring frequencies of y, for each band column: any shape of detector, summed without tests.
-pub(super) struct Mask {
+pub(in crate::stem) struct Mask {
     /// Runs of all band columns, one after the other.
     runs: Vec<Range<usize>>,
     /// Where the runs of each band column begin; one more at the end.
@@ -41,7 +41,11 @@ impl Mask {
     /// # Errors
     /// [`Error::Argument`] for an outer angle beyond the angles that the wave keeps, and an annulus so thin that it
     /// collects no frequency of the grid.
-    pub(super) fn annulus(grid: &WaveGrid, beam: Beam, detector: AnnularDetector) -> Result<Self> {
+    pub(in crate::stem) fn annulus(
+        grid: &WaveGrid,
+        beam: Beam,
+        detector: AnnularDetector,
+    ) -> Result<Self> {
         let mrad = 1e3 * beam.wavelength();
         let (inner, outer) = (detector.inner_mrad(), detector.outer_mrad());
         let found = || format!("an annulus of {inner} to {outer} mrad");

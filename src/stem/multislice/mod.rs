@@ -81,6 +81,7 @@ mod window;
 pub(super) use configuration::Passage;
 pub(super) use grid::WaveGrid;
 pub(super) use incident::{plane_waves, single};
+pub(super) use mask::Mask;
 pub(super) use memory::check_advising as check_memory;
 pub(super) use recorder::Looks;
 pub(super) use simulation::{BATCH, SimulationExtent};
