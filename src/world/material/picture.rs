@@ -75,16 +75,16 @@ impl Material {
                 .each_ref()
                 .map(|name| self.state(name).unwrap_or(0));
             let middle = 0.5 * picture.side;
+            // the left piece ends with its plane at a half, or with the one it began with
+            let end = if boundary.same_plane { 0.0 } else { 0.5 };
+            let apart = 0.5 * (end + boundary.shift[0]) * period.x;
             scene.domains = vec![
                 Domain::default()
                     .within(move |place| place.x < middle)
-                    .at(Point::new(0.0, middle - 0.75 * period.x))
+                    .at(Point::new(0.0, middle - apart - end * period.x))
                     .mixture(&[(left, 1.0)]),
                 Domain::default()
-                    .at(Point::new(
-                        boundary.shift[1] * period.y,
-                        middle + (0.25 + boundary.shift[0]) * period.x,
-                    ))
+                    .at(Point::new(boundary.shift[1] * period.y, middle + apart))
                     .mixture(&[(right, 1.0)]),
             ];
         } else {
