@@ -92,6 +92,8 @@ pub struct ComputationSection {
     pub least_box: f64,
     /// How far a defect is seen, Å.
     pub window: f64,
+    /// Frozen configurations of the vibrating atoms that images are averaged over; without it atoms stand still.
+    pub phonons: Option<usize>,
 }
 
 /// One kind of changed atom, in every column where the element stands.
@@ -266,6 +268,10 @@ impl Definition {
         if !(1..=1000).contains(&self.specimen.cells) {
             let found = self.specimen.cells.to_string();
             return refuse("specimen.cells".into(), found, "1 to 1000");
+        }
+        if let Some(phonons) = self.computation.phonons.filter(|p| !(1..=1000).contains(p)) {
+            let key = "computation.phonons";
+            return refuse(key.into(), phonons.to_string(), "1 to 1000 configurations");
         }
         let states: Vec<&str> = self.states().collect();
         let names: [(&str, Vec<&str>); 3] = [

@@ -3,7 +3,10 @@
 use super::super::key_refusal::refused_argument;
 use super::definition::{ColumnsSection, DefectSection, Definition, StateSection};
 use crate::stem::library::{Change, Edit, Island, Motif, Recipe};
-use crate::stem::{AnnularDetector, Beam, Crystal, Element, Orientation, PlacedAtom, Structure};
+use crate::stem::{
+    AnnularDetector, AtomicMotion, Beam, Crystal, Element, Orientation, PlacedAtom, Structure,
+};
+use crate::units::Seed;
 use crate::{Error, Result};
 use nalgebra::Vector3;
 use std::path::Path;
@@ -122,6 +125,13 @@ pub(super) fn recipe(
         .map_err(refused("computation.least_box"))?
         .window(computation.window)
         .map_err(refused("computation.window"))?;
+    if let Some(configurations) = computation.phonons {
+        let seed = Seed(1); // any; it makes the numbers of the library the same each time
+        recipe = recipe.motion(AtomicMotion::FrozenPhonons {
+            configurations,
+            seed,
+        });
+    }
     for (index, state) in definition.state.iter().enumerate() {
         let changed = changed(&cell, state).and_then(|changed| recipe.clone().state(&changed));
         recipe = changed.map_err(refused(&format!("state[{index}]")))?;

@@ -3,7 +3,7 @@
 use super::Material;
 use crate::random::{Purpose, Stream};
 use crate::stem::library::{Domain, Edit, Frame, Imaging, Library, Scene};
-use crate::stem::{Coherence, Source};
+use crate::stem::{Edges, Source};
 use crate::units::{Point, Seed};
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -91,14 +91,6 @@ impl Material {
             let edits = self.scattered(trial.density, picture.side, &mut stream);
             scene.domains = vec![Domain::default().edited(&edits)];
         }
-        let source = Source::gaussian_fwhm(picture.source_fwhm)?;
-        let imaging = Imaging {
-            coherence: Coherence {
-                source,
-                ..Coherence::default()
-            },
-            ..Imaging::default()
-        };
         let pixels = (picture.side / picture.pixel).round().max(1.0) as usize;
         let frame = Frame {
             origin: Point::default(),
@@ -106,9 +98,12 @@ impl Material {
             columns: pixels,
             pixel: picture.pixel,
         };
-        library
-            .response(picture.detector, 0, &imaging)?
-            .image(&scene, frame)
+        let sharp = library
+            .response(picture.detector, 0, &Imaging::default())?
+            .image(&scene, frame)?;
+        // after the pieces are joined, so that the seam between them is blurred too
+        let source = Source::gaussian_fwhm(picture.source_fwhm)?;
+        source.blur(&sharp, picture.pixel, picture.pixel, Edges::Mirrored)
     }
 
     /// Each change that a defect of single atoms knows, with this probability for each atom of the element.
