@@ -170,10 +170,8 @@ fn a_particle_has_the_columns_of_its_shape() {
     let tallest = gold.definition().columns.as_ref().unwrap().tallest;
     let radius = 12.0;
     let columns = gold.half_ellipsoid(radius);
-    assert!(columns.iter().all(|(_, place)| place.norm() <= radius));
-    let heights: Vec<usize> = (columns.iter())
-        .map(|(island, _)| gold.recipe().islands()[*island].atoms().len())
-        .collect();
+    assert!(columns.iter().all(|column| column.place.norm() <= radius));
+    let heights: Vec<usize> = columns.iter().map(|column| column.atoms).collect();
     assert_eq!(heights.iter().max(), Some(&tallest));
     // two columns in each 4.078 × 2.884 Å; those without an atom are left out at the rim
     let expected = std::f64::consts::PI * radius * radius * 2.0 / (4.078 * 4.078 / 2f64.sqrt());
@@ -189,4 +187,10 @@ fn a_particle_has_the_columns_of_its_shape() {
         (atoms as f64 / volume - 1.0).abs() < 0.05,
         "{atoms} {volume}"
     );
+    // one more atom is one exit further down, and the support is behind them all
+    let exits: Vec<usize> = (1..=tallest)
+        .map(|n| gold.thickness(1, n).unwrap())
+        .collect();
+    assert!(exits.is_sorted() && gold.thickness(1, tallest + 1).is_none());
+    assert!(gold.support().unwrap().1 > exits[tallest - 1]);
 }

@@ -132,6 +132,10 @@ pub(super) fn recipe(
             seed,
         });
     }
+    if let Some(columns) = &definition.columns {
+        let exits = exits(columns, crystal, cell.extent().z);
+        recipe = (recipe.exit_thicknesses(&exits)).map_err(refused("columns.tallest"))?;
+    }
     for (index, state) in definition.state.iter().enumerate() {
         let changed = changed(&cell, state).and_then(|changed| recipe.clone().state(&changed));
         recipe = changed.map_err(refused(&format!("state[{index}]")))?;
@@ -191,8 +195,29 @@ pub(super) fn kinds(columns: &ColumnsSection, crystal: &Structure) -> Vec<Placed
     crystal.atoms().iter().filter(own).copied().collect()
 }
 
-/// The columns of a particle: for each kind one of every height, then an atom of the support. The crystal is one period
-/// along the beam.
+/// Thickness behind the last atom of a column and before the next one, Å. A column of fewer atoms than the tallest is the
+/// tallest one, looked at behind its last atom: nothing scatters further down.
+pub(super) fn exit(kind: &PlacedAtom, atoms: usize, crystal: &Structure) -> f64 {
+    let period = crystal.extent().z;
+    // planes of all kinds lie evenly, so that half their distance is between any two of them
+    let planes = crystal.atoms().len() as f64;
+    kind.position.z + (atoms as f64 - 1.0) * period + 0.5 * period / planes
+}
+
+/// All exits of all kinds, then that of the support.
+pub(super) fn exits(columns: &ColumnsSection, crystal: &Structure, height: f64) -> Vec<f64> {
+    let kinds = kinds(columns, crystal);
+    let own = kinds.iter().flat_map(|kind| {
+        let counts = 1..=columns.tallest;
+        counts.map(move |atoms| exit(kind, atoms, crystal))
+    });
+    let mut exits: Vec<f64> = own.chain([height]).collect();
+    exits.sort_by(f64::total_cmp);
+    exits.dedup_by(|a, b| (*a - *b).abs() < 1e-6);
+    exits
+}
+
+/// The tallest column of each kind, then an atom of the support. The crystal is one period along the beam.
 fn islands(columns: &ColumnsSection, crystal: &Structure) -> Vec<Island> {
     let period = crystal.extent().z;
     let standing = |atom: &PlacedAtom, depth: f64| PlacedAtom {
@@ -202,12 +227,13 @@ fn islands(columns: &ColumnsSection, crystal: &Structure) -> Vec<Island> {
     let mut islands = Vec::new();
     let mut lowest: f64 = 0.0;
     for (kind, atom) in kinds(columns, crystal).iter().enumerate() {
-        for count in 1..=columns.tallest {
-            let depth = |n: usize| atom.position.z + n as f64 * period;
-            let atoms: Vec<_> = (0..count).map(|n| standing(atom, depth(n))).collect();
-            islands.push(Island::new(format!("{count} atoms, kind {kind}"), atoms));
-            lowest = lowest.max(depth(count - 1));
-        }
+        let depth = |n: usize| atom.position.z + n as f64 * period;
+        let atoms = (0..columns.tallest).map(|n| standing(atom, depth(n)));
+        islands.push(Island::new(
+            format!("kind {kind}"),
+            atoms.collect::<Vec<_>>(),
+        ));
+        lowest = lowest.max(depth(columns.tallest - 1));
     }
     if let Some(support) = &columns.support {
         let depth = lowest + APART + 0.5 * support.thickness;

@@ -2,7 +2,7 @@
 //!
 //! A material is a TOML file beside its crystal file (CIF). It says how the crystal stands in the beam, which detectors
 //! look, which [kinds of defects](DefectSection) and which [other states](StateSection) its worlds need, or of which
-//! [columns](ColumnsSection) its particles are made; from this follows a [`Recipe`], from the recipe a [`Library`](crate::stem::library::Library), kept in
+//! [columns](ColumnsSection) its particles are made; from this follows a [`Recipe`], from the recipe a [`Library`], kept in
 //! a folder under a name that follows from everything its numbers depend on. [`Material::try_out`] holds images that the
 //! library puts together against full multislice.
 //!
@@ -23,10 +23,13 @@ pub use ingredients::Defect;
 pub use picture::Picture;
 pub use trial::{Extent, Verdict};
 
-use crate::Result;
 use crate::stem::Crystal;
-use crate::stem::library::Recipe;
+use crate::stem::library::{Frame, Imaging, Library, Recipe, Scene};
+use crate::units::Point;
+use crate::{Error, Result};
 use nalgebra::Vector2;
+use ndarray::Array2;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A material, ready to be computed.
@@ -46,6 +49,8 @@ pub struct Material {
     defects: Vec<Defect>,
     /// Places within a period of the columns of a particle.
     kinds: Vec<Vector2<f64>>,
+    /// For each kind and number of atoms the number of the thickness behind the last of them.
+    exits: Vec<Vec<usize>>,
     recipe: Recipe,
 }
 
@@ -72,7 +77,16 @@ impl Material {
         let (recipe, defects) = ingredients::recipe(&definition, &cell, file)?;
         let columns = definition.columns.as_ref();
         let kinds = columns.map_or_else(Vec::new, |columns| ingredients::kinds(columns, &cell));
+        let exits = columns.map_or_else(Vec::new, |columns| {
+            let all = ingredients::exits(columns, &cell, recipe.cell().extent().z);
+            let number = |exit: f64| all.partition_point(|other| *other < exit - 1e-6);
+            let of = |kind, atoms| number(ingredients::exit(kind, atoms, &cell));
+            (kinds.iter())
+                .map(|kind| (1..=columns.tallest).map(|atoms| of(kind, atoms)).collect())
+                .collect()
+        });
         Ok(Self {
+            exits,
             kinds: kinds.iter().map(|atom| atom.position.xy()).collect(),
             definition,
             defects,
@@ -105,9 +119,8 @@ impl Material {
         self.definition.states().position(|state| state == name)
     }
 
-    /// Half an ellipsoid of columns on a round face of this radius (Å), flat where the beam enters: the number of the
-    /// island and the place from the middle of the face, for each column.
-    pub fn half_ellipsoid(&self, radius: f64) -> Vec<(usize, Vector2<f64>)> {
+    /// Half an ellipsoid of columns on a round face of this radius (Å), flat where the beam enters, about the origin.
+    pub fn half_ellipsoid(&self, radius: f64) -> Vec<Column> {
         let Some(columns) = &self.definition.columns else {
             return Vec::new();
         };
@@ -122,23 +135,74 @@ impl Material {
                 let place = corner + offset;
                 let depth = (1.0 - (place.norm() / radius).powi(2)).max(0.0).sqrt();
                 let atoms = (depth * columns.tallest as f64).round() as usize;
-                found.extend(self.column(kind, atoms).map(|island| (island, place)));
+                if atoms > 0 {
+                    found.push(Column { kind, atoms, place });
+                }
             }
         }
         found
     }
 
-    /// Number of the island that is a free-standing column of so many atoms; columns of one kind begin at one depth.
-    pub fn column(&self, kind: usize, atoms: usize) -> Option<usize> {
-        let tallest = self.definition.columns.as_ref()?.tallest;
-        let sound = kind < self.kinds.len() && (1..=tallest).contains(&atoms);
-        sound.then(|| kind * tallest + atoms - 1)
+    /// Number of the thickness at which the response of a column is that of so many atoms: island `kind` of the recipe.
+    /// `None` for a kind or number of atoms that the material lacks.
+    pub fn thickness(&self, kind: usize, atoms: usize) -> Option<usize> {
+        let at = self.exits.get(kind)?.get(atoms.checked_sub(1)?);
+        at.copied()
     }
 
-    /// Number of the island that is one atom of the support.
-    pub fn support(&self) -> Option<usize> {
+    /// Island and thickness of the response of one atom of the support.
+    pub fn support(&self) -> Option<(usize, usize)> {
         let columns = self.definition.columns.as_ref()?;
-        let support = columns.support.as_ref();
-        support.map(|_| self.kinds.len() * columns.tallest)
+        let last = self.exits.iter().flatten().max()? + 1;
+        columns.support.as_ref().map(|_| (self.kinds.len(), last))
     }
+
+    /// The image of columns and atoms of the support at their places.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for columns that the material lacks, and as
+    /// [`Response::image`](crate::stem::library::Response::image).
+    pub fn particle_image(
+        &self,
+        library: &Library,
+        detector: usize,
+        columns: &[Column],
+        support: &[Point],
+        frame: Frame,
+    ) -> Result<Array2<f64>> {
+        let mut scenes: BTreeMap<usize, Scene<'_>> = BTreeMap::new();
+        for column in columns {
+            let Some(thickness) = self.thickness(column.kind, column.atoms) else {
+                let found = format!("{column:?}");
+                return Err(Error::argument(
+                    "columns",
+                    found,
+                    "kinds and heights of the material",
+                ));
+            };
+            let islands = &mut scenes.entry(thickness).or_default().islands;
+            islands.push((column.kind, Point::new(column.place.y, column.place.x)));
+        }
+        if let Some((island, thickness)) = self.support() {
+            let islands = &mut scenes.entry(thickness).or_default().islands;
+            islands.extend(support.iter().map(|place| (island, *place)));
+        }
+        let mut image = Array2::zeros((frame.rows, frame.columns));
+        for (thickness, scene) in &scenes {
+            let response = library.response(detector, *thickness, &Imaging::default())?;
+            image += &response.image(scene, frame)?;
+        }
+        Ok(image)
+    }
+}
+
+/// A column of a particle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Column {
+    /// Which of the columns of a period it is, and island of the recipe.
+    pub kind: usize,
+    /// Atoms behind one another.
+    pub atoms: usize,
+    /// Place (x, y), Å.
+    pub place: Vector2<f64>,
 }

@@ -56,19 +56,15 @@ impl Material {
         let mut stream = Stream::new(picture.seed, Purpose::Defects, [0, 2]);
         let period = self.recipe.cell().extent();
         let mut scene = Scene::default();
+        let (mut columns, mut support) = (Vec::new(), Vec::new());
         if let Some(particle) = &trial.particle {
-            let middle = 0.5 * picture.side;
-            for (island, place) in self.half_ellipsoid(particle.radius) {
-                scene
-                    .islands
-                    .push((island, Point::new(middle + place.y, middle + place.x)));
+            columns = self.half_ellipsoid(particle.radius);
+            for column in &mut columns {
+                column.place.add_scalar_mut(0.5 * picture.side);
             }
             let atoms = particle.support_density * picture.side.powi(2);
-            if let Some(island) = self.support() {
-                let mut anywhere = || picture.side * stream.random::<f64>();
-                let drawn = (0..atoms.round() as usize).map(|_| Point::new(anywhere(), anywhere()));
-                scene.islands.extend(drawn.map(|place| (island, place)));
-            }
+            let mut anywhere = || picture.side * stream.random::<f64>();
+            support.extend((0..atoms.round() as usize).map(|_| Point::new(anywhere(), anywhere())));
         } else if let Some(boundary) = &trial.boundary {
             let [left, right] = boundary
                 .states
@@ -98,9 +94,11 @@ impl Material {
             columns: pixels,
             pixel: picture.pixel,
         };
-        let sharp = library
-            .response(picture.detector, 0, &Imaging::default())?
-            .image(&scene, frame)?;
+        let sharp = match &trial.particle {
+            Some(_) => self.particle_image(library, picture.detector, &columns, &support, frame)?,
+            None => (library.response(picture.detector, 0, &Imaging::default())?)
+                .image(&scene, frame)?,
+        };
         // after the pieces are joined, so that the seam between them is blurred too
         let source = Source::gaussian_fwhm(picture.source_fwhm)?;
         source.blur(&sharp, picture.pixel, picture.pixel, Edges::Mirrored)

@@ -1,7 +1,7 @@
 //! What a library puts together, held against full multislice: the table of a material.
 
-use super::Material;
 use super::definition::{BoundarySection, ParticleSection, TrialSection};
+use super::{Column, Material};
 use crate::random::{Purpose, Stream};
 use crate::stem::library::{
     Deviation, Domain, Frame, Imaging, Library, Patch, Progress, Report, Scene, Trial,
@@ -61,11 +61,17 @@ impl Verdict {
 }
 
 /// A specimen in full and the scene that stands for it.
-struct Pair<'a> {
+struct Pair {
     structure: Structure,
     cells: [usize; 2],
-    scene: Scene<'a>,
+    scene: Assembly,
     frame: Frame,
+}
+
+/// What the library puts together.
+enum Assembly {
+    Pieces(Scene<'static>),
+    Particle(Vec<Column>, Vec<Point>),
 }
 
 impl Material {
@@ -102,7 +108,7 @@ impl Material {
                     (_, Some(particle)) => self.particle(particle, extent, &mut stream)?,
                     (None, None) => continue,
                 };
-                patches.push(pair.patch(library, report)?);
+                patches.push(pair.patch(self, library, report)?);
             }
             patches
         };
@@ -124,7 +130,7 @@ impl Material {
         boundary: &BoundarySection,
         extent: Extent,
         stream: &mut Stream,
-    ) -> Result<Pair<'static>> {
+    ) -> Result<Pair> {
         let recipe = &self.recipe;
         let perfect = recipe.cell();
         let period = perfect.extent();
@@ -189,10 +195,10 @@ impl Material {
         Ok(Pair {
             structure: Structure::new(box_extent, atoms)?,
             cells,
-            scene: Scene {
+            scene: Assembly::Pieces(Scene {
                 domains: vec![left, right],
                 ..Scene::default()
-            },
+            }),
             frame: square(Point::new(y, x), extent),
         })
     }
@@ -203,7 +209,7 @@ impl Material {
         particle: &ParticleSection,
         extent: Extent,
         stream: &mut Stream,
-    ) -> Result<Pair<'static>> {
+    ) -> Result<Pair> {
         let recipe = &self.recipe;
         let period = recipe.cell().extent();
         let cells = [period.x, period.y]
@@ -211,30 +217,29 @@ impl Material {
         let width = period
             .xy()
             .component_mul(&Vector2::new(cells[0] as f64, cells[1] as f64));
-        let columns = self.half_ellipsoid(particle.radius);
-        let (mut atoms, mut islands) = (Vec::new(), Vec::new());
         let jog = Vector2::new(stream.random::<f64>(), stream.random::<f64>());
         let middle = 0.5 * width + jog;
-        let mut stand = |island: usize, place: Vector2<f64>, depth: f64| {
-            let own = recipe.islands()[island].atoms().iter();
-            atoms.extend(own.map(|atom| PlacedAtom {
-                position: atom.position + place.push(depth),
-                ..*atom
-            }));
-            islands.push((island, Point::new(place.y, place.x)));
+        let mut columns = self.half_ellipsoid(particle.radius);
+        let mut atoms = Vec::new();
+        let placed_at = |atom: &PlacedAtom, by: Vector3<f64>| PlacedAtom {
+            position: atom.position + by,
+            ..*atom
         };
-        for (island, place) in columns {
-            stand(island, middle + place, 0.0);
+        for column in &mut columns {
+            column.place += middle;
+            let whole = recipe.islands()[column.kind].atoms();
+            let own = whole[..column.atoms].iter();
+            atoms.extend(own.map(|atom| placed_at(atom, column.place.push(0.0))));
         }
         let support = self
             .definition
             .columns
             .as_ref()
             .and_then(|c| c.support.as_ref());
-        if let (Some(island), Some(support)) = (self.support(), support) {
+        let mut film: Vec<Vector3<f64>> = Vec::new();
+        if let (Some((island, _)), Some(support)) = (self.support(), support) {
             let thickness = support.thickness;
             let count = particle.support_density * width.x * width.y;
-            let mut placed: Vec<Vector3<f64>> = Vec::new();
             for _ in 0..count.round() as usize {
                 let mut draw = |edge: f64| stream.random::<f64>() * edge;
                 let place = Vector3::new(draw(width.x), draw(width.y), draw(thickness));
@@ -242,29 +247,32 @@ impl Material {
                     let offset = nearest(place - other, Vector3::new(width.x, width.y, 1e6));
                     offset.norm() < APART
                 };
-                if !placed.iter().any(near) {
-                    placed.push(place);
-                    stand(island, place.xy(), place.z - 0.5 * thickness);
+                if !film.iter().any(near) {
+                    film.push(place);
+                    let by = place - Vector3::z() * (0.5 * thickness);
+                    let own = recipe.islands()[island].atoms().iter();
+                    atoms.extend(own.map(|atom| placed_at(atom, by)));
                 }
             }
         }
+        let support = film
+            .iter()
+            .map(|place| Point::new(place.y, place.x))
+            .collect();
         let half = 0.5 * (extent.side as f64 - 1.0) * extent.step;
         let origin = Point::new(middle.y - half, middle.x + particle.aside - half);
         Ok(Pair {
             structure: Structure::new(width.push(period.z), atoms)?,
             cells,
-            scene: Scene {
-                domains: Vec::new(),
-                islands,
-            },
+            scene: Assembly::Particle(columns, support),
             frame: square(origin, extent),
         })
     }
 }
 
-impl Pair<'_> {
+impl Pair {
     /// Both images.
-    fn patch(&self, library: &Library, report: Report<'_>) -> Result<Patch> {
+    fn patch(&self, material: &Material, library: &Library, report: Report<'_>) -> Result<Patch> {
         let (frame, recipe) = (self.frame, library.recipe());
         let simulation = recipe.multislice(&self.structure, self.cells)?.build()?;
         let places: Vec<Point> = (0..frame.rows * frame.columns)
@@ -275,8 +283,11 @@ impl Pair<'_> {
         let chunk = frame.columns;
         for (row, places_of_row) in places.chunks(chunk).enumerate() {
             let part = simulation.scan(recipe.probe(), places_of_row, recipe.detectors())?;
-            for ((detector, _, column), value) in part.indexed_iter() {
-                signals[[detector, 0, row, column]] = *value;
+            let behind = part.dim().1 - 1; // the whole specimen
+            for ((detector, thickness, column), value) in part.indexed_iter() {
+                if thickness == behind {
+                    signals[[detector, 0, row, column]] = *value;
+                }
             }
             let (done, total) = ((row + 1) * chunk, places.len());
             if report(Progress { done, total }).is_break() {
@@ -285,8 +296,15 @@ impl Pair<'_> {
         }
         let mut assembled = Array4::zeros(shape);
         for detector in 0..shape.0 {
-            let response = library.response(detector, 0, &Imaging::default())?;
-            let image = response.image(&self.scene, frame)?;
+            let image = match &self.scene {
+                Assembly::Pieces(scene) => {
+                    let response = library.response(detector, 0, &Imaging::default())?;
+                    response.image(scene, frame)?
+                }
+                Assembly::Particle(columns, support) => {
+                    material.particle_image(library, detector, columns, support, frame)?
+                }
+            };
             for ((row, column), value) in image.indexed_iter() {
                 assembled[[detector, 0, row, column]] = *value;
             }
