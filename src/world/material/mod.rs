@@ -6,6 +6,8 @@
 //! a folder under a name that follows from everything its numbers depend on. [`Material::try_out`] holds images that the
 //! library puts together against full multislice.
 //!
+//! What was measured, material by material, stands in `worlds/materials/README.md`.
+//!
 //! `dosewise material build FILE` computes a library and `dosewise material trial FILE` prints the table of its errors.
 
 mod definition;
