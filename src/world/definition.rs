@@ -1,6 +1,6 @@
 //! A world file: TOML, read with serde, refused with file, key, found and allowed.
 
-use super::key_refusal::refused_key;
+use super::key_refusal::read_toml;
 use crate::error::{Error, Result};
 use crate::stem::Aberrations;
 use serde::Deserialize;
@@ -272,19 +272,7 @@ impl Definition {
     /// As [`Definition::load`].
     pub fn parse(text: &str, file: impl AsRef<Path>) -> Result<Self> {
         let file = file.as_ref();
-        let syntax = |error: toml::de::Error| {
-            let start = error.span().map_or(0, |span| span.start.min(text.len()));
-            let line = 1 + text.as_bytes()[..start]
-                .iter()
-                .filter(|&&b| b == b'\n')
-                .count();
-            Error::parse(file, line, error.message(), "TOML 1.0")
-        };
-        // Syntax first: whatever fails afterwards is a matter of one key.
-        let table: toml::Table = text.parse().map_err(syntax)?;
-        let definition: Self = serde_path_to_error::deserialize(table).map_err(|error| {
-            refused_key(file, &error.path().to_string(), error.inner().message())
-        })?;
+        let definition: Self = read_toml(text, file)?;
         definition.check(file)?;
         Ok(definition)
     }

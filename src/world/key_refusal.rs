@@ -1,7 +1,31 @@
-//! Refused keys of a world file: serde's sentence taken apart into key, found and allowed.
+//! Files of keys: read as TOML, and serde's sentence about a refused key taken apart into key, found and allowed.
 
-use crate::error::Error;
+use crate::error::{Error, Result};
+use serde::de::DeserializeOwned;
 use std::path::Path;
+
+/// Reads the text of a file; `file` is only named in errors.
+///
+/// # Errors
+/// [`Error::Parse`] when it is not TOML, [`Error::Config`] naming the key that is unknown, missing or of the wrong type.
+pub(super) fn read_toml<T: DeserializeOwned>(text: &str, file: &Path) -> Result<T> {
+    // Syntax first: whatever fails afterwards is a matter of one key.
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start.min(text.len()));
+        let breaks = text.as_bytes()[..start].iter().filter(|&&b| b == b'\n');
+        Error::parse(file, 1 + breaks.count(), error.message(), "TOML 1.0")
+    })?;
+    serde_path_to_error::deserialize(table)
+        .map_err(|error| refused_key(file, &error.path().to_string(), error.inner().message()))
+}
+
+/// An argument that a library function refused, as the key of the file that it came from.
+pub(super) fn refused_argument(file: &Path, key: &str, error: Error) -> Error {
+    match error {
+        Error::Argument { found, allowed, .. } => Error::config(file, key, found, allowed),
+        other => other,
+    }
+}
 
 /// Turns serde's sentence about a key into the key, what was found and what is allowed.
 pub(super) fn refused_key(file: &Path, path: &str, message: &str) -> Error {

@@ -5,6 +5,7 @@ pub mod definition;
 pub mod episode;
 pub mod finding;
 mod key_refusal;
+pub mod material;
 pub mod measurements;
 mod neighbourhood;
 pub mod scan;

@@ -1,5 +1,6 @@
 //! The command line of dosewise.
 
+mod material;
 mod run;
 mod simulate;
 mod study;
@@ -22,6 +23,9 @@ enum Command {
     /// List, describe, check or draw worlds.
     #[command(subcommand)]
     World(world::WorldCommand),
+    /// Build the response libraries of materials, try them against multislice, draw what they show.
+    #[command(subcommand)]
+    Material(material::MaterialCommand),
     /// Run one policy through one episode and draw it.
     Run(run::RunOptions),
     /// Simulate STEM images of a crystal structure by multislice: CIF in, PNG, NPY, TIFF or Zarr out.
@@ -35,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Options::parse().command {
         Command::World(command) => world::run(&command),
+        Command::Material(command) => material::run(&command),
         Command::Run(options) => run::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Study(command) => study::run(&command),

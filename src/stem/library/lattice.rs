@@ -1,7 +1,7 @@
 //! Which atoms of a cell are the same atom, seen from another one, and which changes a list of edits amounts to.
 
 use super::motif::{Edit, Motif};
-use crate::stem::{PlacedAtom, Structure};
+use crate::stem::{Element, PlacedAtom, Structure};
 use crate::units::Point;
 use nalgebra::Vector2;
 use std::collections::HashMap;
@@ -53,6 +53,24 @@ impl Lattice {
                 let offset = self.atoms[image[i].0].position.xy() - self.atoms[j].position.xy();
                 shortest(offset, self.extent).norm() < SAME
             })
+    }
+
+    /// For each projected column of an element that differs from those before, its atoms by depth.
+    pub(super) fn distinct_columns(&self, element: Element) -> Vec<Vec<usize>> {
+        let own = |first: usize, atom: usize| {
+            let offset = self.atoms[atom].position.xy() - self.atoms[first].position.xy();
+            self.columns[atom] == first && shortest(offset, self.extent).norm() < SAME
+        };
+        let firsts = (0..self.atoms.len())
+            .filter(|&atom| self.columns[atom] == atom && self.atoms[atom].element == element);
+        let column = |first: usize| {
+            let mut atoms: Vec<usize> = (first..self.atoms.len())
+                .filter(|&atom| own(first, atom))
+                .collect();
+            atoms.sort_by(|&a, &b| (self.atoms[a].position.z).total_cmp(&self.atoms[b].position.z));
+            atoms
+        };
+        firsts.map(column).collect()
     }
 
     /// Place of an edited atom in the undistorted crystal.
@@ -233,6 +251,9 @@ mod tests {
         let lattice = lattice();
         assert_eq!(lattice.images.len(), 2);
         assert!(lattice.same_column(1, 5) && !lattice.same_column(0, 1));
+        // the four S are one column of two, seen twice
+        let sulfur = lattice.distinct_columns("S".parse().unwrap());
+        assert_eq!(sulfur, [[1, 2]]);
     }
 
     #[test]

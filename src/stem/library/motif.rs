@@ -139,4 +139,9 @@ impl Island {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// The atoms.
+    pub fn atoms(&self) -> &[PlacedAtom] {
+        &self.atoms
+    }
 }

@@ -8,8 +8,8 @@ use super::record::Record;
 use super::{series, window};
 use crate::stem::response::KERNEL_RADIUS;
 use crate::stem::{
-    Aberrations, AnnularDetector, AtomicMotion, Beam, Multislice, PlacedAtom, Probe, Sampling,
-    Structure,
+    Aberrations, AnnularDetector, AtomicMotion, Beam, Element, Multislice, PlacedAtom, Probe,
+    Sampling, Structure,
 };
 use crate::{Error, Result};
 use nalgebra::{Vector2, Vector3};
@@ -257,6 +257,17 @@ impl Recipe {
         &self.states[0]
     }
 
+    /// The crystal and its other states, by number.
+    pub fn states(&self) -> &[Structure] {
+        &self.states
+    }
+
+    /// The atoms of an element in the cell, column by column of those that no translation brings onto one another, each
+    /// in the order in which the beam meets them.
+    pub fn columns(&self, element: Element) -> Vec<Vec<usize>> {
+        self.lattice().distinct_columns(element)
+    }
+
     /// The defects, by number.
     pub fn motifs(&self) -> &[Motif] {
         &self.motifs
@@ -327,8 +338,12 @@ impl Recipe {
         })
     }
 
-    /// The computation of a specimen with this recipe's settings. `cells` says how many cells along x and y it spans.
-    pub(super) fn multislice<'a>(
+    /// The full computation of a specimen with this recipe's settings: what its libraries are held against. `cells` says
+    /// how many cells along x and y it spans.
+    ///
+    /// # Errors
+    /// As [`Multislice::new`].
+    pub fn multislice<'a>(
         &self,
         structure: &'a Structure,
         cells: [usize; 2],
