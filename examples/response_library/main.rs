@@ -156,6 +156,7 @@ fn molybdenum_disulfide() -> Result<Recipe> {
         .map(|(inner, outer)| AnnularDetector::new(inner, outer));
     let detectors = detectors.into_iter().collect::<Result<Vec<_>>>()?;
     Recipe::new(&cell, Beam::new(80.0)?, 30.0, &detectors)?
+        .any_aberrations()
         .motif(Motif::new("upper V_S", [gone(1)]))?
         .motif(Motif::new("lower V_S", [gone(2)]))?
         .motif(Motif::new("V_2S", [gone(1), gone(2)]))?
