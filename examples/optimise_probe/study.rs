@@ -76,12 +76,14 @@ pub fn fixed(session: &mut Session<'_>, seed: Seed, dose: f64) -> Result<()> {
     Ok(())
 }
 
-/// The dose is the fourth parameter, the one that buys precision, and the cost.
+/// The dose is the fourth parameter, and the cost.
+///
+/// It is not declared to [buy precision](Problem::effort): a look costs its dose and nothing besides, so that gains per cost
+/// would go for the least dose, at which the merit tells its own noise worst.
 pub fn with_dose(session: &mut Session<'_>, seed: Seed, least: f64, most: f64) -> Result<()> {
     let space = space()?.log_float("dose", least..=most)?;
     let budget = session.budget();
-    let problem = Problem::maximise(space).effort("dose")?.seed(seed);
-    let mut study = Study::in_memory(problem)?.budget(budget)?;
+    let mut study = Study::in_memory(Problem::maximise(space).seed(seed))?.budget(budget)?;
     begin(session, &mut study, (least * most).sqrt(), true)?;
     let mut hand_ins = HandIns::new();
     while session.left() >= least

@@ -12,6 +12,9 @@ impl Problem {
     /// [`Observation::cost`](super::Observation::cost)): both are learned as functions of all parameters, and a setting
     /// counts by the improvement of the posterior mean that a measurement of that noise would bring, per cost.
     ///
+    /// This pays where each look costs something besides, to settle or to move. Where the cost is the dose alone, many short
+    /// looks teach as much as a long one, and gains per cost go for the shortest: let the range begin at what is worth a look.
+    ///
     /// ```
     /// use dosewise::optimize::{Observation, Problem, Space, Study};
     /// # use dosewise::random::{Purpose, Stream};
