@@ -63,7 +63,7 @@ pub fn run(filter: Option<&str>) {
         },
     );
     println!(
-        "\nprocessor seconds of one thread for {side} × {side} probes by PRISM with interpolation {f}, medians of five paired runs\n"
+        "processor seconds of one thread for {side} × {side} probes by PRISM with interpolation {f}, medians of five paired runs\n"
     );
     println!(
         "| task | {} beams and probes | probes alone | peer | peer / ours | MB | peer | mean signal | peer |",

@@ -115,6 +115,13 @@ impl Incident {
         Self { blocks }
     }
 
+    /// Marks the blocks that are not empty.
+    pub(super) fn mark(&self, blocks: &mut [bool]) {
+        for index in self.blocks.keys() {
+            blocks[*index] = true;
+        }
+    }
+
     /// Writes the wave at `position`, of amplitudes A exp(−2πi k·position), half transformed into `wave`.
     pub(super) fn place(&self, position: Point, transforms: &Transforms, wave: &mut [Lanes]) {
         let grid = transforms.grid();

@@ -55,6 +55,8 @@ pub(in crate::stem) struct SimulationExtent<'a> {
 struct Workspace {
     /// One after the other.
     waves: Vec<Lanes>,
+    /// Which blocks of them are not empty as they enter.
+    occupied: Vec<bool>,
     /// Where each of them lies in the box.
     corners: Vec<Corner>,
     /// A strip of real space.
@@ -171,6 +173,7 @@ impl Simulation {
     fn workspace(&self, waves: usize) -> Workspace {
         Workspace {
             waves: vec![Lanes::ZERO; waves * Transforms::wave_len(self.transforms.grid())],
+            occupied: vec![false; self.transforms.grid().band_columns().div_ceil(LANES)],
             corners: vec![Corner::default(); waves],
             strip: self.transforms.strip(),
             wrapped: self.transforms.strip(),
@@ -187,6 +190,8 @@ impl Simulation {
     /// Sets up the waves of a batch in front of the specimen.
     fn enter(&self, incident: &Incident, batch: &[Point], workspace: &mut Workspace) {
         let length = Transforms::wave_len(self.transforms.grid());
+        workspace.occupied.fill(false);
+        incident.mark(&mut workspace.occupied);
         let waves = workspace.waves.chunks_exact_mut(length);
         for ((wave, corner), position) in waves.zip(&mut workspace.corners).zip(batch) {
             let (around, inside) = self.window.around(*position);
@@ -207,6 +212,7 @@ impl Simulation {
         let length = Transforms::wave_len(self.transforms.grid());
         for (wave, numbers) in workspace.waves.chunks_exact_mut(length).zip(numbers) {
             let plane = Incident::plane(&self.transforms, *numbers);
+            plane.mark(&mut workspace.occupied);
             plane.place(Point::default(), &self.transforms, wave);
         }
         self.pass(passage, numbers.len(), &mut workspace, leave);
@@ -260,6 +266,7 @@ impl Simulation {
     ) {
         let Workspace {
             waves,
+            occupied,
             corners,
             strip,
             wrapped,
@@ -281,11 +288,15 @@ impl Simulation {
             }
             let propagator = &self.propagators[&step.propagation()];
             let last = number + 1 == passage.steps.len();
+            // nothing has scattered yet: what was empty is
+            let untouched = number == 0 && step.slice.is_none();
             for (wave, values) in waves.chunks_exact_mut(length).enumerate() {
                 for (index, block) in values.chunks_exact_mut(grid.rows()).enumerate() {
                     let factors = propagator.block(index);
                     if step.exit.is_none() && !last {
-                        transforms.through_frequencies(block, &factors);
+                        if occupied[index] || !untouched {
+                            transforms.through_frequencies(block, &factors);
+                        }
                         continue;
                     }
                     transforms.to_frequencies(block);
