@@ -35,22 +35,24 @@
 //! # Speed
 //!
 //! Processor milliseconds of one thread for each probe and slice, without the potentials unless said, beside two complete
-//! transforms of the same size by rustfft, and abTEM 1.0.11 on the same atoms, grid, slices and 16 probes in the same run
-//! (`cargo bench --bench stem`; least of a few runs on a machine with AVX2; other work moves each number by a tenth and
-//! more):
+//! transforms of the same size by rustfft, and abTEM 1.0.11 on the same atoms, grid, slices, aperture and 16 probes
+//! (`cargo bench --bench stem`; medians of five runs in turn on a machine with AVX2, with the range of the ratios):
 //!
 //! | specimen | pixels | two transforms | here | abTEM | ratio |
 //! | --- | --- | --- | --- | --- | --- |
-//! | MoS₂, 8 slices, each passed | 640 × 672 | 1.9 | 1.70 | 6.96 | 4.1 |
-//! | MoS₂, empty slices merged | 640 × 672 | 1.9 | 0.84 | 6.00 | 7.1 |
-//! | MoS₂, 8 frozen phonons, potentials included | 640 × 672 | 1.9 | 0.97 | 6.31 | 6.5 |
-//! | SrTiO₃, 102 slices | 320 × 320 | 0.38 | 0.22 | 0.89 | 4.1 |
-//! | SrTiO₃, 8 frozen phonons, potentials included | 320 × 320 | 0.38 | 0.36 | 1.08 | 3.0 |
+//! | MoS₂, 8 slices, each passed | 640 × 672 | 1.9 | 1.58 | 6.05 | 4.0 (3.8–4.4) |
+//! | MoS₂, empty slices merged | 640 × 672 | 3.1 | 1.16 | 9.20 | 7.4 (6.9–10.8) |
+//! | MoS₂, 8 frozen phonons, potentials included | 640 × 672 | 2.4 | 1.06 | 7.20 | 6.6 (6.1–8.0) |
+//! | SrTiO₃, 102 slices | 320 × 320 | 0.38 | 0.21 | 0.83 | 4.0 (2.8–4.0) |
+//! | SrTiO₃, 8 frozen phonons, potentials included | 320 × 320 | 0.38 | 0.33 | 1.10 | 3.4 (3.0–4.3) |
 //!
-//! abTEM does not merge empty slices: against its time for every slice, the second row is 8.3 times faster. A
-//! [window](Multislice::window) of 15.8 Å around each probe makes it 1.5 ms for a probe of eight slices, 8 times less than
-//! our every slice and 37 times less than abTEM's in the same run, at 0.27 % of the range of the dark field
-//! (`cargo bench --bench stem -- window`).
+//! The rows were not taken at the same time, and the machine was not equally fast in all of them: ratios hold better than
+//! milliseconds. abTEM does not merge empty slices. A [window](Multislice::window) of 15.8 Å around each probe makes it 1.9 ms
+//! for a probe of eight slices, 8 times less than our every slice and 33 (27–56) times less than abTEM's, at 0.22 % of the
+//! range of the dark field (`cargo bench --bench stem -- window`).
+//!
+//! With frozen phonons abTEM's mean signal is 12 % lower on 20 nm of SrTiO₃ at 60 to 160 mrad, and 2 % with still atoms: it
+//! spreads an atom between pixels over the four around it, and lets its band limit fall off softly (the same run).
 //!
 //! # Where to read on
 //!
@@ -222,14 +224,14 @@ impl<'a> Multislice<'a> {
     /// of the probe outside, and the frequencies lie 1/width apart, too few for thin annuli.
     ///
     /// RMS error of signals about a vacancy in MoS₂ (80 kV, 30 mrad, 0.05 Å pixels, box of 31.6 Å × 32.8 Å, 81 probes at
-    /// 0.6 Å) in percent of their range, and processor milliseconds of a probe, against 11.8 in the whole box with every
-    /// slice (`cargo bench --bench stem window`; annuli in mrad, centre of mass within 60 mrad along y and x):
+    /// 0.6 Å) in percent of their range, and processor milliseconds of a probe, against 15 to 17 in the whole box with every
+    /// slice (`cargo bench --bench stem -- window`; annuli in mrad, centre of mass within 60 mrad along y and x):
     ///
     /// | window | pixels | ms | 80–180 | 40–80 | 15–30 | 0–15 | centre y | centre x |
     /// | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-    /// | 10 Å | 216 × 216 | 0.61 | 0.48 | 0.61 | 4.7 | 34 | 0.39 | 0.36 |
-    /// | 15.8 Å | 336 × 320 | 1.33 | 0.27 | 0.54 | 6.6 | 48 | 0.18 | 0.30 |
-    /// | 24 Å | 504 × 504 | 3.76 | 0.18 | 0.20 | 11 | 78 | 0.19 | 0.12 |
+    /// | 10 Å | 216 × 216 | 0.83 | 0.35 | 0.52 | 8.3 | 5.0 | 0.43 | 0.46 |
+    /// | 15.8 Å | 336 × 320 | 1.87 | 0.22 | 0.52 | 3.9 | 12 | 0.27 | 0.29 |
+    /// | 24 Å | 504 × 504 | 5.21 | 0.09 | 0.16 | 7.2 | 75 | 0.09 | 0.09 |
     ///
     /// A bright field is wrong whatever the window: the frequencies on the edge of its annulus, in the full light of the
     /// aperture, fall inside or outside otherwise than those of the box. That is an offset common to all probes: on coarser

@@ -38,9 +38,10 @@
 //!
 //! # Speed
 //!
-//! 64 × 64 probes on 20 nm of SrTiO₃ (320 × 320 pixels, 102 slices, 20 mrad, interpolation 2: 121 beams) take 3.0 s of one
-//! thread, of which the probes 0.4 s, and 62 MB; abTEM 1.0.11 in the same run 17.3 s and 1.2 GB, its mean signal 2 % lower for
-//! the reasons that [`multislice`](super::multislice) gives (`cargo bench --bench stem -- PRISM`, one run).
+//! 64 × 64 probes on 20 nm of SrTiO₃ (320 × 320 pixels, 102 slices, 20 mrad, interpolation 2: 145 beams) take 3.7 s of one
+//! thread, of which the probes 0.4 s, and 73 MB; abTEM 1.0.11 18.9 s and 1.2 GB, 4.7 (4.5–5.1) times as long, its mean signal 2 %
+//! lower for the reasons that [`multislice`](super::multislice) gives (`cargo bench --bench stem -- PRISM`, medians of five
+//! runs in turn).
 //!
 //! # Where to read on
 //!
