@@ -122,10 +122,13 @@ pub fn run(command: &MaterialCommand) -> Result<()> {
             out,
         } => {
             let material = Material::load(file)?;
+            let definition = material.definition();
+            let trial = counted("--trial", *trial, definition.trial.len())?;
+            let detector = counted("--detector", *detector, definition.detector.len())?;
             let library = ready(&material, &folder.libraries)?;
             let picture = Picture {
-                trial: trial.wrapping_sub(1),
-                detector: detector.wrapping_sub(1),
+                trial,
+                detector,
                 side: *side,
                 source_fwhm: *source_fwhm,
                 seed: Seed(*seed),
@@ -218,4 +221,10 @@ fn advance(bar: &ProgressBar, progress: Progress) -> ControlFlow<()> {
     bar.set_length(progress.total as u64);
     bar.set_position(progress.done as u64);
     ControlFlow::Continue(())
+}
+
+/// A number that a user counts from 1, counted from 0.
+fn counted(name: &str, number: usize, count: usize) -> Result<usize> {
+    let place = number.checked_sub(1).filter(|place| *place < count);
+    place.ok_or_else(|| Error::argument(name, number, format!("1..={count}")))
 }
