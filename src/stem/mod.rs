@@ -6,7 +6,7 @@
 //! | --- | --- | --- | --- |
 //! | [`multislice`] | any specimen, any detector, a few probes; the truth for the others | one pass through all slices | none but the sampling |
 //! | [`prism`] | scans with many more probes than beams, series of defocus and aberrations | a small share of a pass; each beam one pass, once | none without interpolation; a few per cent of the mean with interpolation 2 on a thick crystal |
-//! | [`library`] | whole fields of one crystal with many defects, strain and turns, in milliseconds | a look into a table | 0.02 % to 0.1 % of the range for the probe it was built with, see there |
+//! | [`library`] | whole fields of one crystal with many defects, strain and turns, in milliseconds | a look into a table | 0.02 % to 0.1 % of the range for the probe it was built with, 0.1 % to 0.4 % for others if made for any aberrations |
 //! | [`response`] | thin specimens at high angles, worlds that answer at once | a look into an image | channelling and interference between atoms are missing |
 //!
 //! PRISM has π(α/λ)²·A/(f_y f_x) beams for an aperture α, a box of area A and interpolations f. It pays once there are more

@@ -146,7 +146,7 @@ impl RasterScan<'_> {
     fn block(&self, frame: [usize; 2]) -> [usize; 2] {
         let signals = self.recorder.detectors.len() * self.engine.thicknesses().len();
         let bytes = 2 * 8 * signals + 4 * frame[0] * frame[1];
-        let most = (BLOCK_BYTES / bytes).max(1);
+        let most = (BLOCK_BYTES / bytes.max(1)).max(1);
         let rows = self.engine.rows_together(self.raster.columns());
         let rows = rows.min(self.raster.rows());
         let rows = rows.clamp(1, most);

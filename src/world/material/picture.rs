@@ -45,7 +45,7 @@ impl Material {
     /// middle, or a particle in the middle.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a trial that the material lacks, and as [`Library::response`] and
+    /// [`Error::Argument`] for a trial that the material lacks, a side outside 1..=1000 Å, a pixel outside 0.01..=10 Å, and as [`Library::response`] and
     /// [`Response::image`](crate::stem::library::Response::image).
     pub fn picture(&self, library: &Library, picture: &Picture) -> Result<Array2<f64>> {
         let trials = &self.definition.trial;
@@ -53,6 +53,15 @@ impl Material {
             let rule = format!("below {}", trials.len());
             return Err(Error::argument("trial", picture.trial, rule));
         };
+        for (name, value, (low, high)) in [
+            ("side", picture.side, (1.0, 1000.0)),
+            ("pixel", picture.pixel, (0.01, 10.0)),
+        ] {
+            if !(low..=high).contains(&value) {
+                let rule = format!("{low}..={high} Å");
+                return Err(Error::argument(name, value, rule));
+            }
+        }
         let mut stream = Stream::new(picture.seed, Purpose::Defects, [0, 2]);
         let period = self.recipe.cell().extent();
         let mut scene = Scene::default();

@@ -35,6 +35,22 @@ pub struct Extent {
     pub seed: Seed,
 }
 
+impl Extent {
+    /// Refuses what [`Library::trial`] would.
+    fn check(self) -> Result<()> {
+        for (name, value, low, high) in [
+            ("patches", self.patches as f64, 1.0, 1e6),
+            ("side", self.side as f64, 1.0, 1024.0),
+            ("step", self.step, 0.01, 10.0),
+        ] {
+            if !(low..=high).contains(&value) {
+                return Err(Error::argument(name, value, format!("{low}..={high}")));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A row of the table: how far a library is from multislice on one detector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
@@ -78,7 +94,8 @@ impl Material {
     /// Tries the library on one of the trials of the material.
     ///
     /// # Errors
-    /// As [`Library::trial`], and [`Error::Argument`] for a boundary whose pieces do not fit into a box of whole cells.
+    /// As [`Library::trial`], and [`Error::Argument`] for an extent without patches, of more than 10⁶ patches or 1024 probes
+    /// along a side, or with a step outside 0.01..=10 Å, and for a boundary whose pieces do not fit into a box of whole cells.
     pub fn try_out(
         &self,
         library: &Library,
@@ -86,6 +103,7 @@ impl Material {
         extent: Extent,
         report: Report<'_>,
     ) -> Result<Vec<Verdict>> {
+        extent.check()?;
         let patches = if trial.boundary.is_none() && trial.particle.is_none() {
             let trial = Trial {
                 patches: extent.patches,
