@@ -153,7 +153,7 @@ impl Engine for Simulation {
     /// Enough that transmission functions that are made in each call take a small share of the time.
     fn rows_together(&self, columns: usize) -> usize {
         if self.together() < self.configurations() {
-            PROBES_TO_A_CONFIGURATION.div_ceil(columns)
+            PROBES_TO_A_CONFIGURATION.div_ceil(columns.max(1))
         } else {
             1
         }
