@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::metric::QualityCurve;
 use crate::navigator::{Navigator, Step, View};
 use crate::units::Dose;
-use crate::world::{Briefing, Defect, Episode, Finding, Measurements};
+use crate::world::task::Report;
+use crate::world::{Briefing, Episode, Finding, Measurements, Truth};
 use ndarray::Array2;
 use std::sync::Arc;
 
@@ -27,12 +28,14 @@ pub struct Trace {
     pub curve: QualityCurve,
     /// Dose spent, e⁻/Å² averaged over the field.
     pub spent: Dose,
-    /// Share of the damageable atoms that the beam knocked out.
+    /// Share of what the beam can damage in the field that it has damaged: atoms, or decaying cells.
     pub damaged_fraction: f64,
     /// Duration, s.
     pub time: f64,
     /// Number of scans.
     pub scans: usize,
+    /// What the last answer is worth in all its aspects, its honesty among them.
+    pub report: Option<Report>,
 }
 
 impl Trace {
@@ -58,8 +61,8 @@ pub struct Record {
     pub measurements: Measurements,
     /// The final answer.
     pub finding: Finding,
-    /// For every site, what it was when the episode began.
-    pub truth: Vec<Option<Defect>>,
+    /// What was asked about, as it was when the episode began.
+    pub truth: Truth,
     /// Noise-free image of the pristine specimen on pixels of [`PICTURE_PIXEL`] Å: fraction of the electrons detected.
     pub field: Array2<f64>,
 }
@@ -138,7 +141,7 @@ impl Agent {
     }
 }
 
-fn close(episode: Episode) -> (Trace, Vec<Option<Defect>>) {
+fn close(episode: Episode) -> (Trace, Truth) {
     let outcome = episode.finish();
     let trace = Trace {
         curve: outcome.curve,
@@ -146,6 +149,7 @@ fn close(episode: Episode) -> (Trace, Vec<Option<Defect>>) {
         damaged_fraction: outcome.damaged_fraction,
         time: outcome.time,
         scans: outcome.scans,
+        report: outcome.report,
     };
     (trace, outcome.truth)
 }

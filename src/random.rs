@@ -30,6 +30,8 @@ pub enum Purpose {
     Policy = 8,
     /// Resampling and restarts in statistics and optimisation.
     Resampling = 9,
+    /// Gain of the detector.
+    Gain = 10,
     /// Displacement of a vibrating atom in a frozen snapshot.
     Phonons = 20,
 }
@@ -55,6 +57,11 @@ fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
+}
+
+/// A permutation of the 64-bit numbers that leaves no pattern: for keys.
+pub(crate) fn mixed(key: u64) -> u64 {
+    mix(key.wrapping_add(GOLDEN))
 }
 
 impl Stream {

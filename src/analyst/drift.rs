@@ -25,14 +25,14 @@ pub(super) struct DriftTracker {
 impl DriftTracker {
     /// `None` for a world without drift.
     pub(super) fn new(briefing: &Briefing) -> Option<Self> {
-        (briefing.drift_speed > 0.0).then(|| Self {
+        (briefing.scan.drift_speed > 0.0).then(|| Self {
             shift: Vector2::zeros(),
             covariance: Matrix2::zeros(),
             gradient: Vector2::zeros(),
             information: Matrix2::zeros(),
             time: 0.0,
-            speed: briefing.drift_speed,
-            decay: briefing.drift_decay,
+            speed: briefing.scan.drift_speed,
+            decay: briefing.scan.drift_decay,
         })
     }
 

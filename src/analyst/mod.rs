@@ -1,12 +1,17 @@
 //! Analysts: perception. They turn measurements into a finding and never see the specimen.
 
+mod coupling;
+mod domain_likelihood;
 mod drift;
 mod reading;
 mod site_likelihood;
 mod site_states;
 mod spatial_prior;
+mod standard;
 
+pub use domain_likelihood::DomainLikelihood;
 pub use site_likelihood::SiteLikelihood;
+pub use standard::StandardAnalyst;
 
 use crate::error::Result;
 use crate::world::{Finding, Frame};

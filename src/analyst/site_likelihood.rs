@@ -5,16 +5,14 @@ use super::drift::DriftTracker;
 use super::reading::Reading;
 use super::site_states::{SiteStates, log_sum_exp};
 use super::spatial_prior::SpatialPrior;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::units::Point;
-use crate::world::{Briefing, Finding, Frame, SiteBelief, World};
+use crate::world::{Briefing, Finding, Frame, LatticeSite, NumberBelief, SiteBelief, Task, World};
 use nalgebra::Vector2;
 use std::sync::Arc;
 
 /// Distance up to which a visit informs about a column, Å: the image of a column has faded to a few per cent there.
 const REACH: f64 = 2.4;
-/// No detector reads that many electrons in a visit.
-const LARGEST_READING: f64 = 1e12;
 /// Step of the finite difference that gives the slope of the image, Å.
 const SLOPE_STEP: f64 = 0.05;
 
@@ -40,6 +38,9 @@ pub struct SiteLikelihood {
     appearance: Vec<Vec<f64>>,
     log_likelihood: Vec<Vec<f64>>,
     fluence: Vec<f64>,
+    beliefs: Vec<SiteBelief>,
+    /// Mean and variance of the number that a task of counting asks for.
+    numbers: Vec<(f64, f64)>,
     finding: Finding,
 }
 
@@ -53,35 +54,26 @@ impl SiteLikelihood {
     }
 
     fn new(briefing: Arc<Briefing>) -> Self {
-        let mut kinds: Vec<SiteStates> = Vec::new();
-        let mut kind_of = Vec::with_capacity(briefing.sites.len());
-        for site in &briefing.sites {
-            let known = kinds
-                .iter()
-                .position(|k| (k.element, k.atoms) == (site.element, site.atoms));
-            kind_of.push(known.unwrap_or(kinds.len()));
-            if known.is_none() {
-                kinds.push(SiteStates::new(&briefing, site.element, site.atoms));
-            }
-        }
+        let kinds: Vec<SiteStates> = briefing.kinds.iter().map(SiteStates::new).collect();
+        let kind_of: Vec<usize> = briefing.sites.iter().map(|site| site.kind).collect();
+        let own = || kind_of.iter().map(|&kind| &kinds[kind]);
+        let priors = |kind: &SiteStates| kind.hypotheses.iter().map(|h| h.prior.ln()).collect();
+        let believed = |site: &LatticeSite| SiteBelief {
+            position: site.position,
+            log_odds: 0.0,
+            class: None,
+        };
         let mut analyst = Self {
-            messages: kind_of
-                .iter()
-                .map(|&k| kinds[k].initial_messages())
-                .collect(),
-            log_prior: kind_of
-                .iter()
-                .map(|&k| kinds[k].hypotheses.iter().map(|h| h.prior.ln()).collect())
-                .collect(),
-            log_likelihood: kind_of
-                .iter()
-                .map(|&k| vec![0.0; kinds[k].appearances.len()])
-                .collect(),
+            messages: own().map(SiteStates::initial_messages).collect(),
+            log_prior: own().map(priors).collect(),
+            log_likelihood: own().map(|kind| vec![0.0; kind.appearances]).collect(),
             appearance: vec![Vec::new(); kind_of.len()],
             spatial: SpatialPrior::learn(&briefing).map(Arc::new),
             drift: DriftTracker::new(&briefing),
             fluence: vec![0.0; kind_of.len()],
-            finding: Finding::default(),
+            beliefs: briefing.sites.iter().map(believed).collect(),
+            numbers: vec![(0.0, 0.0); kind_of.len()],
+            finding: Finding::empty(briefing.task),
             kinds,
             kind_of,
             briefing,
@@ -102,54 +94,47 @@ impl SiteLikelihood {
 
     /// Appends the response of every appearance of a column from an offset; the first is that of the perfect column.
     fn responses(&self, site: usize, offset: Point, into: &mut Vec<f64>) {
-        let mut last: Option<(crate::stem::Element, f64)> = None;
-        for appearance in &self.kinds[self.kind_of[site]].appearances {
-            let single = match last {
-                Some((element, value)) if element == appearance.element => value,
-                _ => self
-                    .briefing
-                    .atom_response(appearance.element, offset.y, offset.x),
-            };
-            last = Some((appearance.element, single));
-            into.push(f64::from(appearance.atoms) * single);
-        }
+        let kind = self.kind_of[site];
+        let appearances = 0..self.kinds[kind].appearances;
+        into.extend(appearances.map(|look| self.briefing.response(kind, look, offset.y, offset.x)));
     }
 
-    fn refresh(&mut self, sites: impl Iterator<Item = usize> + Clone) {
-        self.finding
-            .sites
-            .resize_with(self.kind_of.len(), || SiteBelief {
-                position: Point::default(),
-                log_odds: 0.0,
-                kind: None,
-            });
+    fn refresh(&mut self, sites: impl Iterator<Item = usize>) {
         for site in sites {
             self.believe(site);
         }
-        let Some(spatial) = self.spatial.clone() else {
-            return;
-        };
-        let probabilities: Vec<f64> = self
-            .finding
-            .sites
-            .iter()
-            .map(SiteBelief::probability)
-            .collect();
-        for site in 0..self.kind_of.len() {
-            let prior = spatial.probability(site, &probabilities);
-            let kind = &self.kinds[self.kind_of[site]];
-            let mean = 1.0 - kind.hypotheses[0].prior;
-            if mean <= 0.0 {
-                continue;
+        if let Some(spatial) = self.spatial.clone() {
+            let probabilities = self.beliefs.iter().map(SiteBelief::probability);
+            let probabilities: Vec<f64> = probabilities.collect();
+            for site in 0..self.kind_of.len() {
+                let prior = spatial.probability(site, &probabilities);
+                let kind = &self.kinds[self.kind_of[site]];
+                let mean = 1.0 - kind.hypotheses[0].prior;
+                if mean <= 0.0 {
+                    continue;
+                }
+                let log_priors = self.log_prior[site].iter_mut();
+                for (log_prior, hypothesis) in log_priors.zip(&kind.hypotheses) {
+                    *log_prior = match hypothesis.class {
+                        None => (1.0 - prior).ln(),
+                        Some(_) => (prior * hypothesis.prior / mean).ln(),
+                    };
+                }
+                self.believe(site);
             }
-            for (log_prior, hypothesis) in self.log_prior[site].iter_mut().zip(&kind.hypotheses) {
-                *log_prior = match hypothesis.defect {
-                    None => (1.0 - prior).ln(),
-                    Some(_) => (prior * hypothesis.prior / mean).ln(),
-                };
-            }
-            self.believe(site);
         }
+        self.finding = match self.briefing.task {
+            Task::Counting => {
+                let numbers = self.beliefs.iter().zip(&self.numbers);
+                let told = numbers.map(|(belief, &(number, variance))| NumberBelief {
+                    position: belief.position,
+                    number,
+                    variance,
+                });
+                Finding::Counting(told.collect())
+            }
+            _ => Finding::PointDefects(self.beliefs.clone()),
+        };
     }
 
     /// Recomputes the belief about one site from its messages.
@@ -163,32 +148,24 @@ impl SiteLikelihood {
         let mut appearance = std::mem::take(&mut self.appearance[site]);
         kind.appearance_probabilities(&self.messages[site], &self.log_prior[site], &mut appearance);
         self.appearance[site] = appearance;
-        self.finding.sites[site] = SiteBelief {
-            position: self.briefing.sites[site].position,
-            log_odds: (log_sum_exp(&evidence[1..]) - evidence[0]).clamp(-500.0, 500.0),
-            kind: best.and_then(|h| kind.hypotheses[h].defect),
-        };
+        let log_odds = log_sum_exp(&evidence[1..]) - evidence[0];
+        let belief = &mut self.beliefs[site];
+        belief.log_odds = log_odds.clamp(-500.0, 500.0);
+        belief.class = best.and_then(|h| kind.hypotheses[h].class);
+        let total = log_sum_exp(&evidence);
+        let (mut mean, mut square) = (0.0, 0.0);
+        for (e, hypothesis) in evidence.iter().zip(&kind.hypotheses) {
+            let probability = (e - total).exp();
+            mean += probability * hypothesis.number;
+            square += probability * hypothesis.number.powi(2);
+        }
+        self.numbers[site] = (mean, (square - mean * mean).max(0.0));
     }
 }
 
 impl Analyst for SiteLikelihood {
     fn observe(&mut self, frame: &Frame) -> Result<()> {
-        let visits = frame.positions.len();
-        for (name, found) in [
-            ("electrons", frame.electrons.len()),
-            ("signal", frame.signal.len()),
-            ("time", frame.time.len()),
-        ] {
-            if found != visits {
-                let allowed = format!("{visits}, one per position");
-                return Err(Error::argument(format!("frame.{name}"), found, allowed));
-            }
-        }
-        let impossible = |signal: &&f64| signal.is_nan() || signal.abs() >= LARGEST_READING;
-        if let Some(signal) = frame.signal.iter().find(impossible) {
-            let allowed = format!("readings below {LARGEST_READING:e} electrons");
-            return Err(Error::argument("frame.signal", signal, allowed));
-        }
+        frame.check()?;
         let Some(&end) = frame.time.last() else {
             return Ok(());
         };

@@ -1,19 +1,14 @@
 //! What a column can be and what the beam makes of it: a small hidden Markov model per kind of column.
 
-use crate::stem::Element;
-use crate::world::{Briefing, Defect};
-
-/// What a column looks like: which atoms are there now.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Appearance {
-    pub(super) element: Element,
-    pub(super) atoms: u8,
-}
+use crate::world::SiteKind;
 
 /// What a column was when the episode began.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hypothesis {
-    pub(super) defect: Option<Defect>,
+    /// Number of the defect class, if it was a defect.
+    pub(super) class: Option<usize>,
+    /// What a task of counting asks for.
+    pub(super) number: f64,
     /// Prior probability at the world's mean density.
     pub(super) prior: f64,
     /// Index of the hypothesis's first state: nothing lost yet. The next states have lost one atom more each.
@@ -23,65 +18,36 @@ pub(super) struct Hypothesis {
     cross_section: f64,
 }
 
-/// The hidden states of the columns of one element.
+/// The hidden states of the columns of one kind.
 ///
 /// This is the damage-aware filter: with two hypotheses of one atom each it reduces to the four messages (null or
 /// defect, intact or damaged) of a two-state site.
 #[derive(Debug, Clone)]
 pub(super) struct SiteStates {
-    pub(super) element: Element,
-    pub(super) atoms: u8,
-    pub(super) appearances: Vec<Appearance>,
     pub(super) hypotheses: Vec<Hypothesis>,
+    /// Number of appearances of the kind.
+    pub(super) appearances: usize,
     /// For each state, the index of its appearance.
     appearance_of: Vec<usize>,
 }
 
 impl SiteStates {
-    pub(super) fn new(briefing: &Briefing, element: Element, atoms: u8) -> Self {
-        let classes = briefing.classes.iter().filter(|c| c.element == element);
-        let defects = classes.map(|c| match c.defect {
-            Defect::Vacancy { removed } => (
-                Some(c.defect),
-                element,
-                atoms.saturating_sub(removed),
-                c.density,
-            ),
-            Defect::Substitution { with } => (Some(c.defect), with, atoms, c.density),
-        });
-        let pristine = (None, element, atoms, 1.0 - briefing.prevalence(element));
+    pub(super) fn new(kind: &SiteKind) -> Self {
         let mut states = Self {
-            element,
-            atoms,
-            appearances: Vec::new(),
+            appearances: kind.appearances.len(),
             hypotheses: Vec::new(),
             appearance_of: Vec::new(),
         };
-        for (defect, now, present, prior) in std::iter::once(pristine).chain(defects) {
-            let cross_section = briefing.cross_section(now);
-            let first_state = states.appearance_of.len();
-            let fewest = if cross_section > 0.0 { 0 } else { present };
-            for remaining in (fewest..=present).rev() {
-                let appearance = Appearance {
-                    element: now,
-                    atoms: remaining,
-                };
-                let known = states.appearances.iter().position(|a| *a == appearance);
-                states
-                    .appearance_of
-                    .push(known.unwrap_or(states.appearances.len()));
-                if known.is_none() {
-                    states.appearances.push(appearance);
-                }
-            }
-            let count = states.appearance_of.len() - first_state;
+        for hypothesis in &kind.hypotheses {
             states.hypotheses.push(Hypothesis {
-                defect,
-                prior,
-                first_state,
-                states: count,
-                cross_section,
+                class: hypothesis.class,
+                number: hypothesis.number,
+                prior: hypothesis.prior,
+                first_state: states.appearance_of.len(),
+                states: hypothesis.chain.len(),
+                cross_section: hypothesis.cross_section,
             });
+            states.appearance_of.extend(&hypothesis.chain);
         }
         states
     }
@@ -143,7 +109,7 @@ impl SiteStates {
         into: &mut Vec<f64>,
     ) {
         into.clear();
-        into.resize(self.appearances.len(), 0.0);
+        into.resize(self.appearances, 0.0);
         let weighted = |h: usize, s: usize| messages[s] + log_prior[h];
         let states = || {
             self.hypotheses.iter().enumerate().flat_map(|(h, hyp)| {

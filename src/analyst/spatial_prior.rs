@@ -31,7 +31,7 @@ impl SpatialPrior {
         let prevalence: Vec<f64> = briefing
             .sites
             .iter()
-            .map(|site| briefing.prevalence(site.element))
+            .map(|site| briefing.prevalence(site.kind))
             .collect();
         let neighbours = (0..briefing.sites.len())
             .map(|site| {

@@ -191,7 +191,7 @@ impl Bayesian {
             places[[row, 1]] = patch.centre.x;
             let probability = |&site: &usize| {
                 view.finding()
-                    .sites
+                    .sites()
                     .get(site)
                     .map_or(0.0, |b| b.probability())
             };
@@ -241,7 +241,7 @@ fn mean_prevalence(briefing: &Briefing) -> f64 {
     let sum: f64 = briefing
         .sites
         .iter()
-        .map(|s| briefing.prevalence(s.element))
+        .map(|s| briefing.prevalence(s.kind))
         .sum();
     (sum / briefing.sites.len().max(1) as f64).max(1e-6)
 }

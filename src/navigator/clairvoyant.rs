@@ -4,7 +4,7 @@ use super::columns::dithered;
 use super::{Navigator, Step, View};
 use crate::error::{Error, Result};
 use crate::units::Dose;
-use crate::world::{Episode, Scan};
+use crate::world::{Episode, Scan, Truth};
 
 /// Spends every electron where the analyst is wrong: on defects that are not yet believed, then on the perfect columns
 /// that rank highest. A reference for the same analyst, not a policy: greedy and untuned, so no strict bound, but far
@@ -25,7 +25,10 @@ const BELIEVED: f64 = 7.0;
 impl Clairvoyant {
     /// The reference for one episode.
     pub fn for_episode(episode: &Episode) -> Self {
-        let is_defect = episode.truth_for_bound();
+        let is_defect = match episode.truth_for_bound() {
+            Truth::PointDefects { defects, .. } => defects.iter().map(Option::is_some).collect(),
+            _ => Vec::new(),
+        };
         let briefing = episode.briefing();
         let perfect = briefing
             .sites
@@ -43,9 +46,9 @@ impl Clairvoyant {
 impl Navigator for Clairvoyant {
     fn next(&mut self, view: &View<'_>) -> Result<Step> {
         let briefing = view.briefing();
-        let beliefs = &view.finding().sites;
+        let beliefs = view.finding().sites();
         if beliefs.len() != self.is_defect.len() {
-            let allowed = format!("{} beliefs, one per lattice site", self.is_defect.len());
+            let allowed = format!("{} beliefs about point defects, one per site", self.is_defect.len());
             return Err(Error::argument("finding.sites", beliefs.len(), allowed));
         }
         // First the unbelieved defects, the least believed ahead; then perfect columns, the most suspected ahead. The

@@ -4,9 +4,8 @@ use super::columns::dithered;
 use super::outlook::{IndexTable, Outlook};
 use super::{Navigator, Step, View};
 use crate::error::{Error, Result};
-use crate::stem::Element;
 use crate::units::Dose;
-use crate::world::{Defect, Scan};
+use crate::world::Scan;
 use std::collections::HashMap;
 
 /// How long to look, column by column: sequential testing with revisits.
@@ -31,8 +30,8 @@ pub struct DoseIndex {
     /// Electrons of one quantum; known once the world is.
     smallest_visit: f64,
     sites: Vec<SiteMemory>,
-    /// Columns of one element under the same suspicion share a table.
-    tables: HashMap<(Element, u8, Option<Defect>), IndexTable>,
+    /// Columns of one kind under the same suspicion share a table.
+    tables: HashMap<(usize, Option<usize>), IndexTable>,
 }
 
 /// The index of a site, the visit that attains it, and how often it has been visited.
@@ -100,7 +99,7 @@ impl DoseIndex {
 
     fn update(&mut self, view: &View<'_>) -> Result<()> {
         let briefing = view.briefing();
-        let beliefs = &view.finding().sites;
+        let beliefs = view.finding().sites();
         if beliefs.len() != briefing.sites.len() {
             let allowed = format!("{} beliefs, one per lattice site", briefing.sites.len());
             return Err(Error::argument("finding.sites", beliefs.len(), allowed));
@@ -121,10 +120,10 @@ impl DoseIndex {
             let lattice = &briefing.sites[site];
             let table = self
                 .tables
-                .entry((lattice.element, lattice.atoms, belief.kind))
+                .entry((lattice.kind, belief.class))
                 .or_insert_with(|| {
                     IndexTable::new(
-                        Outlook::new(briefing, lattice, belief.kind),
+                        Outlook::new(briefing, lattice, belief.class),
                         self.smallest_visit,
                         self.cap,
                     )

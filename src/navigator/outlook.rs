@@ -2,7 +2,7 @@
 
 use super::columns::DITHER;
 use crate::units::Point;
-use crate::world::{Briefing, Defect, LatticeSite};
+use crate::world::{Briefing, Hypothesis, LatticeSite};
 
 /// Visits considered, in quanta.
 const VISITS: [f64; 6] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
@@ -30,35 +30,29 @@ impl Outlook {
         briefing.perfect_image(site.position + Point::new(DITHER, DITHER))
     }
 
-    pub(super) fn new(briefing: &Briefing, site: &LatticeSite, kind: Option<Defect>) -> Self {
-        let atom = |element| briefing.atom_response(element, DITHER, DITHER);
-        let column = f64::from(site.atoms);
+    /// For a column that is suspected to be a defect of this class; of the likeliest one if none is named.
+    pub(super) fn new(briefing: &Briefing, site: &LatticeSite, class: Option<usize>) -> Self {
+        let kind = &briefing.kinds[site.kind];
+        let own = &kind.hypotheses[0];
+        let others = kind.hypotheses.iter().skip(1);
+        let suspected = match class {
+            Some(_) => others.clone().find(|h| h.class == class),
+            None => others.max_by(|a, b| a.prior.total_cmp(&b.prior)),
+        };
+        let suspected = suspected.unwrap_or(own);
         let perfect = Self::perfect(briefing, site);
-        let own = atom(site.element);
-        let background = perfect - column * own;
-        let sigma = briefing.cross_section(site.element);
-        let (element, atoms) = match kind {
-            Some(Defect::Vacancy { removed }) => {
-                (site.element, f64::from(site.atoms.saturating_sub(removed)))
-            }
-            Some(Defect::Substitution { with }) => (with, column),
-            None => (site.element, column),
+        let seen = |hypothesis: &Hypothesis, lost: usize| {
+            let look = hypothesis.chain[lost.min(hypothesis.at_risk())];
+            perfect + briefing.response(site.kind, look, DITHER, DITHER)
         };
-        let defect = background + atoms * atom(element);
-        let worn = |signal: f64, element, atoms: f64| {
-            if atoms > 0.0 {
-                signal - atom(element)
-            } else {
-                signal
-            }
-        };
+        let wear = |hypothesis: &Hypothesis| hypothesis.cross_section * hypothesis.at_risk() as f64;
         Self {
             perfect,
-            perfect_worn: worn(perfect, site.element, column),
-            defect,
-            defect_worn: worn(defect, element, atoms),
-            wear: sigma * column,
-            defect_wear: briefing.cross_section(element) * atoms,
+            perfect_worn: seen(own, 1),
+            defect: seen(suspected, 0),
+            defect_worn: seen(suspected, 1),
+            wear: wear(own),
+            defect_wear: wear(suspected),
             illumination: briefing.illumination(DITHER, DITHER),
             readout: briefing.readout_noise.powi(2),
         }

@@ -131,6 +131,16 @@ impl Fluence {
         Self(u128::from(charge.0).saturating_mul(steps))
     }
 
+    /// An intensity (1/Å²) in the steps of [`Fluence::of_steps`].
+    pub(crate) fn intensity_steps(intensity: f64) -> u64 {
+        (intensity * INTENSITY_STEPS).round() as u64
+    }
+
+    /// What `charge` deposits at an intensity of so many steps of 2⁻³² 1/Å².
+    pub(crate) fn of_steps(charge: Charge, steps: u64) -> Self {
+        Self(u128::from(charge.0) * u128::from(steps))
+    }
+
     /// The fraction of `step` after which `self` reaches `threshold`; `None` when the whole step does not reach it.
     pub fn crossing(self, step: Self, threshold: Self) -> Option<f64> {
         if threshold == Self::NEVER {

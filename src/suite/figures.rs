@@ -9,6 +9,7 @@ use crate::plot::{
     QualityCurves, QualityPanel, Site,
 };
 use crate::units::Seed;
+use crate::world::Truth;
 use crate::world::measurements::MAP_PIXEL;
 
 /// Doses at which the curves are drawn, as a number of steps of the budget.
@@ -133,14 +134,18 @@ pub fn pareto_fronts(sweep: &Sweep, results: &Results) -> Result<ParetoFronts> {
 /// # Errors
 /// [`Error::Argument`] when the finding does not hold one belief per lattice site.
 pub fn episode_panel(record: &Record, title: impl Into<String>) -> Result<EpisodePanel> {
-    let beliefs = &record.finding.sites;
-    if beliefs.len() != record.truth.len() {
-        let allowed = format!("{} beliefs, one per lattice site", record.truth.len());
-        return Err(Error::argument("finding.sites", beliefs.len(), allowed));
-    }
+    let beliefs = record.finding.sites();
+    let defects = match &record.truth {
+        Truth::PointDefects { defects, .. } if defects.len() == beliefs.len() => defects,
+        truth => {
+            let found = format!("{} beliefs about point defects", beliefs.len());
+            let allowed = format!("{}, one per lattice site", truth.len());
+            return Err(Error::argument("finding", found, allowed));
+        }
+    };
     let sites = beliefs
         .iter()
-        .zip(&record.truth)
+        .zip(defects)
         .map(|(belief, truth)| Site {
             y: belief.position.y,
             x: belief.position.x,

@@ -1,7 +1,7 @@
 //! A sweep: every configuration in every world on the same seeds.
 
 use crate::agent::{Agent, Trace};
-use crate::analyst::SiteLikelihood;
+use crate::analyst::StandardAnalyst;
 use crate::error::{Error, Result};
 use crate::plot::Strategy;
 use crate::random::{Purpose, Stream};
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// What a configuration is built from for one run.
 pub struct Setting<'a> {
     world: &'a World,
-    analyst: &'a SiteLikelihood,
+    analyst: &'a StandardAnalyst,
     episode: &'a Episode,
     seed: Seed,
 }
@@ -27,7 +27,7 @@ impl Setting<'_> {
     }
 
     /// A fresh standard analyst for the world.
-    pub fn analyst(&self) -> SiteLikelihood {
+    pub fn analyst(&self) -> StandardAnalyst {
         self.analyst.clone()
     }
 
@@ -132,7 +132,7 @@ impl Sweep {
         let analysts = self
             .stages
             .iter()
-            .map(|stage| SiteLikelihood::for_world(&stage.world))
+            .map(|stage| StandardAnalyst::for_world(&stage.world))
             .collect::<Result<Vec<_>>>()?;
         let jobs: Vec<(usize, usize, usize)> = (0..self.stages.len())
             .flat_map(|stage| {
@@ -204,7 +204,7 @@ impl Sweep {
             let found = format!("stage {stage}, configuration {configuration}, run {run}");
             return Err(Error::argument("configuration", found, "one of the sweep"));
         };
-        let (analyst, episode) = (SiteLikelihood::for_world(world)?, world.episode(seed));
+        let (analyst, episode) = (StandardAnalyst::for_world(world)?, world.episode(seed));
         let agent = (configuration.build)(&Setting {
             world,
             analyst: &analyst,

@@ -1,54 +1,53 @@
 //! A world file: TOML, read with serde, refused with file, key, found and allowed.
 
+use super::damage::{ContaminationSection, DecaySection, DiffusionSection, NucleationSection};
+use super::distortion::ScanSection;
 use super::key_refusal::read_toml;
+use super::pattern::{ClusterSection, FaultsSection, InclusionsSection, ParticleSection, PolarSection};
+use super::task::Task;
 use crate::error::{Error, Result};
-use crate::stem::Aberrations;
+use crate::stem::{Aberrations, Element};
 use serde::Deserialize;
 use std::path::Path;
 
 /// Version of the schema that this crate reads.
-pub const SCHEMA: u32 = 1;
-/// Largest budget, electrons: arrivals on the detector are laid down one by one.
+pub const SCHEMA: u32 = 2;
+/// Largest budget, electrons.
 const MAX_ELECTRONS: f64 = 1e11;
 
 /// What a world file says, key by key; `worlds/mos2-l2.toml` is the commented example.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
-    /// Version of this schema, 1.
+    /// Version of this schema, 2.
     pub schema: u32,
     /// Name of the world, e.g. `mos2-l2`.
     pub name: String,
-    /// Material, for people.
+    /// Material file, relative to the world file.
     pub material: String,
     /// Difficulty, 1 to 3.
     pub level: u8,
-    /// What has to be found out.
-    pub task: Task,
-    /// Crystal structure (CIF), relative to the world file.
-    pub crystal: String,
+    /// What has to be found out; the first is the one that an episode is scored by unless another is asked for.
+    pub tasks: Vec<Task>,
     /// Field of view.
     pub field: FieldSection,
     /// Dose budget.
     pub budget: BudgetSection,
     /// Beam and probe.
     pub beam: BeamSection,
-    /// Annular detector.
+    /// Detector.
     pub detector: DetectorSection,
     /// Imperfections of the scan.
     pub scan: ScanSection,
-    /// Defects to be found.
-    pub defects: DefectSection,
+    /// Point defects to be found. Of `defects`, `domains` and `particle` a world has exactly one.
+    pub defects: Option<DefectSection>,
+    /// Domains to be told apart.
+    pub domains: Option<DomainsSection>,
+    /// A particle whose atoms are to be counted.
+    pub particle: Option<ParticleSection>,
     /// Beam damage.
+    #[serde(default)]
     pub damage: DamageSection,
-}
-
-/// The characterisation task of a world.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Task {
-    /// Which columns of the lattice are defects; scored by average precision against prevalence.
-    PointDefects,
 }
 
 /// Field of view, Å.
@@ -59,7 +58,7 @@ pub struct FieldSection {
     pub height: f64,
     /// Width (fast scan), Å.
     pub width: f64,
-    /// Rotation of the lattice in the field, degrees.
+    /// Rotation of the lattice in the field, degrees, from x towards y.
     pub rotation_deg: f64,
     /// Shift `[y, x]` of the lattice origin, Å.
     pub origin: [f64; 2],
@@ -73,16 +72,12 @@ pub struct BudgetSection {
     pub dose: f64,
 }
 
-/// Beam and probe.
+/// Beam and probe; energy and convergence are those of the material's library.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BeamSection {
-    /// Beam energy, keV.
-    pub energy_kev: f64,
     /// Beam current, pA.
     pub current_pa: f64,
-    /// Convergence semi-angle, mrad.
-    pub semiangle_mrad: f64,
     /// Full width at half maximum of the effective source, Å.
     pub source_fwhm: f64,
     /// Lens aberrations.
@@ -90,37 +85,20 @@ pub struct BeamSection {
     pub aberrations: Aberrations,
 }
 
-/// Annular detector.
+/// Detector.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DetectorSection {
-    /// Inner collection angle, mrad.
-    pub inner_mrad: f64,
-    /// Outer collection angle, mrad.
-    pub outer_mrad: f64,
+    /// Name of one of the material's detectors.
+    pub name: String,
     /// Standard deviation of the readout noise, electrons per readout.
     pub readout_noise: f64,
+    /// Relative standard deviation of the gain from reading to reading.
+    #[serde(default)]
+    pub gain_noise: f64,
 }
 
-/// Imperfections of the scan.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScanSection {
-    /// Time that the beam needs to settle on a new position, µs.
-    pub settle_us: f64,
-    /// Time that the beam needs to fly back at the end of a line, µs.
-    pub flyback_us: f64,
-    /// Speed of the specimen drift when the episode starts, Å/s.
-    pub drift_speed: f64,
-    /// Time constant with which the drift dies out, s.
-    pub drift_decay: f64,
-    /// Standard deviation of the offset of a scan line, Å per axis.
-    pub line_jitter: f64,
-    /// Standard deviation of the offset of a single probe position, Å per axis.
-    pub pixel_jitter: f64,
-}
-
-/// Defects to be found.
+/// Point defects to be found.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefectSection {
@@ -132,126 +110,89 @@ pub struct DefectSection {
 
 /// One kind of defect.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "DefectClassRow")]
-pub enum DefectClassSection {
-    /// Atoms missing from a column.
-    Vacancy {
-        /// Element of the column.
-        element: String,
-        /// Number of atoms missing.
-        removed: u8,
-        /// Mean fraction of the element's columns that have this defect.
-        density: f64,
-    },
-    /// All atoms of a column replaced.
-    Substitution {
-        /// Element of the column.
-        element: String,
-        /// Element that sits there instead.
-        with: String,
-        /// Mean fraction of the element's columns that have this defect.
-        density: f64,
-    },
-}
-
-/// The keys of a defect class as they stand in the file.
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DefectClassRow {
-    kind: DefectKind,
-    element: String,
-    removed: Option<u8>,
-    with: Option<String>,
-    density: f64,
+pub struct DefectClassSection {
+    /// Name of a defect of the material.
+    pub defect: String,
+    /// Mean fraction of the columns of its element that have it.
+    pub density: f64,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum DefectKind {
-    Vacancy,
-    Substitution,
-}
-
-impl DefectClassSection {
-    /// Element of the columns that can have the defect, and the mean fraction that has it.
-    fn host(&self) -> (&str, f64) {
-        match self {
-            Self::Vacancy {
-                element, density, ..
-            }
-            | Self::Substitution {
-                element, density, ..
-            } => (element, *density),
-        }
-    }
-}
-
-impl TryFrom<DefectClassRow> for DefectClassSection {
-    type Error = String;
-
-    fn try_from(row: DefectClassRow) -> Result<Self, String> {
-        let missing = |key: &str| format!("missing field `{key}`");
-        let unknown = |key: &str, kind: &str, keys: &str| {
-            format!(
-                "unknown field `{key}`, expected `kind`, `element`, {keys}, `density` of a {kind}"
-            )
-        };
-        let (element, density) = (row.element, row.density);
-        match (row.kind, row.removed, row.with) {
-            (DefectKind::Vacancy, _, Some(_)) => Err(unknown("with", "vacancy", "`removed`")),
-            (DefectKind::Vacancy, None, _) => Err(missing("removed")),
-            (DefectKind::Vacancy, Some(removed), None) => Ok(Self::Vacancy {
-                element,
-                removed,
-                density,
-            }),
-            (DefectKind::Substitution, Some(_), _) => {
-                Err(unknown("removed", "substitution", "`with`"))
-            }
-            (DefectKind::Substitution, None, None) => Err(missing("with")),
-            (DefectKind::Substitution, None, Some(with)) => Ok(Self::Substitution {
-                element,
-                with,
-                density,
-            }),
-        }
-    }
-}
-
-/// How defects cluster: a defect belongs to a cluster, or with probability `background` to none.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// Domains to be told apart: one of the patterns, and the phases that it lays out.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ClusterSection {
-    /// Number of clusters in the field.
-    pub number: u32,
-    /// Standard deviation of a cluster's extent, Å per axis.
-    pub radius: f64,
-    /// Fraction of the defects that lie outside clusters.
-    pub background: f64,
+pub struct DomainsSection {
+    /// Patches of other phases in a crystal.
+    pub inclusions: Option<InclusionsSection>,
+    /// Ruddlesden-Popper faults.
+    pub faults: Option<FaultsSection>,
+    /// Polar domains beside a crystal that is not polar.
+    pub polar: Option<PolarSection>,
+    /// States of the material by label, the matrix first; for inclusions.
+    #[serde(default)]
+    pub states: Vec<String>,
 }
 
-/// Beam damage: atoms are knocked out of their columns.
+/// Beam damage.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DamageSection {
-    /// Factor on every cross section, for what bare knock-on leaves out (excitation, residual gas).
-    pub enhancement: f64,
-    /// Temperature of the specimen, K: thermal motion blurs the displacement threshold.
-    pub temperature_k: f64,
-    /// The elements that can be displaced.
+    /// Atoms that are knocked out of their columns.
+    #[serde(default)]
     pub element: Vec<DisplacementSection>,
+    /// Temperature of the specimen, K: thermal motion blurs the displacement threshold.
+    #[serde(default = "room_temperature")]
+    pub temperature_k: f64,
+    /// States that decay into others.
+    #[serde(default)]
+    pub decay: Vec<DecaySection>,
+    /// Bright specks that appear where much dose has gone.
+    pub nucleation: Option<NucleationSection>,
+    /// Energy that spreads to neighbouring positions.
+    pub diffusion: Option<DiffusionSection>,
+    /// Carbon that is deposited.
+    pub contamination: Option<ContaminationSection>,
+    /// Cross section for the hop of a surface atom of a particle, Å².
+    #[serde(default)]
+    pub hop_cross_section: f64,
 }
 
 /// Displacement of one element: either a measured cross section or a threshold from which it is computed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DisplacementSection {
-    /// Element symbol.
-    pub symbol: String,
+    /// The element, as it stands in the perfect crystal.
+    pub symbol: Element,
     /// Measured cross section per atom, barn.
     pub cross_section_barn: Option<f64>,
     /// Displacement threshold, eV.
     pub threshold_ev: Option<f64>,
+    /// Factor on the cross section, for what bare knock-on leaves out (excitation, residual gas).
+    #[serde(default = "one")]
+    pub enhancement: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn room_temperature() -> f64 {
+    300.0
+}
+
+impl Default for DamageSection {
+    /// A specimen that the beam does nothing to.
+    fn default() -> Self {
+        Self {
+            element: Vec::new(),
+            temperature_k: room_temperature(),
+            decay: Vec::new(),
+            nucleation: None,
+            diffusion: None,
+            contamination: None,
+            hop_cross_section: 0.0,
+        }
+    }
 }
 
 impl Definition {
@@ -281,22 +222,14 @@ impl Definition {
     pub(super) fn check(&self, file: &Path) -> Result<()> {
         let range = |key: &str, value, low, high| in_range(file, key, value, low, high);
         if self.schema != SCHEMA {
-            return Err(Error::config(
-                file,
-                "schema",
-                self.schema,
-                SCHEMA.to_string(),
-            ));
+            let allowed = format!("{SCHEMA}, the version that this program reads");
+            return Err(Error::config(file, "schema", self.schema, allowed));
         }
         let name_ok = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         if self.name.is_empty() || !self.name.chars().all(name_ok) {
             let found = format!("{:?}", self.name);
-            return Err(Error::config(
-                file,
-                "name",
-                found,
-                "letters, digits, `-` and `_`",
-            ));
+            let allowed = "letters, digits, `-` and `_`";
+            return Err(Error::config(file, "name", found, allowed));
         }
         range("level", f64::from(self.level), 1.0, 3.0)?;
         range("field.height", self.field.height, 10.0, 500.0)?;
@@ -311,139 +244,109 @@ impl Definition {
             let found = format!("{}, that is {electrons:e} electrons", self.budget.dose);
             return Err(Error::config(file, "budget.dose", found, allowed));
         }
-        range("beam.energy_kev", self.beam.energy_kev, 20.0, 400.0)?;
         range("beam.current_pa", self.beam.current_pa, 1e-3, 1e4)?;
-        range("beam.semiangle_mrad", self.beam.semiangle_mrad, 5.0, 60.0)?;
         range("beam.source_fwhm", self.beam.source_fwhm, 0.0, 3.0)?;
-        range(
-            "detector.inner_mrad",
-            self.detector.inner_mrad,
-            self.beam.semiangle_mrad,
-            300.0,
-        )?;
-        range(
-            "detector.outer_mrad",
-            self.detector.outer_mrad,
-            self.detector.inner_mrad + 1.0,
-            500.0,
-        )?;
-        range(
-            "detector.readout_noise",
-            self.detector.readout_noise,
-            0.0,
-            100.0,
-        )?;
-        range("scan.settle_us", self.scan.settle_us, 0.0, 1e6)?;
-        range("scan.flyback_us", self.scan.flyback_us, 0.0, 1e6)?;
-        range("scan.drift_speed", self.scan.drift_speed, 0.0, 10.0)?;
-        range("scan.drift_decay", self.scan.drift_decay, 1e-3, 1e6)?;
-        range("scan.line_jitter", self.scan.line_jitter, 0.0, 1.0)?;
-        range("scan.pixel_jitter", self.scan.pixel_jitter, 0.0, 1.0)?;
-        self.check_defects(file)?;
-        range("damage.enhancement", self.damage.enhancement, 0.0, 1e6)?;
-        range(
-            "damage.temperature_k",
-            self.damage.temperature_k,
-            0.0,
-            2000.0,
-        )?;
-        for (index, element) in self.damage.element.iter().enumerate() {
-            let key = |name: &str| format!("damage.element[{index}].{name}");
-            let earlier = self.damage.element[..index].iter();
-            if earlier.clone().any(|e| e.symbol == element.symbol) {
-                let found = format!("{:?} again", element.symbol);
-                return Err(Error::config(
-                    file,
-                    key("symbol"),
-                    found,
-                    "each element once",
-                ));
+        let detector = &self.detector;
+        range("detector.readout_noise", detector.readout_noise, 0.0, 100.0)?;
+        range("detector.gain_noise", detector.gain_noise, 0.0, 0.5)?;
+        self.scan.check(file, "scan")?;
+        self.check_content(file)?;
+        self.damage.check(file)
+    }
+
+    fn check_content(&self, file: &Path) -> Result<()> {
+        let contents = [
+            self.defects.is_some(),
+            self.domains.is_some(),
+            self.particle.is_some(),
+        ];
+        if contents.iter().filter(|is_there| **is_there).count() != 1 {
+            let found = "none or several of them";
+            let allowed = "exactly one of defects, domains and particle";
+            return Err(Error::config(file, "defects, domains, particle", found, allowed));
+        }
+        let possible: &[Task] = match contents {
+            [true, ..] => &[Task::PointDefects],
+            [_, true, _] => &[Task::Domains, Task::Polarisation],
+            _ => &[Task::Counting],
+        };
+        let unfit = self.tasks.iter().find(|task| !possible.contains(task));
+        if unfit.is_some() || self.tasks.is_empty() {
+            let names: Vec<&str> = possible.iter().map(|task| task.name()).collect();
+            let found = unfit.map_or("none".to_string(), |task| format!("{:?}", task.name()));
+            let allowed = format!("for what the specimen is: {}", names.join(", "));
+            return Err(Error::config(file, "tasks", found, allowed));
+        }
+        if let Some(defects) = &self.defects {
+            if defects.class.is_empty() {
+                let allowed = "at least one kind of defect";
+                return Err(Error::config(file, "defects.class", "none", allowed));
             }
+            for (index, class) in defects.class.iter().enumerate() {
+                let key = format!("defects.class[{index}].density");
+                in_range(file, &key, class.density, 0.0, 0.3)?;
+            }
+            if let Some(clusters) = &defects.clusters {
+                clusters.check(file, "defects.clusters")?;
+            }
+        }
+        if let Some(domains) = &self.domains {
+            for inclusions in &domains.inclusions {
+                inclusions.check(file, "domains.inclusions")?;
+            }
+            for faults in &domains.faults {
+                faults.check(file, "domains.faults")?;
+            }
+            for polar in &domains.polar {
+                polar.check(file, "domains.polar")?;
+            }
+        }
+        self.particle.iter().try_for_each(|p| p.check(file, "particle"))
+    }
+}
+
+impl DamageSection {
+    fn check(&self, file: &Path) -> Result<()> {
+        in_range(file, "damage.temperature_k", self.temperature_k, 0.0, 2000.0)?;
+        in_range(file, "damage.hop_cross_section", self.hop_cross_section, 0.0, 1.0)?;
+        for (index, element) in self.element.iter().enumerate() {
+            let key = |name: &str| format!("damage.element[{index}].{name}");
+            if self.element[..index].iter().any(|e| e.symbol == element.symbol) {
+                let found = format!("{:?} again", element.symbol.symbol());
+                return Err(Error::config(file, key("symbol"), found, "each element once"));
+            }
+            in_range(file, &key("enhancement"), element.enhancement, 0.0, 1e6)?;
             match (element.cross_section_barn, element.threshold_ev) {
-                (Some(barn), None) => range(&key("cross_section_barn"), barn, 0.0, 1e9)?,
-                (None, Some(threshold)) => range(&key("threshold_ev"), threshold, 0.1, 1e3)?,
+                (Some(barn), None) => in_range(file, &key("cross_section_barn"), barn, 0.0, 1e9)?,
+                (None, Some(threshold)) => {
+                    in_range(file, &key("threshold_ev"), threshold, 0.1, 1e3)?;
+                }
                 (found, _) => {
                     let found = if found.is_some() { "both" } else { "neither" };
                     let allowed = "exactly one of cross_section_barn and threshold_ev";
-                    return Err(Error::config(
-                        file,
-                        format!("damage.element[{index}]"),
-                        found,
-                        allowed,
-                    ));
+                    let key = format!("damage.element[{index}]");
+                    return Err(Error::config(file, key, found, allowed));
                 }
             }
         }
-        Ok(())
-    }
-
-    fn check_defects(&self, file: &Path) -> Result<()> {
-        let range = |key: String, value, low, high| in_range(file, &key, value, low, high);
-        if self.defects.class.is_empty() {
-            return Err(Error::config(
-                file,
-                "defects.class",
-                "none",
-                "at least one kind of defect",
-            ));
+        for (index, decay) in self.decay.iter().enumerate() {
+            decay.check(file, &format!("damage.decay[{index}]"))?;
         }
-        for (index, class) in self.defects.class.iter().enumerate() {
-            let key = |name: &str| format!("defects.class[{index}].{name}");
-            match class {
-                DefectClassSection::Vacancy {
-                    removed, density, ..
-                } => {
-                    range(key("removed"), f64::from(*removed), 1.0, 2.0)?;
-                    range(key("density"), *density, 0.0, 0.3)?;
-                }
-                DefectClassSection::Substitution {
-                    element,
-                    with,
-                    density,
-                } => {
-                    range(key("density"), *density, 0.0, 0.3)?;
-                    if element == with {
-                        let allowed = format!("another element than {element:?}");
-                        let found = format!("{with:?}");
-                        return Err(Error::config(file, key("with"), found, allowed));
-                    }
-                }
-            }
-            // However many classes there are, most columns stay perfect.
-            let (host, _) = class.host();
-            let earlier = self.defects.class[..=index].iter();
-            let together: f64 = earlier
-                .map(DefectClassSection::host)
-                .filter(|(element, _)| *element == host)
-                .map(|(_, density)| density)
-                .sum();
-            if together > 0.5 {
-                let found = format!("{together} together with the classes before it");
-                let allowed = format!("at most 0.5 of the columns of {host:?}");
-                return Err(Error::config(file, key("density"), found, allowed));
-            }
+        for nucleation in &self.nucleation {
+            nucleation.check(file, "damage.nucleation")?;
         }
-        if let Some(clusters) = &self.defects.clusters {
-            range(
-                "defects.clusters.number".into(),
-                f64::from(clusters.number),
-                1.0,
-                1000.0,
-            )?;
-            range("defects.clusters.radius".into(), clusters.radius, 0.1, 50.0)?;
-            range(
-                "defects.clusters.background".into(),
-                clusters.background,
-                0.0,
-                1.0,
-            )?;
+        for diffusion in &self.diffusion {
+            diffusion.check(file, "damage.diffusion")?;
+        }
+        for contamination in &self.contamination {
+            contamination.check(file, "damage.contamination")?;
         }
         Ok(())
     }
 }
 
 /// Refuses a value outside `low..=high`, and NaN.
-fn in_range(file: &Path, key: &str, value: f64, low: f64, high: f64) -> Result<()> {
+pub(super) fn in_range(file: &Path, key: &str, value: f64, low: f64, high: f64) -> Result<()> {
     if (low..=high).contains(&value) {
         Ok(())
     } else {

@@ -1,18 +1,19 @@
 //! One episode: a specimen under the beam, a dose meter, and a running score.
 
-use super::briefing::{Briefing, Defect};
-use super::finding::Finding;
+use super::blueprint::Blueprint;
+use super::briefing::Briefing;
+use super::distortion::Distortion;
 use super::scan::{Frame, Scan};
-use super::score::Scorer;
 use super::specimen::Specimen;
+use super::task::{Finding, Report, Scorer, Truth};
 use crate::error::{Error, Result};
 use crate::metric::QualityCurve;
 use crate::random::{Purpose, Stream};
 use crate::stem::{Arrivals, Charge, DoseMeter};
 use crate::units::{Dose, Point, Seed};
 use ndarray::Array2;
-use rand::RngExt;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// Part of the dose left by which a scan may exceed it: what rounding can bring about.
@@ -37,7 +38,7 @@ struct Visits {
 /// ```compile_fail
 /// # use dosewise::prelude::*;
 /// fn peek(episode: &Episode) -> bool {
-///     episode.specimen.truth()[0].is_some() // refused by the compiler: the specimen is private
+///     episode.specimen.truth() == episode.specimen.truth() // refused by the compiler: the specimen is private
 /// }
 /// ```
 ///
@@ -57,10 +58,11 @@ pub struct Episode {
     specimen: Specimen,
     scorer: Scorer,
     meter: DoseMeter,
+    distortion: Distortion,
     time: f64,
-    drift_direction: f64,
-    visits: HashMap<(i64, i64), Visits>,
+    visits: HashMap<u64, Visits, BuildHasherDefault<AlreadyMixed>>,
     curve: QualityCurve,
+    last: Option<Finding>,
     scans: usize,
 }
 
@@ -69,7 +71,8 @@ pub struct Episode {
 pub(crate) struct Progress {
     next: usize,
     line: Option<usize>,
-    line_offset: Point,
+    /// Where the line begins and how often that place had been visited.
+    line_key: [u64; 2],
 }
 
 /// The score sheet of a finished episode.
@@ -79,32 +82,32 @@ pub struct Outcome {
     pub curve: QualityCurve,
     /// Dose spent, e⁻/Å² averaged over the field.
     pub spent: Dose,
-    /// Share of the damageable atoms that the beam knocked out.
+    /// Share of what the beam can damage in the field that it has damaged: atoms, or decaying cells.
     pub damaged_fraction: f64,
     /// Duration, s.
     pub time: f64,
     /// Number of scans.
     pub scans: usize,
-    /// For every site of the briefing, what it was when the episode began.
-    pub truth: Vec<Option<Defect>>,
+    /// What was asked about, as it was when the episode began.
+    pub truth: Truth,
+    /// What the last answer is worth in all its aspects; none if none was handed in.
+    pub report: Option<Report>,
 }
 
 impl Episode {
-    pub(super) fn new(briefing: Arc<Briefing>, seed: Seed) -> Self {
-        let specimen = Specimen::realise(briefing.clone(), seed);
-        let scorer = Scorer::new(&briefing.sites, specimen.truth());
+    pub(super) fn new(briefing: Arc<Briefing>, blueprint: Arc<Blueprint>, seed: Seed) -> Self {
+        let specimen = Specimen::realise(blueprint, &briefing, seed);
         let budget = Charge::from_electrons(briefing.budget_electrons());
-        let angle =
-            Stream::new(seed, Purpose::Drift, [0, 0]).random::<f64>() * std::f64::consts::TAU;
         Self {
             curve: briefing.blank_curve.clone(),
             meter: DoseMeter::new(budget),
-            scorer,
+            scorer: Scorer::new(specimen.truth().clone()),
+            distortion: Distortion::new(&briefing.scan, seed),
             specimen,
             seed,
             time: 0.0,
-            drift_direction: angle,
-            visits: HashMap::new(),
+            visits: HashMap::default(),
+            last: None,
             scans: 0,
             briefing,
         }
@@ -160,10 +163,11 @@ impl Episode {
     pub(crate) fn begin(&mut self, scan: &Scan) -> Result<Progress> {
         self.check(scan)?;
         self.scans += 1;
+        self.visits.reserve(scan.len());
         Ok(Progress {
             next: 0,
             line: None,
-            line_offset: Point::default(),
+            line_key: [0; 2],
         })
     }
 
@@ -186,14 +190,19 @@ impl Episode {
             let line = scan.line(progress.next);
             if progress.line != Some(line) {
                 if progress.line.is_some() && scan.is_rectangle() {
-                    self.time += self.briefing.flyback;
+                    self.time += 1e-6 * self.briefing.scan.flyback_us;
                 }
                 progress.line = Some(line);
-                let start = scan.position(scan.line_start(line));
-                progress.line_offset =
-                    self.jitter(Purpose::LineJitter, start, self.briefing.line_jitter);
+                let start = place_key(scan.position(scan.line_start(line)));
+                let visited = self.visits.get(&start).map_or(0, |v| v.number);
+                progress.line_key = [start, visited];
             }
-            let (signal, time) = self.visit(place, progress.line_offset, charge);
+            // a beam that jumps from place to place has no line along which it could lag
+            let along = match scan.is_rectangle() {
+                true => Some(progress.next - scan.line_start(line)),
+                false => None,
+            };
+            let (signal, time) = self.visit(place, progress.line_key, along, charge);
             given += charge.electrons();
             frame.positions.push(place);
             frame.electrons.push(charge.electrons());
@@ -214,44 +223,37 @@ impl Episode {
     }
 
     /// One visit: moves the beam, damages the specimen where it truly is, and detects.
-    fn visit(&mut self, place: Point, line_offset: Point, charge: Charge) -> (f64, f64) {
-        let key = position_key(place);
-        let jitter = self.jitter(Purpose::PixelJitter, place, self.briefing.pixel_jitter);
+    fn visit(
+        &mut self,
+        place: Point,
+        line: [u64; 2],
+        along: Option<usize>,
+        charge: Charge,
+    ) -> (f64, f64) {
+        let key = place_key(place);
         let duration = charge.electrons() / self.briefing.electrons_per_second;
-        let time = self.time + self.briefing.settle + 0.5 * duration;
-        let truly = place + line_offset + jitter + self.drift(time);
-        let expected = self.specimen.expose(truly, charge);
+        let settled = self.time + 1e-6 * self.briefing.scan.settle_us;
+        let time = settled + 0.5 * duration;
         let visits = self.visits.entry(key).or_default();
-        let arrivals = Arrivals::new(self.seed, hash_key(key));
+        let offset = self
+            .distortion
+            .displacement(time, line, [key, visits.number], along);
+        let expected = self.specimen.expose(place + offset, charge, time);
+        let arrivals = Arrivals::new(self.seed, key);
         let mut signal = arrivals.between(visits.exposure, visits.exposure + expected) as f64;
-        if self.briefing.readout_noise > 0.0 {
-            let noise =
-                Stream::new(self.seed, Purpose::Readout, [hash_key(key), visits.number]).normal();
-            signal += self.briefing.readout_noise * noise;
+        let briefing = &self.briefing;
+        if briefing.gain_noise > 0.0 {
+            let gain = Stream::new(self.seed, Purpose::Gain, [key, visits.number]).normal();
+            signal *= 1.0 + briefing.gain_noise * gain;
+        }
+        if briefing.readout_noise > 0.0 {
+            let noise = Stream::new(self.seed, Purpose::Readout, [key, visits.number]).normal();
+            signal += briefing.readout_noise * noise;
         }
         visits.exposure += expected;
         visits.number += 1;
-        self.time += self.briefing.settle + duration;
+        self.time = settled + duration;
         (signal, time)
-    }
-
-    /// A random offset that depends on the place and on how often it has been visited, not on what happened elsewhere.
-    fn jitter(&self, purpose: Purpose, place: Point, deviation: f64) -> Point {
-        if deviation == 0.0 {
-            return Point::default();
-        }
-        let key = position_key(place);
-        let number = self.visits.get(&key).map_or(0, |v| v.number);
-        let mut stream = Stream::new(self.seed, purpose, [hash_key(key), number]);
-        Point::new(deviation * stream.normal(), deviation * stream.normal())
-    }
-
-    /// Displacement of the beam on the specimen at `time` s, decaying with the world's time constant.
-    fn drift(&self, time: f64) -> Point {
-        let decay = self.briefing.drift_decay;
-        let length = self.briefing.drift_speed * decay * (1.0 - (-time / decay).exp());
-        let (sine, cosine) = self.drift_direction.sin_cos();
-        Point::new(length * sine, length * cosine)
     }
 
     /// Hands in an answer; it counts from the dose spent so far until the next one. The score is not told.
@@ -261,7 +263,9 @@ impl Episode {
     pub fn submit(&mut self, finding: &Finding) -> Result<()> {
         let quality = self.scorer.quality(finding)?;
         let dose = self.spent().0.min(self.briefing.budget.0);
-        self.curve.push(dose, quality)
+        self.curve.push(dose, quality)?;
+        self.last = Some(finding.clone());
+        Ok(())
     }
 
     /// Ends the episode: the last answer is held to the budget, and the truth comes out.
@@ -271,7 +275,8 @@ impl Episode {
             damaged_fraction: self.specimen.damaged_fraction(),
             time: self.time,
             scans: self.scans,
-            truth: self.specimen.truth().to_vec(),
+            report: (self.last.as_ref()).and_then(|last| self.scorer.report(last).ok()),
+            truth: self.specimen.truth().clone(),
             curve: self.curve,
         }
     }
@@ -308,20 +313,50 @@ impl Episode {
         )
     }
 
-    /// Which sites are defects, for the one navigator that may know: the clairvoyant reference.
-    pub(crate) fn truth_for_bound(&self) -> Vec<bool> {
-        self.specimen.truth().iter().map(Option::is_some).collect()
+    /// What an ideal detector would show of the pristine specimen, the beam hitting where it is aimed: for the oracle.
+    pub(crate) fn without_noise(&self, scan: &Scan) -> Frame {
+        let places: Vec<Point> = (0..scan.len()).map(|index| scan.position(index)).collect();
+        let electrons: Vec<f64> = (0..scan.len()).map(|i| scan.charge(i).electrons()).collect();
+        let seen = places.iter().zip(&electrons);
+        Frame {
+            signal: seen.map(|(place, n)| n * self.specimen.signal(*place)).collect(),
+            time: vec![0.0; places.len()],
+            positions: places,
+            electrons,
+            truncated: false,
+        }
+    }
+
+    /// The truth, for the one navigator that may know it: the clairvoyant reference.
+    pub(crate) fn truth_for_bound(&self) -> &Truth {
+        self.specimen.truth()
     }
 }
 
-/// A probe position to a hundredth of an Å: two requests closer than that are the same place.
-fn position_key(place: Point) -> (i64, i64) {
-    (
-        (place.y * 100.0).round() as i64,
-        (place.x * 100.0).round() as i64,
-    )
+/// A probe position to a hundredth of an Å: two requests closer than that are the same place. Mixed, so that a table can take
+/// it as it is.
+fn place_key(place: Point) -> u64 {
+    let hundredths = |value: f64| (value * 100.0).round() as i64 as u32;
+    let packed = (u64::from(hundredths(place.y)) << 32) | u64::from(hundredths(place.x));
+    crate::random::mixed(packed)
 }
 
-fn hash_key((y, x): (i64, i64)) -> u64 {
-    ((y as u64) << 32) ^ (x as u64 & 0xFFFF_FFFF)
+/// A hasher for keys that are hashes already.
+#[derive(Debug, Default, Clone, Copy)]
+struct AlreadyMixed(u64);
+
+impl Hasher for AlreadyMixed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
 }

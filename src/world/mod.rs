@@ -1,28 +1,51 @@
 //! Worlds: a physics-simulated specimen under a dose budget, with a task whose truth only the scorer knows.
+//!
+//! A world is a TOML file. It names a [`material`] (a crystal in a beam with its response library), the specimens that are made
+//! of it (point defects, domains, or a particle), the microscope with its imperfections, the laws of damage, and a budget of
+//! dose. `worlds/README.md` shows all that come with the crate; `worlds/mos2-l2.toml` explains the keys.
+//!
+//! [`World::load`] reads it, [`World::episode`] puts a fresh specimen under the beam. What a policy may know is the
+//! [`Briefing`] and what the microscope delivers, frame by frame; what it has to find out is a [`task`].
 
+mod blueprint;
 pub mod briefing;
+mod canvas;
+mod cell_columns;
+mod crystal_plan;
+pub mod damage;
 pub mod definition;
+pub mod distortion;
 pub mod episode;
-pub mod finding;
+mod illumination;
+mod imager;
 mod key_refusal;
+mod knock_on_plan;
+mod lattice;
 pub mod material;
 pub mod measurements;
 mod neighbourhood;
+mod particle_plan;
+pub mod pattern;
+mod plan;
+mod region_plan;
+mod regions;
 pub mod scan;
-mod score;
+pub mod site;
 mod specimen;
+pub mod task;
 
-pub(crate) use specimen::draw_defects;
-
-pub use briefing::{Briefing, Defect, DefectClass, LatticeSite};
-pub use definition::{Definition, Task};
+pub use briefing::{Briefing, DomainCell, PhaseFact};
+pub use crystal_plan::DefectClass;
+pub use definition::Definition;
 pub use episode::{Episode, Outcome};
-pub use finding::{Finding, SiteBelief};
 pub use measurements::Measurements;
 pub use scan::{Frame, Scan};
+pub use site::{Appearance, Hypothesis, LatticeSite, SiteKind};
+pub use task::{Finding, LabelBelief, NumberBelief, SiteBelief, Task, Truth, VectorBelief};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::units::Seed;
+use blueprint::Blueprint;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,26 +60,50 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct World {
     briefing: Arc<Briefing>,
+    blueprint: Arc<Blueprint>,
 }
 
 impl World {
-    /// Loads a world file and the crystal structure that it names.
+    /// Loads a world file with the material that it names and the material's library, which is looked for beside the material
+    /// and built if it is not there.
     ///
     /// # Errors
-    /// As [`Definition::load`], and [`crate::Error::Parse`] when the crystal structure cannot be read.
+    /// As [`Definition::load`], [`Material::load`](material::Material::load) and
+    /// [`Material::library`](material::Material::library).
     pub fn load(file: impl AsRef<Path>) -> Result<Self> {
         let file = file.as_ref();
         Self::from_definition(&Definition::load(file)?, file)
     }
 
-    /// Builds a world from a definition; `file` tells where its crystal structure is looked for and is named in errors.
+    /// Builds a world from a definition; `file` tells where its material is looked for and is named in errors.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] when a value is out of range or the definition asks for what the crystal does not have.
+    /// [`Error::Config`] when a value is out of range or the definition asks for what the material does not have.
     pub fn from_definition(definition: &Definition, file: impl AsRef<Path>) -> Result<Self> {
-        definition.check(file.as_ref())?;
+        let (briefing, blueprint) = plan::plan(definition, file.as_ref())?;
         Ok(Self {
-            briefing: Arc::new(Briefing::new(definition, file.as_ref())?),
+            briefing: Arc::new(briefing),
+            blueprint: Arc::new(blueprint),
+        })
+    }
+
+    /// The same world, scored by another of its tasks.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a task that the world does not have.
+    pub fn with_task(&self, task: Task) -> Result<Self> {
+        if !self.briefing.tasks.contains(&task) {
+            let names: Vec<&str> = self.briefing.tasks.iter().map(|t| t.name()).collect();
+            let allowed = format!("a task of {}: {}", self.briefing.name, names.join(", "));
+            return Err(Error::argument("task", task.name(), allowed));
+        }
+        let briefing = Briefing {
+            task,
+            ..(*self.briefing).clone()
+        };
+        Ok(Self {
+            briefing: Arc::new(briefing),
+            blueprint: self.blueprint.clone(),
         })
     }
 
@@ -67,6 +114,6 @@ impl World {
 
     /// A fresh specimen under the beam; everything random in it follows from `seed`.
     pub fn episode(&self, seed: Seed) -> Episode {
-        Episode::new(self.briefing.clone(), seed)
+        Episode::new(self.briefing.clone(), self.blueprint.clone(), seed)
     }
 }

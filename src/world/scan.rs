@@ -4,6 +4,9 @@ use crate::error::{Error, Result};
 use crate::stem::Charge;
 use crate::units::{Dose, Point};
 
+/// No detector reads that many electrons in a visit.
+const LARGEST_READING: f64 = 1e12;
+
 /// Where to put the beam, and how many electrons per Å² each place gets.
 ///
 /// ```
@@ -257,6 +260,29 @@ impl Frame {
     /// Number of visits.
     pub fn len(&self) -> usize {
         self.positions.len()
+    }
+
+    /// Refuses a frame whose lists differ in length and readings that no detector gives.
+    pub(crate) fn check(&self) -> Result<()> {
+        let visits = self.positions.len();
+        for (name, found) in [
+            ("electrons", self.electrons.len()),
+            ("signal", self.signal.len()),
+            ("time", self.time.len()),
+        ] {
+            if found != visits {
+                let allowed = format!("{visits}, one per position");
+                return Err(Error::argument(format!("frame.{name}"), found, allowed));
+            }
+        }
+        let impossible = |signal: &&f64| signal.is_nan() || signal.abs() >= LARGEST_READING;
+        match self.signal.iter().find(impossible) {
+            None => Ok(()),
+            Some(signal) => {
+                let allowed = format!("readings below {LARGEST_READING:e} electrons");
+                Err(Error::argument("frame.signal", signal, allowed))
+            }
+        }
     }
 
     /// Whether nothing was measured.

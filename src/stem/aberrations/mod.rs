@@ -253,6 +253,18 @@ impl Aberrations {
         self.clone().with("C10", focus + offset, 0.0)
     }
 
+    /// The same lens turned by an angle (radians) from x towards y.
+    #[must_use]
+    pub fn turned(&self, angle: f64) -> Self {
+        let turned = |term: &Aberration| Aberration {
+            angle: if term.symmetry == 0 { 0.0 } else { term.angle + angle },
+            ..*term
+        };
+        Self {
+            terms: self.terms.iter().map(turned).collect(),
+        }
+    }
+
     /// The coefficients that are set, by rising order, then by rising symmetry.
     pub fn terms(&self) -> &[Aberration] {
         &self.terms

@@ -3,6 +3,8 @@
 use super::Library;
 use super::expansion::TERMS;
 use super::imaging::{Imaging, Transfer};
+use super::lattice::Contribution;
+use super::motif::{Edit, check_edits};
 use super::recipe::Recipe;
 use super::scene::{Domain, Frame, Scene};
 use super::series::{self, Wave};
@@ -133,16 +135,7 @@ impl Response<'_> {
                     "no turn, in a library whose aberrations have directions",
                 ));
             }
-            let contributions = (self.library.lattice())
-                .contributions(domain.edits(), &recipe.motifs)
-                .map_err(|edit| {
-                    let found = format!("{edit:?}");
-                    Error::argument(
-                        "edits",
-                        found,
-                        "changes of which a motif of the recipe knows",
-                    )
-                })?;
+            let contributions = self.contributions(domain.edits())?;
             for part in contributions {
                 if angle != 0.0 {
                     turned
@@ -227,13 +220,38 @@ impl Response<'_> {
             .ok_or_else(rule)
     }
 
-    /// The perfect crystal of a domain at one place, whatever the domain's region and edits.
+    /// The perfect crystal of a domain at some places, whatever the domain's region and edits.
     ///
     /// # Errors
     /// As [`Response::image`].
-    pub fn perfect(&self, domain: &Domain<'_>, place: Point) -> Result<f64> {
+    pub fn perfect(&self, domain: &Domain<'_>, places: &[Point]) -> Result<Vec<f64>> {
         domain.check(self.library.recipe())?;
-        Ok(series::value(&self.waves(domain), place.y, place.x))
+        let waves = self.waves(domain);
+        let at = |place: &Point| series::value(&waves, place.y, place.x);
+        Ok(places.iter().map(at).collect())
+    }
+
+    /// What changed atoms add to the image: kernels with their weights and places in the undistorted crystal.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an edit of which no motif of the recipe knows.
+    pub fn changes(&self, edits: &[Edit]) -> Result<Vec<(&Kernel, f64, Point)>> {
+        let recipe = self.library.recipe();
+        check_edits(edits, recipe.cell().atoms().len(), || "edits".into())?;
+        let parts = self.contributions(edits)?.into_iter();
+        Ok(parts
+            .map(|part| (&self.kernels[part.motif], part.weight, part.place))
+            .collect())
+    }
+
+    fn contributions(&self, edits: &[Edit]) -> Result<Vec<Contribution>> {
+        let recipe = self.library.recipe();
+        let found = (self.library.lattice()).contributions(edits, &recipe.motifs);
+        found.map_err(|edit| {
+            let found = format!("{edit:?}");
+            let allowed = "changes of which a motif of the recipe knows";
+            Error::argument("edits", found, allowed)
+        })
     }
 
     /// One row of the crystal.

@@ -1,0 +1,156 @@
+//! Pieces of crystal side by side: which phase is where, what the phases look like, how they decay.
+
+use super::canvas::Tile;
+use super::damage::Decay;
+use super::lattice::Lattice;
+use crate::normal::cdf;
+use crate::units::Point;
+use ndarray::Array2;
+
+/// Most stages of a decay.
+pub(super) const STAGES: usize = 4;
+
+/// What a place can be made of.
+#[derive(Debug, Clone)]
+pub(super) struct Phase {
+    /// The image before any dose and after each stage of decay.
+    pub stages: Vec<Tile>,
+    /// How one stage follows the other; none for a phase that dose does not change.
+    pub decay: Option<Decay>,
+}
+
+/// The cells in which labels are laid out, in the frame of the crystal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct LabelGrid {
+    /// Edges of a label cell (y, x), Å.
+    pub pitch: [f64; 2],
+    /// Place of the corner of the first one, Å; not positive, so that all that is covered has a label.
+    pub corner: [f64; 2],
+    /// Label cells along y and x.
+    pub shape: [usize; 2],
+}
+
+impl LabelGrid {
+    /// So many label cells a period, walls being `shift` periods away from the corners of the cells.
+    pub(super) fn new(lattice: &Lattice, each: usize, shift: f64) -> Self {
+        let period = lattice.period();
+        let pitch = period.map(|edge| edge / each as f64);
+        Self {
+            pitch,
+            corner: [0, 1].map(|axis| (shift - 1.0) * period[axis]),
+            shape: lattice.shape().map(|cells| (cells + 2) * each),
+        }
+    }
+
+    /// Coordinates of a place of the crystal in units of label cells.
+    fn coordinates(&self, place: Point) -> [f64; 2] {
+        [
+            (place.y - self.corner[0]) / self.pitch[0],
+            (place.x - self.corner[1]) / self.pitch[1],
+        ]
+    }
+
+    /// The label cell of a place of the crystal; the nearest one for places outside.
+    pub(super) fn cell(&self, place: Point) -> [usize; 2] {
+        let along = self.coordinates(place);
+        [0, 1].map(|axis| (along[axis].max(0.0) as usize).min(self.shape[axis] - 1))
+    }
+
+    /// Middle of a label cell in the crystal, Å.
+    pub(super) fn middle(&self, [row, column]: [usize; 2]) -> Point {
+        Point::new(
+            self.corner[0] + (row as f64 + 0.5) * self.pitch[0],
+            self.corner[1] + (column as f64 + 0.5) * self.pitch[1],
+        )
+    }
+}
+
+/// Labels of all cells, with what speeds up looking them up.
+#[derive(Debug, Clone)]
+pub(super) struct Regions {
+    grid: LabelGrid,
+    labels: Array2<u8>,
+    /// Whether a cell and all around it are alike.
+    uniform: Array2<bool>,
+    /// Standard deviation of the source, which blurs walls, Å.
+    seam: f64,
+}
+
+impl Regions {
+    pub(super) fn new(grid: LabelGrid, labels: Array2<u8>, seam: f64) -> Self {
+        let (rows, columns) = labels.dim();
+        let uniform = Array2::from_shape_fn((rows, columns), |(row, column)| {
+            let around = |at: usize, limit: usize| at.saturating_sub(1)..(at + 2).min(limit);
+            around(row, rows).all(|r| {
+                around(column, columns).all(|c| labels[[r, c]] == labels[[row, column]])
+            })
+        });
+        Self {
+            grid,
+            labels,
+            uniform,
+            seam,
+        }
+    }
+
+    pub(super) fn grid(&self) -> LabelGrid {
+        self.grid
+    }
+
+    pub(super) fn label(&self, cell: [usize; 2]) -> usize {
+        usize::from(self.labels[cell])
+    }
+
+    /// The phases around a place with their weights: walls are as sharp as the source allows.
+    pub(super) fn shares(&self, place: Point, mut each: impl FnMut(usize, f64)) {
+        let cell = self.grid.cell(place);
+        if self.uniform[cell] || self.seam == 0.0 {
+            each(self.label(cell), 1.0);
+            return;
+        }
+        let along = self.grid.coordinates(place);
+        // shares of the cell before, the own one, and the one behind it
+        let weights = [0, 1].map(|axis| {
+            let inside = along[axis] - cell[axis] as f64;
+            let scale = self.grid.pitch[axis] / self.seam;
+            let before = cdf(-inside * scale);
+            let behind = cdf((inside - 1.0) * scale);
+            [before, 1.0 - before - behind, behind]
+        });
+        for (dy, wy) in weights[0].iter().enumerate() {
+            for (dx, wx) in weights[1].iter().enumerate() {
+                let weight = wy * wx;
+                if weight > 1e-6 {
+                    let near = |axis: usize, d: usize| {
+                        (cell[axis] + d).saturating_sub(1).min(self.grid.shape[axis] - 1)
+                    };
+                    each(self.label([near(0, dy), near(1, dx)]), weight);
+                }
+            }
+        }
+    }
+
+    /// The image at a place of the crystal, after its local dose has grown from the first to the second of `doses` during
+    /// the visit.
+    pub(super) fn signal(&self, phases: &[Phase], place: Point, doses: [f64; 2]) -> f64 {
+        let mut sum = 0.0;
+        self.shares(place, |label, weight| {
+            if let Some(phase) = phases.get(label) {
+                sum += weight * phase.signal(place, doses);
+            }
+        });
+        sum
+    }
+}
+
+impl Phase {
+    /// The image at a place of the crystal, averaged over a visit during which the local dose grows.
+    pub(super) fn signal(&self, place: Point, [before, after]: [f64; 2]) -> f64 {
+        let Some(decay) = &self.decay else {
+            return self.stages.first().map_or(0.0, |tile| tile.at(place));
+        };
+        let shares = decay.mean_fractions(before, after);
+        let stages = self.stages.iter().zip(shares);
+        stages.map(|(tile, share)| share * tile.at(place)).sum()
+    }
+}

@@ -1,0 +1,163 @@
+//! The specimen that a seed stands for.
+
+use super::columns::Wear;
+use super::{Column, Nucleus, Specimen, Tally};
+use crate::units::Seed;
+use crate::world::blueprint::{Blueprint, Content};
+use crate::world::briefing::Briefing;
+use crate::world::canvas::Canvas;
+use crate::world::crystal_plan::CrystalPlan;
+use crate::world::damage::{DoseMap, EnergyDiffusion};
+use crate::world::particle_plan::ParticlePlan;
+use crate::world::pattern::{Host, scattered};
+use crate::world::region_plan::RegionPlan;
+use crate::world::regions::Regions;
+use crate::world::task::{Task, Truth};
+use std::sync::Arc;
+
+impl Specimen {
+    /// A fresh specimen; everything random in it follows from the seed.
+    pub(in crate::world) fn realise(
+        blueprint: Arc<Blueprint>,
+        briefing: &Briefing,
+        seed: Seed,
+    ) -> Self {
+        let mut canvas = None;
+        let mut regions = None;
+        let mut columns = Vec::new();
+        let truth = match &blueprint.content {
+            Content::Crystal(plan) => {
+                let (image, drawn, truth) = crystal(plan, &blueprint, briefing, seed);
+                canvas = Some(image);
+                columns = drawn;
+                truth
+            }
+            Content::Particle(plan) => {
+                let (image, drawn, truth) = particle(plan, &blueprint, briefing, seed);
+                canvas = Some(image);
+                columns = drawn;
+                truth
+            }
+            Content::Regions(plan) => {
+                let labels = plan.pattern.draw(&plan.grid, seed);
+                let drawn = Regions::new(plan.grid, labels, plan.seam);
+                let truth = domains(plan, &drawn, briefing);
+                regions = Some(drawn);
+                if blueprint.nucleation.is_some() {
+                    canvas = Some(Canvas::new(plan.raster, blueprint.lattice.shape()));
+                }
+                truth
+            }
+        };
+        let hypotheses = || {
+            let placed = blueprint.content.placed().iter().zip(&columns);
+            placed.map(|(placed, column)| {
+                &blueprint.kinds[placed.site.kind].hypotheses[usize::from(column.hypothesis)]
+            })
+        };
+        let at_risk: usize = hypotheses()
+            .take(blueprint.content.inside())
+            .map(|hypothesis| hypothesis.at_risk())
+            .sum();
+        let wears = hypotheses().any(|hypothesis| hypothesis.at_risk() > 0);
+        let wear = wears.then(|| Wear::new(hypotheses(), briefing.budget_electrons(), seed));
+        let [rows, cells] = blueprint.lattice.shape();
+        let [height, width] = blueprint.lattice.period();
+        let nuclei = blueprint.nucleation.iter().flat_map(|nucleation| {
+            let extent = [rows as f64 * height, cells as f64 * width];
+            nucleation.draw(extent, seed).into_iter()
+        });
+        Self {
+            dose_map: (blueprint.follows_dose).then(|| DoseMap::new(rows, cells, height, width)),
+            diffusion: blueprint.diffusion.as_ref().map(EnergyDiffusion::new),
+            nuclei: nuclei
+                .map(|(place, threshold)| Nucleus {
+                    place,
+                    threshold,
+                    grown: false,
+                })
+                .collect(),
+            tally: Tally { at_risk, lost: 0 },
+            departures: Vec::new(),
+            canvas,
+            regions,
+            columns,
+            wear,
+            truth,
+            blueprint,
+        }
+    }
+}
+
+fn crystal(
+    plan: &CrystalPlan,
+    blueprint: &Blueprint,
+    briefing: &Briefing,
+    seed: Seed,
+) -> (Canvas, Vec<Column>, Truth) {
+    let kinds = &blueprint.kinds;
+    let hosts: Vec<Host> = (plan.placed.iter())
+        .map(|placed| Host {
+            position: placed.site.position,
+            element: kinds[placed.site.kind].element,
+        })
+        .collect();
+    let defects = scattered(briefing.scattering(), &hosts, seed);
+    let mut canvas = Canvas::tiled(&plan.tile, blueprint.lattice.shape());
+    let mut columns = Vec::with_capacity(plan.placed.len());
+    for (placed, defect) in plan.placed.iter().zip(&defects) {
+        let kind = &kinds[placed.site.kind];
+        let hypothesis = (kind.hypotheses.iter())
+            .position(|h| h.class == *defect)
+            .unwrap_or(0);
+        let appearance = kind.hypotheses[hypothesis].chain[0];
+        if appearance != 0 {
+            canvas.add(placed.cell, &plan.stamps[placed.column][appearance], 1.0);
+        }
+        columns.push(Column {
+            hypothesis: hypothesis as u16,
+            lost: 0,
+        });
+    }
+    let truth = Truth::PointDefects {
+        positions: briefing.sites.iter().map(|site| site.position).collect(),
+        defects: defects[..plan.inside].to_vec(),
+    };
+    (canvas, columns, truth)
+}
+
+fn particle(
+    plan: &ParticlePlan,
+    blueprint: &Blueprint,
+    briefing: &Briefing,
+    seed: Seed,
+) -> (Canvas, Vec<Column>, Truth) {
+    let (canvas, atoms) = plan.draw(blueprint.lattice.shape(), seed);
+    let columns = atoms.iter().map(|&atoms| Column {
+        hypothesis: atoms as u16,
+        lost: 0,
+    });
+    let truth = Truth::Counting {
+        positions: briefing.sites.iter().map(|site| site.position).collect(),
+        numbers: atoms[..plan.inside].iter().map(|&n| n as f64).collect(),
+    };
+    (canvas, columns.collect(), truth)
+}
+
+/// The truth about a world of domains, for the task that was chosen.
+fn domains(plan: &RegionPlan, regions: &Regions, briefing: &Briefing) -> Truth {
+    let positions = plan.inside.iter().map(|(_, place)| *place).collect();
+    let meaning = plan.inside.iter();
+    let meaning = meaning.map(|(cell, _)| plan.meaning[regions.label(*cell)]);
+    match briefing.task {
+        Task::Polarisation => Truth::Polarisation {
+            positions,
+            vectors: meaning.map(|m| m.vector).collect(),
+        },
+        _ => Truth::Domains {
+            positions,
+            labels: meaning.map(|m| m.class).collect(),
+            classes: plan.classes.len(),
+        },
+    }
+}
