@@ -11,6 +11,7 @@ mod neighbourhood;
 pub mod scan;
 mod score;
 mod specimen;
+pub mod task;
 
 pub(crate) use specimen::draw_defects;
 
