@@ -195,6 +195,20 @@ impl Policy {
     }
 }
 
+impl std::fmt::Display for Policy {
+    /// Its name with its setting.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Raster { stride, dwell } if *dwell == 1.0 => write!(f, "raster {stride} Å"),
+            Self::InterleavedRaster { stride, side } => {
+                write!(f, "raster {stride} Å, {} passes", side * side)
+            }
+            Self::ColumnPasses { passes } => write!(f, "columns, {passes} passes"),
+            other => write!(f, "{}", other.name()),
+        }
+    }
+}
+
 impl From<Policy> for Configuration {
     fn from(policy: Policy) -> Self {
         Self::new(policy.name(), policy.strategy(), move |setting| {

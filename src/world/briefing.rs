@@ -7,7 +7,7 @@ use super::distortion::ScanSection;
 use super::illumination::Illumination;
 use super::lattice::Lattice;
 use super::neighbourhood::Neighbourhood;
-use super::pattern::ClusterSection;
+use super::pattern::Clusters;
 use super::regions::{LabelGrid, Phase};
 use super::site::{LatticeSite, SiteKind};
 use super::task::Task;
@@ -45,7 +45,7 @@ pub struct Briefing {
     /// Kinds of defect and their densities.
     pub classes: Vec<DefectClass>,
     /// How defects cluster, if they do.
-    pub clusters: Option<ClusterSection>,
+    pub clusters: Option<Clusters>,
     /// Places inside the field that are asked about in a world of domains, row by row in the frame of the crystal.
     pub cells: Vec<DomainCell>,
     /// What they may be made of.

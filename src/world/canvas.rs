@@ -290,6 +290,20 @@ impl Canvas {
         target.scaled_add(scale, &own);
     }
 
+    /// Adds a stamp whose column stands at any place of the crystal, to the nearest pixel.
+    pub(crate) fn add_near(&mut self, place: Point, stamp: &Stamp) {
+        let along = [place.y, place.x];
+        let first = [0, 1].map(|axis| {
+            let start = along[axis] / self.raster.pixel[axis] - stamp.centre[axis];
+            start.round() as isize
+        });
+        let moved = Stamp {
+            first,
+            ..stamp.clone()
+        };
+        self.add([0, 0], &moved, 1.0);
+    }
+
     /// Adds a round Gaussian of this height and standard deviation (Å) at a place of the crystal.
     pub(crate) fn add_blob(&mut self, place: Point, height: f64, deviation: f64) {
         let reach = 4.0 * deviation;

@@ -3,7 +3,7 @@
 use super::damage::{ContaminationSection, DecaySection, DiffusionSection, NucleationSection};
 use super::distortion::ScanSection;
 use super::key_refusal::read_toml;
-use super::pattern::{ClusterSection, FaultsSection, InclusionsSection, ParticleSection, PolarSection};
+use super::pattern::{Clusters, Faults, Inclusions, Particle, Polar};
 use super::task::Task;
 use crate::error::{Error, Result};
 use crate::stem::{Aberrations, Element};
@@ -44,7 +44,7 @@ pub struct Definition {
     /// Domains to be told apart.
     pub domains: Option<DomainsSection>,
     /// A particle whose atoms are to be counted.
-    pub particle: Option<ParticleSection>,
+    pub particle: Option<Particle>,
     /// Beam damage.
     #[serde(default)]
     pub damage: DamageSection,
@@ -105,7 +105,7 @@ pub struct DefectSection {
     /// The kinds of defect, each with its density.
     pub class: Vec<DefectClassSection>,
     /// Present when defects come in clusters; absent when they are scattered at random.
-    pub clusters: Option<ClusterSection>,
+    pub clusters: Option<Clusters>,
 }
 
 /// One kind of defect.
@@ -123,11 +123,11 @@ pub struct DefectClassSection {
 #[serde(deny_unknown_fields)]
 pub struct DomainsSection {
     /// Patches of other phases in a crystal.
-    pub inclusions: Option<InclusionsSection>,
+    pub inclusions: Option<Inclusions>,
     /// Ruddlesden-Popper faults.
-    pub faults: Option<FaultsSection>,
+    pub faults: Option<Faults>,
     /// Polar domains beside a crystal that is not polar.
-    pub polar: Option<PolarSection>,
+    pub polar: Option<Polar>,
     /// States of the material by label, the matrix first; for inclusions.
     #[serde(default)]
     pub states: Vec<String>,

@@ -23,7 +23,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Margin around the field in which the crystal goes on, Å: an atom beyond it cannot be seen from inside.
-const MARGIN: f64 = 12.0;
+pub(super) const MARGIN: f64 = 12.0;
 /// Time in which a current of 1 pA carries one electron, s.
 const SECONDS_PER_ELECTRON_AT_ONE_PICOAMPERE: f64 =
     crate::stem::constants::ELEMENTARY_CHARGE / 1e-12;
@@ -170,7 +170,7 @@ fn facts(plan: &RegionPlan, seen: Vec<Phase>) -> (Vec<PhaseFact>, [Vec<f64>; 2])
     let mut pairs = [0, 1].map(|_| vec![0.02; phases * phases]);
     for specimen in 0..SPECIMENS {
         // seeds of a range of their own, far from those that anybody counts up to
-        let labels = plan.pattern.draw(&plan.grid, Seed(u64::MAX - specimen));
+        let labels = plan.pattern.draw(&plan.cells, Seed(u64::MAX - specimen));
         let at = |row: usize, column: usize| labels.get([row, column]).map(|l| usize::from(*l));
         for &([row, column], _) in &plan.inside {
             let Some(own) = at(row, column) else { continue };

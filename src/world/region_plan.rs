@@ -6,7 +6,8 @@ use super::definition::{Definition, DomainsSection};
 use super::imager::{Imager, Lens};
 use super::lattice::Lattice;
 use super::material::Material;
-use super::pattern::{Cells, FaultsSection, InclusionsSection, PolarSection, Variant};
+use super::plan::MARGIN;
+use super::pattern::{Cells, Faults, Inclusions, Polar, Variant};
 use super::regions::{LabelGrid, Phase, STAGES};
 use crate::error::{Error, Result};
 use crate::stem::library::Library;
@@ -23,6 +24,7 @@ pub(super) struct RegionPlan {
     /// Label cells whose middles lie in the field, with these; the answer places.
     pub inside: Vec<([usize; 2], Point)>,
     pub pattern: Pattern,
+    pub cells: Cells,
     /// Number of the class and polarisation (y, x) of each phase.
     pub meaning: Vec<Meaning>,
     /// Names of the classes.
@@ -41,24 +43,27 @@ pub(super) struct Meaning {
 /// How labels are laid out.
 #[derive(Debug, Clone)]
 pub(super) enum Pattern {
-    Inclusions(InclusionsSection),
-    Faults(FaultsSection),
-    Polar(PolarSection),
+    Inclusions(Inclusions),
+    Faults(Faults),
+    Polar(Polar),
 }
 
 impl Pattern {
-    /// The labels of a specimen.
-    pub(super) fn draw(&self, grid: &LabelGrid, seed: Seed) -> Array2<u8> {
-        let cells = Cells {
-            rows: grid.shape[0],
-            columns: grid.shape[1],
-            height: grid.pitch[0],
-            width: grid.pitch[1],
-        };
+    /// The labels of a specimen on cells that were [checked](Pattern::check).
+    pub(super) fn draw(&self, cells: &Cells, seed: Seed) -> Array2<u8> {
         match self {
-            Self::Inclusions(section) => section.draw(&cells, seed),
-            Self::Faults(section) => section.draw(&cells, seed),
-            Self::Polar(section) => section.draw(&cells, seed),
+            Self::Inclusions(pattern) => pattern.draw(cells, seed),
+            Self::Faults(pattern) => pattern.draw(cells, seed),
+            Self::Polar(pattern) => pattern.draw(cells, seed),
+        }
+    }
+
+    /// Refuses domains for which the field has no room.
+    fn check(&self, cells: &Cells, file: &Path) -> Result<()> {
+        match self {
+            Self::Inclusions(pattern) => pattern.check_cells(cells, file, "domains.inclusions"),
+            Self::Faults(pattern) => pattern.check_cells(cells, file, "domains.faults"),
+            Self::Polar(pattern) => pattern.check_cells(cells, file, "domains.polar"),
         }
     }
 }
@@ -92,8 +97,12 @@ pub(super) fn plan(
         let allowed = "exactly one of inclusions, faults and polar";
         return Err(Error::config(file, "domains", "none or several patterns", allowed));
     };
-    let (sketches, classes, each, shift) = sketches(&pattern, section, material, file)?;
-    let grid = LabelGrid::new(lattice, each, shift);
+    let (sketches, classes, each, before) = sketches(&pattern, section, material, file)?;
+    let grid = LabelGrid::new(lattice, each, before);
+    let margin = (MARGIN / grid.pitch[0].max(grid.pitch[1])) as usize;
+    let refused = |error| super::key_refusal::refused_argument(file, "field", error);
+    let cells = Cells::new(grid.shape, grid.pitch, margin).map_err(refused)?;
+    pattern.check(&cells, file)?;
     let square = lattice.period();
     if sketches.iter().any(|s| s.quarter_turns % 2 == 1) && (square[0] - square[1]).abs() > 1e-6 {
         let found = format!("a cell of {} × {} Å", square[0], square[1]);
@@ -118,8 +127,8 @@ pub(super) fn plan(
     let (_, seen) = draw(expected)?;
     let field = &definition.field;
     let [rows, columns] = grid.shape;
-    let cells = (0..rows).flat_map(|row| (0..columns).map(move |column| [row, column]));
-    let inside = cells
+    let all = (0..rows).flat_map(|row| (0..columns).map(move |column| [row, column]));
+    let inside = all
         .map(|cell| (cell, lattice.to_field(grid.middle(cell))))
         .filter(|(_, place)| {
             (0.0..=field.height).contains(&place.y) && (0.0..=field.width).contains(&place.x)
@@ -130,6 +139,7 @@ pub(super) fn plan(
         phases,
         inside: inside.collect(),
         pattern,
+        cells,
         meaning: (sketches.iter())
             .map(|s| Meaning {
                 class: s.class,
@@ -160,14 +170,14 @@ fn sketches(
     Ok(match pattern {
         Pattern::Inclusions(inclusions) => {
             let classes = section.states.clone();
-            if classes.len() != inclusions.classes() + 1 {
+            if classes.len() != inclusions.class.len() + 1 {
                 let found = format!("{} states", classes.len());
-                let allowed = format!("{}, the matrix and each inclusion", inclusions.classes() + 1);
+                let allowed = format!("{}, the matrix and each inclusion", inclusions.class.len() + 1);
                 return Err(Error::config(file, "domains.states", found, allowed));
             }
             let named = classes.iter().enumerate();
             let sketches = named.map(|(class, state)| plain(state, class)).collect();
-            (sketches, classes, 1, 0.0)
+            (sketches, classes, 1, 1.0)
         }
         Pattern::Faults(_) => {
             let shifted = Sketch {
@@ -175,8 +185,8 @@ fn sketches(
                 ..plain(&matrix, 1)
             };
             let classes = vec!["in registry".into(), "shifted by half a cell".into()];
-            // walls run half way between two planes of atoms
-            (vec![plain(&matrix, 0), shifted], classes, 2, 0.25)
+            // each label cell has one plane of atoms in its middle, the first of them one at the corner of a cell
+            (vec![plain(&matrix, 0), shifted], classes, 2, 1.25)
         }
         Pattern::Polar(polar) => {
             let directions = ["+x", "+y", "-x", "-y"];
@@ -184,7 +194,7 @@ fn sketches(
                 state: variant.state.clone(),
                 quarter_turns: variant.quarter_turns,
                 shift: [0.0; 2],
-                class: match polar.is_matrix(variant) {
+                class: match variant.state == polar.matrix {
                     true => 0,
                     false => 1 + usize::from(variant.quarter_turns % 4),
                 },
@@ -193,7 +203,7 @@ fn sketches(
             let mut classes = vec![polar.matrix.clone()];
             classes.extend(directions.map(|way| format!("polarised along {way}")));
             // cells are drawn from corner to corner of the cage that holds the polar ion
-            (polar.variants().iter().map(sketch).collect(), classes, 1, 0.0)
+            (polar.variants().iter().map(sketch).collect(), classes, 1, 1.0)
         }
     })
 }

@@ -31,13 +31,13 @@ pub(super) struct LabelGrid {
 }
 
 impl LabelGrid {
-    /// So many label cells a period, walls being `shift` periods away from the corners of the cells.
-    pub(super) fn new(lattice: &Lattice, each: usize, shift: f64) -> Self {
+    /// So many label cells a period, from `before` periods ahead of the first cell on; at least one, so that all is covered.
+    pub(super) fn new(lattice: &Lattice, each: usize, before: f64) -> Self {
         let period = lattice.period();
         let pitch = period.map(|edge| edge / each as f64);
         Self {
             pitch,
-            corner: [0, 1].map(|axis| (shift - 1.0) * period[axis]),
+            corner: [0, 1].map(|axis| -before * period[axis]),
             shape: lattice.shape().map(|cells| (cells + 2) * each),
         }
     }

@@ -48,30 +48,18 @@ pub fn run(options: &RunOptions) -> Result<()> {
     let (agent, episode) = sweep.agent(0, 0, 0)?;
     let record = agent.record(episode)?;
     let (trace, world) = (&record.trace, &record.briefing.name);
-    let defects = record.truth.iter().flatten().count();
-    let flagged = record
-        .finding
-        .sites
-        .iter()
-        .zip(&record.truth)
-        .filter(|(b, _)| b.is_flagged());
-    let (found, alarms) = flagged.fold((0, 0), |(found, alarms), (_, truth)| {
-        if truth.is_some() {
-            (found + 1, alarms)
-        } else {
-            (found, alarms + 1)
-        }
-    });
     println!("{name} in {world}, seed {}", options.seed);
     println!("DEC-AUC             {:.4}", trace.dec_auc());
     println!("quality at budget   {:.4}", trace.final_quality());
-    println!("defects             {found} of {defects} flagged, {alarms} false alarms");
+    if let Some(report) = &trace.report {
+        println!("answer              {report}");
+    }
     println!(
         "dose spent          {:.2} of {}",
         trace.spent.0, record.briefing.budget
     );
     println!(
-        "atoms lost          {:.3} % of the damageable ones",
+        "damaged             {:.3} % of what the beam can damage",
         100.0 * trace.damaged_fraction
     );
     println!(

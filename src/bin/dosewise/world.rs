@@ -3,7 +3,10 @@
 use clap::Subcommand;
 use dosewise::plot::{FieldImage, FieldMap, Figure};
 use dosewise::prelude::*;
+use dosewise::suite::{HIGHEST_EARLY, HIGHEST_FINAL, LOWEST_ORACLE, critical_dose, episodes};
+use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 #[derive(Subcommand)]
 pub enum WorldCommand {
@@ -24,17 +27,27 @@ pub enum WorldCommand {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Draw the noise-free image of a specimen.
+    /// Find out whether worlds are worth competing in: not won by a raster, not lost by an oracle.
+    Validate {
+        /// World files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Seeds to score, from 0 on.
+        #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        seeds: u64,
+    },
+    /// Draw the noise-free image of a specimen of each world.
     Render {
-        /// World file.
-        file: PathBuf,
+        /// World files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
         /// Seed of the specimen.
         #[arg(long, default_value_t = 0)]
         seed: u64,
         /// Pixel, Å.
         #[arg(long, default_value_t = 0.2)]
         pixel: f64,
-        /// Figure to write, .png or .svg.
+        /// Figure to write, .png or .svg; for several worlds a folder, in which each is drawn as NAME.png.
         #[arg(long)]
         out: PathBuf,
     },
@@ -45,12 +58,23 @@ pub fn run(command: &WorldCommand) -> Result<()> {
         WorldCommand::List { folder } => list(folder),
         WorldCommand::Show { file } => show(file),
         WorldCommand::Check { files } => check(files),
+        WorldCommand::Validate { files, seeds } => validate(files, *seeds),
         WorldCommand::Render {
-            file,
+            files,
             seed,
             pixel,
             out,
-        } => render(file, Seed(*seed), *pixel, out),
+        } => match &files[..] {
+            [file] => render(file, Seed(*seed), *pixel, out),
+            _ => {
+                std::fs::create_dir_all(out).map_err(|source| Error::io(out, source))?;
+                files.iter().try_for_each(|file| {
+                    let name = file.file_stem().unwrap_or(file.as_os_str());
+                    let out = out.join(name).with_extension("png");
+                    render(file, Seed(*seed), *pixel, &out)
+                })
+            }
+        },
     }
 }
 
@@ -63,15 +87,22 @@ fn list(folder: &Path) -> Result<()> {
         .collect();
     files.sort();
     println!(
-        "{:<12} {:>5} {:>8} {:>12}  material",
-        "name", "level", "field/Å", "budget/e⁻Å⁻²"
+        "{:<14} {:>5} {:>9} {:>13}  {:<26} material",
+        "name", "level", "field/Å", "budget/e⁻Å⁻²", "tasks"
     );
     for file in files {
         let world = World::load(&file)?;
         let b = world.briefing();
+        let tasks: Vec<&str> = b.tasks.iter().map(|task| task.name()).collect();
         println!(
-            "{:<12} {:>5} {:>4}×{:<4} {:>11}  {}",
-            b.name, b.level, b.height, b.width, b.budget.0, b.material
+            "{:<14} {:>5} {:>4}×{:<4} {:>13}  {:<26} {}",
+            b.name,
+            b.level,
+            b.height,
+            b.width,
+            b.budget.0,
+            tasks.join(", "),
+            b.material
         );
     }
     Ok(())
@@ -81,53 +112,143 @@ fn show(file: &Path) -> Result<()> {
     let world = World::load(file)?;
     let b = world.briefing();
     println!("{}: {}, level {}", b.name, b.material, b.level);
+    let tasks: Vec<&str> = b.tasks.iter().map(|task| task.name()).collect();
+    println!("tasks               {}", tasks.join(", "));
     println!(
-        "field               {} × {} Å, {} columns",
+        "field               {} × {} Å, {} places are asked about",
         b.height,
         b.width,
-        b.sites.len()
+        b.answers()
     );
     println!(
         "budget              {} averaged over the field, {:.3e} electrons",
         b.budget,
         b.budget_electrons()
     );
-    println!("readout noise       {} electrons", b.readout_noise);
+    println!("beam                {:.3e} electrons a second", b.electrons_per_second);
+    println!(
+        "detector            {} electrons readout noise, {} % gain noise",
+        b.readout_noise,
+        100.0 * b.gain_noise
+    );
     println!(
         "drift               {} Å/s, decaying in {} s",
-        b.drift_speed, b.drift_decay
+        b.scan.drift_speed, b.scan.drift_decay
     );
     println!(
         "jitter              {} Å a line, {} Å a position",
-        b.line_jitter, b.pixel_jitter
+        b.scan.line_jitter, b.scan.pixel_jitter
     );
-    for class in &b.classes {
-        let hosts = b.sites.iter().filter(|s| s.element == class.element);
-        let Some(site) = hosts.clone().next() else {
-            continue;
-        };
-        let perfect = b.perfect_image(site.position);
+    println!("critical dose       {:.3e} e⁻/Å², local", critical_dose(b));
+    for (number, kind) in b.kinds.iter().enumerate() {
+        let sites: Vec<_> = b.sites.iter().filter(|site| site.kind == number).collect();
+        let Some(site) = sites.first() else { continue };
         println!(
-            "{:<19} {:.2} % of the {} columns, {:.1} expected; a {} column detects {:.3} % of the electrons, after a local \
-             dose D 1 − exp(−{:.2e} Å² · D) of its atoms are gone",
-            class.defect.to_string(),
-            100.0 * class.density,
-            class.element.symbol(),
-            class.density * hosts.count() as f64,
-            class.element.symbol(),
-            100.0 * perfect,
-            b.cross_section(class.element),
+            "{} columns of {} {}: {} in the field, where {:.3} % of the electrons are detected",
+            kind.element.symbol(),
+            kind.atoms,
+            if kind.atoms == 1 { "atom" } else { "atoms" },
+            sites.len(),
+            100.0 * b.perfect_image(site.position),
+        );
+        for hypothesis in &kind.hypotheses {
+            let look = hypothesis.chain[0];
+            println!(
+                "  {:<18} {:>7.3} %, adds {:+.3} % of the electrons; {} atoms at risk at {:.2e} Å²",
+                kind.appearances[look].name,
+                100.0 * hypothesis.prior,
+                100.0 * b.response(number, look, 0.0, 0.0),
+                hypothesis.at_risk(),
+                hypothesis.cross_section,
+            );
+        }
+    }
+    for fact in &b.phases {
+        let decay = fact.critical_dose();
+        println!(
+            "  {:<26} {:>7.2} %, polarisation ({:+.2}, {:+.2}){}",
+            b.domain_classes[fact.class],
+            100.0 * fact.prior,
+            fact.vector[0],
+            fact.vector[1],
+            decay.map_or(String::new(), |dose| format!(", decays at {dose} e⁻/Å²")),
         );
     }
-    if let Some(clusters) = b.clusters {
-        println!(
-            "clusters            {} of {} Å, {:.0} % of the defects outside",
-            clusters.number,
-            clusters.radius,
-            100.0 * clusters.background
-        );
+    if let Some(clusters) = &b.clusters {
+        println!("clusters            {clusters:?}");
     }
     Ok(())
+}
+
+fn validate(files: &[PathBuf], seeds: u64) -> Result<()> {
+    let mut worlds = Vec::new();
+    for file in files {
+        let world = World::load(file)?;
+        for task in world.briefing().tasks.clone() {
+            worlds.push(world.with_task(task)?);
+        }
+    }
+    let all: u64 = worlds.iter().map(|world| episodes(world, seeds)).sum();
+    let progress = ProgressBar::new(all).with_style(
+        ProgressStyle::with_template("{bar:40} {pos}/{len} episodes, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let stop = AtomicBool::new(false);
+    println!(
+        "{:<14} {:<14} {:<24} {:>6} {:>7} {:>6} {:>7} {:>7} {:>8} {:>7} {:>8} {:>8}  verdict",
+        "world",
+        "task",
+        "best non-adaptive",
+        "q(B)",
+        "q(B/10)",
+        "AUC",
+        "oracle",
+        "photons",
+        "evidence",
+        "needed",
+        "ceiling",
+        "damaged"
+    );
+    let mut invalid = 0;
+    for world in &worlds {
+        let found = dosewise::suite::validate(world, seeds, &stop, || progress.inc(1))?;
+        let faults = found.faults();
+        invalid += usize::from(!faults.is_empty());
+        let verdict = match faults.is_empty() {
+            true => "valid".to_string(),
+            false => faults.join("; "),
+        };
+        progress.suspend(|| {
+            println!(
+                "{:<14} {:<14} {:<24} {:>6.3} {:>7.3} {:>6.3} {:>7.3} {:>7.3} {:>8.2} {:>7.2} {:>8.2e} {:>6.2} %  {verdict}",
+                found.world,
+                found.task.name(),
+                found.baseline.to_string(),
+                found.final_quality,
+                found.early_quality,
+                found.dec_auc,
+                found.oracle,
+                found.photon_limit,
+                found.regime.at_budget,
+                found.regime.needed,
+                found.regime.ceiling,
+                100.0 * found.damaged,
+            );
+        });
+    }
+    progress.finish_and_clear();
+    println!(
+        "\nmeans over {seeds} seeds. Valid: q(B) of the best non-adaptive policy, tuned on other seeds, at most {HIGHEST_FINAL}, \
+         q(B/10) at most {HIGHEST_EARLY}, oracle at least {LOWEST_ORACLE}.\nevidence, needed, ceiling: nats a place."
+    );
+    match invalid {
+        0 => Ok(()),
+        count => Err(Error::argument(
+            "worlds",
+            format!("{count} that are not valid"),
+            "worlds that are neither won by a raster nor lost by an oracle",
+        )),
+    }
 }
 
 fn check(files: &[PathBuf]) -> Result<()> {

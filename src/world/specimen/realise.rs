@@ -39,7 +39,7 @@ impl Specimen {
                 truth
             }
             Content::Regions(plan) => {
-                let labels = plan.pattern.draw(&plan.grid, seed);
+                let labels = plan.pattern.draw(&plan.cells, seed);
                 let drawn = Regions::new(plan.grid, labels, plan.seam);
                 let truth = domains(plan, &drawn, briefing);
                 regions = Some(drawn);
