@@ -8,6 +8,7 @@ mod key_refusal;
 pub mod material;
 pub mod measurements;
 mod neighbourhood;
+pub mod pattern;
 pub mod scan;
 mod score;
 mod specimen;
