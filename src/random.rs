@@ -34,6 +34,20 @@ pub enum Purpose {
     Gain = 10,
     /// Displacement of a vibrating atom in a frozen snapshot.
     Phonons = 20,
+    /// Grains of other phases in a crystal.
+    Inclusions = 30,
+    /// Domains between planar faults.
+    Faults = 31,
+    /// Domains of polarisation and the interface they end at.
+    Polarisation = 32,
+    /// Shape of a particle and its surface.
+    Particle = 33,
+    /// Atoms of the film that a particle lies on.
+    Support = 34,
+    /// The smooth course of a composition.
+    Composition = 35,
+    /// Which atoms of a column a composition replaces.
+    Replacement = 36,
 }
 
 /// A reproducible stream of random numbers; implements the generator traits of `rand`.

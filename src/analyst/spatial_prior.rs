@@ -2,7 +2,7 @@
 
 use crate::random::{Purpose, Stream};
 use crate::units::Seed;
-use crate::world::{Briefing, draw_defects};
+use crate::world::Briefing;
 use rand::RngExt;
 
 /// Prior probability of a defect from the defects around it: prior = prevalence · (a + b·r), with r the ratio of the
@@ -58,11 +58,14 @@ impl SpatialPrior {
             slope: 0.0,
         };
         let (mut n, mut sum_x, mut sum_y, mut sum_xx, mut sum_xy) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        let columns = briefing.sites.iter().map(|site| (site.position, site.kind));
+        let columns: Vec<_> = columns.collect();
         for specimen in 0..SPECIMENS {
             // Seeds from a range of their own, hashed away from any episode's.
             let seed =
                 Seed(Stream::new(Seed(specimen), Purpose::Policy, [0x7072_696f, 0]).random());
-            let defects: Vec<f64> = draw_defects(briefing, &briefing.sites, seed)
+            let defects: Vec<f64> = briefing
+                .draw_defects(&columns, seed)
                 .iter()
                 .map(|d| f64::from(u8::from(d.is_some())))
                 .collect();

@@ -139,7 +139,7 @@ pub fn episode_panel(record: &Record, title: impl Into<String>) -> Result<Episod
         Truth::PointDefects { defects, .. } if defects.len() == beliefs.len() => defects,
         truth => {
             let found = format!("{} beliefs about point defects", beliefs.len());
-            let allowed = format!("{}, one per lattice site", truth.len());
+            let allowed = format!("{}, one per lattice site", truth.positions().len());
             return Err(Error::argument("finding", found, allowed));
         }
     };

@@ -67,7 +67,8 @@ pub fn photon_limit(world: &World) -> Result<f64> {
         posteriors.push(log.iter().map(|l| (l - highest).exp() / total).collect::<Vec<_>>());
         truths.push(truth);
     }
-    let positions: Vec<Point> = (0..PLACES).map(|n| Point::new(0.0, 10.0 * n as f64)).collect();
+    let apart = |n: usize| Point::new(10.0 * (n / 60) as f64, 10.0 * (n % 60) as f64);
+    let positions: Vec<Point> = (0..PLACES).map(apart).collect();
     let mean = |posterior: &[f64], of: &dyn Fn(usize) -> f64| -> f64 {
         posterior.iter().enumerate().map(|(h, p)| p * of(h)).sum()
     };
@@ -147,7 +148,7 @@ pub fn photon_limit(world: &World) -> Result<f64> {
             ),
         ),
     };
-    Scorer::new(truth).quality(&finding)
+    Scorer::new(truth)?.quality(&finding)
 }
 
 /// The three numbers for the commonest way in which a place differs from what is commonest.

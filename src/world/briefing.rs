@@ -7,13 +7,13 @@ use super::distortion::ScanSection;
 use super::illumination::Illumination;
 use super::lattice::Lattice;
 use super::neighbourhood::Neighbourhood;
-use super::pattern::Clusters;
+use super::pattern::{Class, Clusters, Scatter};
 use super::regions::{LabelGrid, Phase};
 use super::site::{LatticeSite, SiteKind};
 use super::task::Task;
 use crate::metric::QualityCurve;
 use crate::stem::{Charge, Element};
-use crate::units::{Dose, Point};
+use crate::units::{Dose, Point, Seed};
 use std::collections::HashMap;
 
 /// The public side of a world: everything but the specimen. Navigators and analysts see this and their measurements.
@@ -217,6 +217,33 @@ impl Briefing {
         match self.sites.is_empty() {
             true => self.cells[index].position,
             false => self.sites[index].position,
+        }
+    }
+
+    /// The defects of a specimen by the published law: for columns at these places and of these kinds, the class of each.
+    pub(crate) fn draw_defects(
+        &self,
+        columns: &[(Point, usize)],
+        seed: Seed,
+    ) -> Vec<Option<usize>> {
+        let places: Vec<Point> = columns.iter().map(|(place, _)| *place).collect();
+        let hosts: Vec<Vec<usize>> = (self.classes.iter())
+            .map(|class| {
+                let all = 0..columns.len();
+                let own = |&i: &usize| self.kinds[columns[i].1].element == class.element;
+                all.filter(own).collect()
+            })
+            .collect();
+        let classes: Vec<Class<'_>> = (self.classes.iter().zip(&hosts))
+            .map(|(class, hosts)| Class {
+                hosts,
+                density: class.density,
+            })
+            .collect();
+        match Scatter::new([self.height, self.width], self.clusters) {
+            Ok(scatter) => scatter.draw(&places, &classes, seed),
+            // a world has a field, and clusters that were checked
+            Err(_) => vec![None; columns.len()],
         }
     }
 

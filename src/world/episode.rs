@@ -5,7 +5,8 @@ use super::briefing::Briefing;
 use super::distortion::Distortion;
 use super::scan::{Frame, Scan};
 use super::specimen::Specimen;
-use super::task::{Finding, Report, Scorer, Truth};
+use super::site::LatticeSite;
+use super::task::{Finding, Report, Scorer, SiteBelief, Task, Truth};
 use crate::error::{Error, Result};
 use crate::metric::QualityCurve;
 use crate::random::{Purpose, Stream};
@@ -101,7 +102,7 @@ impl Episode {
         Self {
             curve: briefing.blank_curve.clone(),
             meter: DoseMeter::new(budget),
-            scorer: Scorer::new(specimen.truth().clone()),
+            scorer: scorer(specimen.truth(), &briefing),
             distortion: Distortion::new(&briefing.scan, seed),
             specimen,
             seed,
@@ -331,6 +332,24 @@ impl Episode {
     pub(crate) fn truth_for_bound(&self) -> &Truth {
         self.specimen.truth()
     }
+}
+
+/// Scores answers against the truth of a specimen; what the briefing alone tells earns nothing.
+fn scorer(truth: &Truth, briefing: &Briefing) -> Scorer {
+    let scorer = Scorer::new(truth.clone()).expect("places of a world are apart, labels have classes");
+    if briefing.task != Task::PointDefects {
+        return scorer;
+    }
+    let believed = |site: &LatticeSite| {
+        let prevalence = briefing.prevalence(site.kind).clamp(1e-12, 1.0 - 1e-12);
+        SiteBelief {
+            position: site.position,
+            log_odds: (prevalence / (1.0 - prevalence)).ln(),
+            class: None,
+        }
+    };
+    let prior = Finding::PointDefects(briefing.sites.iter().map(believed).collect());
+    scorer.above(&prior).expect("a finding of the same places")
 }
 
 /// A probe position to a hundredth of an Å: two requests closer than that are the same place. Mixed, so that a table can take

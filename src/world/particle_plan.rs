@@ -7,11 +7,13 @@ use super::definition::Definition;
 use super::imager::{Imager, Lens};
 use super::lattice::Lattice;
 use super::material::{Column, Material, Neighbours};
-use super::pattern::Particle;
+use super::pattern::{Cells, Particle};
+use super::plan::MARGIN;
 use super::site::{Appearance, Hypothesis, SiteKind};
 use crate::error::{Error, Result};
 use crate::stem::library::Library;
 use crate::units::{Point, Seed};
+use nalgebra::Vector2;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -34,6 +36,9 @@ pub(super) struct ParticlePlan {
     neighbours: Vec<Vec<(usize, usize, [i32; 2])>>,
     tallest: usize,
     particle: Particle,
+    cells: Cells,
+    /// Places (x, y) of the kinds in a period, Å.
+    places: Vec<Vector2<f64>>,
 }
 
 /// The stamps under one lens.
@@ -61,10 +66,11 @@ pub(super) fn plan(
         return Err(Error::config(file, "material", found, allowed));
     };
     let tallest = section.tallest;
-    if particle.tallest > tallest {
-        let allowed = format!("1 to {tallest}, the tallest column of the material");
-        return Err(Error::config(file, "particle.tallest", particle.tallest, allowed));
-    }
+    particle.check(tallest, file, "particle")?;
+    let margin = (MARGIN / lattice.period()[0].max(lattice.period()[1])) as usize;
+    let refused = |error| super::key_refusal::refused_argument(file, "field", error);
+    let cells = Cells::new(lattice.shape(), lattice.period(), margin).map_err(refused)?;
+    particle.check_cells(&cells, file, "particle")?;
     let tallest = particle.tallest;
     let offsets: Vec<Point> = (material.column_places().iter())
         .map(|place| Point::new(place.y, place.x))
@@ -114,6 +120,8 @@ pub(super) fn plan(
         neighbours,
         tallest,
         particle: particle.clone(),
+        cells,
+        places: material.column_places().to_vec(),
     };
     Ok((plan, kinds, empty))
 }
@@ -142,7 +150,7 @@ fn stamps(
         let alone = |kind: usize| Column {
             kind,
             atoms,
-            place: nalgebra::Vector2::new(offsets[kind].x, offsets[kind].y),
+            place: Vector2::new(offsets[kind].x, offsets[kind].y),
         };
         let Some(piece) = material.single(&alone(0)) else {
             break;
@@ -220,15 +228,14 @@ impl ParticlePlan {
     pub(super) fn draw(&self, lattice: &Lattice, seed: Seed) -> (Canvas, Vec<usize>) {
         let mut canvas = Canvas::new(self.raster, lattice.shape());
         let mut atoms = vec![0; self.placed.len()];
-        let drawn = self.particle.on(lattice, seed);
-        for standing in &drawn.columns {
+        for standing in self.particle.draw(&self.cells, &self.places, seed) {
             if let Some(&number) = self.numbers.get(&(standing.kind, standing.cell)) {
                 atoms[number] = standing.atoms.min(self.tallest);
             }
         }
         if let Some(atom) = &self.support {
-            for place in &drawn.support {
-                canvas.add_near(*place, atom);
+            for place in self.particle.draw_support(&self.cells, seed) {
+                canvas.add_near(place, atom);
             }
         }
         for number in 0..atoms.len() {

@@ -36,7 +36,7 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
     let folder = file.parent().unwrap_or(Path::new("."));
     let material_file = folder.join(&definition.material);
     let material = Material::load(&material_file)?;
-    let library = material.library_beside(&material_file, &mut |_| ControlFlow::Continue(()))?;
+    let library = material.library(Path::new("target/libraries"), &mut |_| ControlFlow::Continue(()))?;
     let Some(detector) = detector(&material, &definition.detector.name) else {
         let sections = &material.definition().detector;
         let names: Vec<&str> = sections.iter().map(|d| d.name.as_str()).collect();
@@ -86,9 +86,8 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
         cells = plan.inside.iter().map(cell).collect();
         (Content::Regions(plan), PerfectFact::Phases)
     } else if let Some(section) = &definition.particle {
-        let hop = definition.damage.hop_cross_section;
         let (plan, found, empty) =
-            particle_plan::plan(definition, section, hop, pair, lenses, &lattice).map_err(refused)?;
+            particle_plan::plan(definition, file, section, pair, lenses, &lattice).map_err(refused)?;
         kinds = found;
         (Content::Particle(plan), PerfectFact::Even(empty))
     } else {

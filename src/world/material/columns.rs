@@ -185,6 +185,11 @@ impl Material {
         found
     }
 
+    /// Places (x, y) of the columns within a period, by kind, Å.
+    pub fn column_places(&self) -> &[Vector2<f64>] {
+        &self.columns.kinds
+    }
+
     /// Which columns are neighbours in the perfect crystal, each two once.
     pub fn neighbours(&self) -> &[Neighbours] {
         &self.columns.neighbours

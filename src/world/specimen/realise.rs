@@ -9,7 +9,6 @@ use crate::world::canvas::Canvas;
 use crate::world::crystal_plan::CrystalPlan;
 use crate::world::damage::{DoseMap, EnergyDiffusion};
 use crate::world::particle_plan::ParticlePlan;
-use crate::world::pattern::{Host, scattered};
 use crate::world::region_plan::RegionPlan;
 use crate::world::regions::Regions;
 use crate::world::task::{Task, Truth};
@@ -96,13 +95,8 @@ fn crystal(
     seed: Seed,
 ) -> (Canvas, Vec<Column>, Truth) {
     let kinds = &blueprint.kinds;
-    let hosts: Vec<Host> = (plan.placed.iter())
-        .map(|placed| Host {
-            position: placed.site.position,
-            element: kinds[placed.site.kind].element,
-        })
-        .collect();
-    let defects = scattered(briefing.scattering(), &hosts, seed);
+    let places = plan.placed.iter().map(|p| (p.site.position, p.site.kind));
+    let defects = briefing.draw_defects(&places.collect::<Vec<_>>(), seed);
     let mut canvas = Canvas::tiled(&plan.tile, blueprint.lattice.shape());
     let mut columns = Vec::with_capacity(plan.placed.len());
     for (placed, defect) in plan.placed.iter().zip(&defects) {
@@ -132,7 +126,7 @@ fn particle(
     briefing: &Briefing,
     seed: Seed,
 ) -> (Canvas, Vec<Column>, Truth) {
-    let (canvas, atoms) = plan.draw(blueprint.lattice.shape(), seed);
+    let (canvas, atoms) = plan.draw(&blueprint.lattice, seed);
     let columns = atoms.iter().map(|&atoms| Column {
         hypothesis: atoms as u16,
         lost: 0,
