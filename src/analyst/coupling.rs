@@ -24,11 +24,20 @@ pub(super) struct Coupling {
 impl Coupling {
     pub(super) fn new(briefing: &Briefing) -> Self {
         let phases = briefing.phases.len();
-        let numbers: HashMap<[usize; 2], u32> = briefing.cells.iter().map(|cell| cell.index).zip(0..).collect();
+        let numbers: HashMap<[usize; 2], u32> = briefing
+            .cells
+            .iter()
+            .map(|cell| cell.index)
+            .zip(0..)
+            .collect();
         let near = |index: [usize; 2]| {
             let step = |axis: usize, back: bool| {
                 let mut other = index;
-                other[axis] = if back { other[axis].checked_sub(1)? } else { other[axis] + 1 };
+                other[axis] = if back {
+                    other[axis].checked_sub(1)?
+                } else {
+                    other[axis] + 1
+                };
                 numbers.get(&other).copied()
             };
             [step(0, true), step(0, false), step(1, true), step(1, false)]
@@ -69,14 +78,22 @@ impl Coupling {
                 let mut total = 0.0;
                 for l in 0..self.phases {
                     let pairs = product.iter().enumerate().map(|(k, weight)| {
-                        let pair = if behind { k * self.phases + l } else { l * self.phases + k };
+                        let pair = if behind {
+                            k * self.phases + l
+                        } else {
+                            l * self.phases + k
+                        };
                         weight * potential[pair]
                     });
                     let value: f64 = pairs.sum();
                     self.messages[start + l] = value;
                     total += value;
                 }
-                let scale = if total > 0.0 { self.phases as f64 / total } else { 0.0 };
+                let scale = if total > 0.0 {
+                    self.phases as f64 / total
+                } else {
+                    0.0
+                };
                 for message in &mut self.messages[start..start + self.phases] {
                     // no message is so sure that evidence could never overrule it
                     *message = (*message * scale).max(1e-9);
@@ -90,13 +107,18 @@ impl Coupling {
         for (cell, own) in into.chunks_mut(self.phases.max(1)).enumerate() {
             let mut total = 0.0;
             for (phase, belief) in own.iter_mut().enumerate() {
-                let told = (0..4).map(|side| self.messages[(cell * 4 + side) * self.phases + phase]);
+                let told =
+                    (0..4).map(|side| self.messages[(cell * 4 + side) * self.phases + phase]);
                 *belief = evidence[cell * self.phases + phase] * told.product::<f64>();
                 total += *belief;
             }
             let count = own.len() as f64;
             for belief in own.iter_mut() {
-                *belief = if total > 0.0 { *belief / total } else { 1.0 / count };
+                *belief = if total > 0.0 {
+                    *belief / total
+                } else {
+                    1.0 / count
+                };
             }
         }
     }

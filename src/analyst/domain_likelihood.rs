@@ -76,7 +76,8 @@ impl DomainLikelihood {
         let mut evidence = self.log_evidence.clone();
         for own in evidence.chunks_mut(phases) {
             let highest = own.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            own.iter_mut().for_each(|value| *value = (*value - highest).exp());
+            own.iter_mut()
+                .for_each(|value| *value = (*value - highest).exp());
         }
         for _ in 0..SWEEPS {
             self.coupling.sweep(&evidence);
@@ -89,7 +90,11 @@ impl DomainLikelihood {
                 cells
                     .map(|(cell, beliefs)| {
                         let mean = |of: &dyn Fn([f64; 2]) -> f64| -> f64 {
-                            beliefs.iter().zip(facts).map(|(b, f)| b * of(f.vector)).sum()
+                            beliefs
+                                .iter()
+                                .zip(facts)
+                                .map(|(b, f)| b * of(f.vector))
+                                .sum()
                         };
                         let vector = [mean(&|v| v[0]), mean(&|v| v[1])];
                         let square = mean(&|v| v[0] * v[0] + v[1] * v[1]);
@@ -129,7 +134,10 @@ impl Analyst for DomainLikelihood {
         if let Some(drift) = &mut self.drift {
             drift.pass(end);
         }
-        let shift = self.drift.as_ref().map_or(Point::default(), DriftTracker::shift);
+        let shift = self
+            .drift
+            .as_ref()
+            .map_or(Point::default(), DriftTracker::shift);
         let briefing = self.briefing.clone();
         let phases = briefing.phases.len();
         let noise = briefing.readout_noise;
@@ -144,15 +152,21 @@ impl Analyst for DomainLikelihood {
                 continue;
             };
             let carbon = briefing.contamination(doses);
-            reading.read(frame.signal[index], briefing.reading_noise(frame.signal[index]));
+            reading.read(
+                frame.signal[index],
+                briefing.reading_noise(frame.signal[index]),
+            );
             for phase in 0..phases {
                 let seen = briefing.phase_image(phase, place, doses) + carbon;
                 let rate = electrons * seen.max(1e-9);
                 self.log_evidence[cell * phases + phase] += reading.log_likelihood(rate);
             }
             if self.drift.is_some() {
-                let image = |dy: f64, dx: f64| self.mean_image(cell, place + Point::new(dy, dx), doses);
-                let slope = |dy: f64, dx: f64| electrons * (image(dy, dx) - image(-dy, -dx)) / (2.0 * SLOPE_STEP);
+                let image =
+                    |dy: f64, dx: f64| self.mean_image(cell, place + Point::new(dy, dx), doses);
+                let slope = |dy: f64, dx: f64| {
+                    electrons * (image(dy, dx) - image(-dy, -dx)) / (2.0 * SLOPE_STEP)
+                };
                 let gradient = Vector2::new(slope(SLOPE_STEP, 0.0), slope(0.0, SLOPE_STEP));
                 let expected = electrons * (image(0.0, 0.0) + carbon).max(1e-9);
                 if let Some(drift) = &mut self.drift {

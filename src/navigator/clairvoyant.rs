@@ -48,7 +48,10 @@ impl Navigator for Clairvoyant {
         let briefing = view.briefing();
         let beliefs = view.finding().sites();
         if beliefs.len() != self.is_defect.len() {
-            let allowed = format!("{} beliefs about point defects, one per site", self.is_defect.len());
+            let allowed = format!(
+                "{} beliefs about point defects, one per site",
+                self.is_defect.len()
+            );
             return Err(Error::argument("finding.sites", beliefs.len(), allowed));
         }
         // First the unbelieved defects, the least believed ahead; then perfect columns, the most suspected ahead. The

@@ -64,7 +64,11 @@ pub fn photon_limit(world: &World) -> Result<f64> {
         }
         let highest = log.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let total: f64 = log.iter().map(|l| (l - highest).exp()).sum();
-        posteriors.push(log.iter().map(|l| (l - highest).exp() / total).collect::<Vec<_>>());
+        posteriors.push(
+            log.iter()
+                .map(|l| (l - highest).exp() / total)
+                .collect::<Vec<_>>(),
+        );
         truths.push(truth);
     }
     let apart = |n: usize| Point::new(10.0 * (n / 60) as f64, 10.0 * (n % 60) as f64);
@@ -83,7 +87,8 @@ pub fn photon_limit(world: &World) -> Result<f64> {
                 answers
                     .map(|(position, posterior)| SiteBelief {
                         position,
-                        log_odds: ((1.0 - posterior[0]).max(1e-300) / posterior[0].max(1e-300)).ln(),
+                        log_odds: ((1.0 - posterior[0]).max(1e-300) / posterior[0].max(1e-300))
+                            .ln(),
                         class: Some(0),
                     })
                     .collect(),
@@ -262,8 +267,11 @@ fn cell_model(briefing: &Briefing) -> PlaceModel {
         .collect();
     let electrons = briefing.budget.0 * STEP * STEP;
     let rates = (0..briefing.phases.len()).map(|phase| {
-        let seen = positions.iter().map(|p| briefing.phase_image(phase, *p, [0.0; 2]));
-        seen.map(|seen| (electrons * seen.max(1e-9)).max(1e-12)).collect()
+        let seen = positions
+            .iter()
+            .map(|p| briefing.phase_image(phase, *p, [0.0; 2]));
+        seen.map(|seen| (electrons * seen.max(1e-9)).max(1e-12))
+            .collect()
     });
     PlaceModel {
         priors: briefing.phases.iter().map(|p| p.prior).collect(),

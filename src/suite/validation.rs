@@ -59,11 +59,17 @@ impl Validity {
         };
         hold(
             self.final_quality <= HIGHEST_FINAL,
-            format!("q(B) {:.3} of the baseline above {HIGHEST_FINAL}", self.final_quality),
+            format!(
+                "q(B) {:.3} of the baseline above {HIGHEST_FINAL}",
+                self.final_quality
+            ),
         );
         hold(
             self.early_quality <= HIGHEST_EARLY,
-            format!("q(B/10) {:.3} of the baseline above {HIGHEST_EARLY}", self.early_quality),
+            format!(
+                "q(B/10) {:.3} of the baseline above {HIGHEST_EARLY}",
+                self.early_quality
+            ),
         );
         hold(
             self.oracle >= LOWEST_ORACLE,

@@ -170,7 +170,8 @@ impl Briefing {
     /// A map of local dose as aimed, if anything depends on it.
     pub(crate) fn dose_map(&self) -> Option<DoseMap> {
         let ([rows, columns], [height, width]) = (self.lattice.shape(), self.lattice.period());
-        self.follows_dose.then(|| DoseMap::new(rows, columns, height, width))
+        self.follows_dose
+            .then(|| DoseMap::new(rows, columns, height, width))
     }
 
     /// Books a visit at `place` of the field on a map; the local dose before and after it.

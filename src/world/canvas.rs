@@ -4,7 +4,7 @@
 //! put into its place by plain additions.
 
 use crate::units::Point;
-use ndarray::{Array2, s};
+use ndarray::Array2;
 
 /// Largest pixel in units of the shortest period of the image, the reciprocal of its band limit 2α/λ. What a cubic
 /// interpolation misses is then a few parts in a thousand of the range (`interpolation_is_good_enough`).
@@ -78,7 +78,9 @@ impl Tile {
         let [rows, columns] = raster.pixels;
         let values = Array2::from_shape_fn((rows + 4, columns + 4), |(row, column)| {
             let (row, column) = ((row + rows - 1) % rows, (column + columns - 1) % columns);
-            values.get(row * columns + column).map_or(0.0, |v| *v as f32)
+            values
+                .get(row * columns + column)
+                .map_or(0.0, |v| *v as f32)
         });
         Self { raster, values }
     }
@@ -91,8 +93,9 @@ impl Tile {
     /// Mean over the period.
     pub(crate) fn mean(&self) -> f64 {
         let [rows, columns] = self.raster.pixels;
-        let inner = self.values.slice(s![1..=rows, 1..=columns]);
-        inner.iter().map(|v| f64::from(*v)).sum::<f64>() / (rows * columns) as f64
+        let places = (1..=rows).flat_map(|row| (1..=columns).map(move |column| [row, column]));
+        let sum: f64 = places.map(|place| f64::from(self.values[place])).sum();
+        sum / (rows * columns) as f64
     }
 
     /// Value at a place of the crystal, Å, all coordinates being positive.
@@ -162,12 +165,14 @@ impl Stamp {
             first_column + by_column.start as isize,
         ];
         let place = [offset.y, offset.x];
-        let values = whole.slice(s![by_row, by_column]);
+        let shape = (by_row.len(), by_column.len());
         Self {
             raster,
             first,
             centre: [0, 1].map(|axis| place[axis] / raster.pixel[axis] - first[axis] as f64),
-            values: values.as_standard_layout().into_owned(),
+            values: Array2::from_shape_fn(shape, |(row, column)| {
+                whole[[by_row.start + row, by_column.start + column]]
+            }),
         }
     }
 
@@ -189,17 +194,15 @@ impl Stamp {
         let shape = [high(0)? - first[0], high(1)? - first[1]].map(|n| n as usize);
         let mut values = Array2::zeros((shape[0], shape[1]));
         for (weight, stamp) in parts {
-            let [row, column] =
-                [0, 1].map(|axis| (stamp.first[axis] - first[axis]) as usize);
-            let (rows, columns) = stamp.values.dim();
-            let mut own = values.slice_mut(s![row..row + rows, column..column + columns]);
-            own.scaled_add(*weight as f32, &stamp.values);
+            let [row, column] = [0, 1].map(|axis| (stamp.first[axis] - first[axis]) as usize);
+            for ((y, x), value) in stamp.values.indexed_iter() {
+                values[[row + y, column + x]] += *weight as f32 * value;
+            }
         }
         Some(Self {
             raster: any.raster,
             first,
-            centre: [0, 1]
-                .map(|axis| any.centre[axis] + (any.first[axis] - first[axis]) as f64),
+            centre: [0, 1].map(|axis| any.centre[axis] + (any.first[axis] - first[axis]) as f64),
             values,
         })
     }
@@ -232,8 +235,7 @@ impl Canvas {
 
     /// So many cells along y and x, dark.
     pub(crate) fn new(raster: Raster, cells: [usize; 2]) -> Self {
-        let [rows, columns] =
-            [0, 1].map(|axis| cells[axis] * raster.pixels[axis] + 2 * Self::RIM);
+        let [rows, columns] = [0, 1].map(|axis| cells[axis] * raster.pixels[axis] + 2 * Self::RIM);
         Self {
             raster,
             values: Array2::zeros((rows, columns)),
@@ -244,17 +246,18 @@ impl Canvas {
     pub(crate) fn tiled(tile: &Tile, cells: [usize; 2]) -> Self {
         let mut canvas = Self::new(tile.raster, cells);
         let [rows, columns] = tile.raster.pixels;
-        let one = tile.values.slice(s![1..=rows, 1..=columns]);
         let width = canvas.values.ncols();
-        for (index, mut line) in canvas.values.outer_iter_mut().enumerate() {
-            let source = one.row((index + rows - Self::RIM % rows) % rows);
-            let source: Vec<f32> = source.to_vec();
-            let mut at = 0;
+        let stored = tile.values.ncols();
+        let source = tile.values.as_slice().unwrap_or(&[]);
+        let target = canvas.values.as_slice_mut().unwrap_or(&mut []);
+        for (index, line) in target.chunks_exact_mut(width).enumerate() {
+            let row = (index + rows - Self::RIM % rows) % rows;
+            let period = &source[(row + 1) * stored + 1..][..columns];
             let mut from = (columns - Self::RIM % columns) % columns;
+            let mut at = 0;
             while at < width {
                 let run = (columns - from).min(width - at);
-                let piece = ndarray::ArrayView1::from(&source[from..from + run]);
-                line.slice_mut(s![at..at + run]).assign(&piece);
+                line[at..at + run].copy_from_slice(&period[from..from + run]);
                 at += run;
                 from = 0;
             }
@@ -274,20 +277,24 @@ impl Canvas {
         let clip = |start: isize, length: usize, limit: usize| {
             let from = start.clamp(0, limit as isize);
             let to = (start + length as isize).clamp(0, limit as isize);
-            (from as usize, (to - from).max(0) as usize, (from - start) as usize)
+            (
+                from as usize,
+                (to - from).max(0) as usize,
+                (from - start) as usize,
+            )
         };
         let (row, height, skipped_rows) = clip(start[0], height, rows);
         let (column, width, skipped) = clip(start[1], width, columns);
-        if width == 0 || height == 0 {
-            return;
+        let (stride, stamped) = (columns, stamp.values.ncols());
+        let source = stamp.values.as_slice().unwrap_or(&[]);
+        let target = self.values.as_slice_mut().unwrap_or(&mut []);
+        for line in 0..height {
+            let from = &source[(skipped_rows + line) * stamped + skipped..][..width];
+            let into = &mut target[(row + line) * stride + column..][..width];
+            for (sum, value) in into.iter_mut().zip(from) {
+                *sum += scale * value;
+            }
         }
-        let own = stamp
-            .values
-            .slice(s![skipped_rows..skipped_rows + height, skipped..skipped + width]);
-        let mut target = self
-            .values
-            .slice_mut(s![row..row + height, column..column + width]);
-        target.scaled_add(scale, &own);
     }
 
     /// Adds a stamp whose column stands at any place of the crystal, to the nearest pixel.
@@ -367,7 +374,10 @@ mod tests {
         for n in 0..400 {
             let place = Point::new(0.049 * f64::from(n), 0.0487 * f64::from(n));
             worst = worst.max((tile.at(place) - crystal(place)).abs());
-            assert!((tile.at(place) - canvas.at(place)).abs() < 1e-5, "{place:?}");
+            assert!(
+                (tile.at(place) - canvas.at(place)).abs() < 1e-5,
+                "{place:?}"
+            );
         }
         assert!(worst < 5e-3 * 1.8, "{worst}");
         assert!((tile.mean() - 1.0).abs() < 1e-6);

@@ -94,7 +94,11 @@ impl Look {
             Self::Changed { defect, atoms } => (atoms, material.defects()[defect].change),
         };
         let whole = column.atoms.len();
-        let starts = if count == 0 || count == whole { 1 } else { whole };
+        let starts = if count == 0 || count == whole {
+            1
+        } else {
+            whole
+        };
         let mut stamps = Vec::with_capacity(starts);
         for start in 0..starts {
             let chosen = (start..start + count).map(|n| column.atoms[n % whole]);

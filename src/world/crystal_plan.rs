@@ -1,6 +1,6 @@
 //! A crystal with point defects: its image, its columns, and what the beam may take from them.
 
-use super::canvas::{Raster, Stamp, Tile};
+use super::canvas::{Stamp, Tile};
 use super::cell_columns::{CellColumn, Look, cell_columns};
 use super::definition::Definition;
 use super::imager::{Imager, Lens};
@@ -40,7 +40,6 @@ pub(super) struct Placed {
 /// What specimens of a crystal with point defects have in common.
 #[derive(Debug)]
 pub(super) struct CrystalPlan {
-    pub raster: Raster,
     pub tile: Tile,
     /// For each column of the cell that may differ, what each appearance adds to the image.
     pub stamps: Vec<Vec<Stamp>>,
@@ -87,9 +86,9 @@ pub(super) fn plan(
         Imager::new(library, expected, 0)?,
     );
     for column in &columns {
-        let known = kinds.iter().position(|kind| {
-            (kind.element, kind.atoms) == (column.element, column.atoms.len())
-        });
+        let known = kinds
+            .iter()
+            .position(|kind| (kind.element, kind.atoms) == (column.element, column.atoms.len()));
         kind_of.push(known.unwrap_or(kinds.len()));
         if known.is_some() {
             continue;
@@ -107,7 +106,6 @@ pub(super) fn plan(
     }
     let (placed, inside) = placed(definition, lattice, &columns, &kind_of);
     let plan = CrystalPlan {
-        raster: sharp.raster(),
         tile: sharp.tile(0, 0, [0.0; 2])?,
         stamps,
         placed,
@@ -185,7 +183,12 @@ fn kind(
         let last = if cross_section > 0.0 { whole } else { from };
         (from..=last).map(Look::Lacking).collect::<Vec<_>>()
     };
-    let own = || classes.iter().enumerate().filter(|(_, (c, _))| c.element == column.element);
+    let own = || {
+        classes
+            .iter()
+            .enumerate()
+            .filter(|(_, (c, _))| c.element == column.element)
+    };
     let defective: f64 = own().map(|(_, (c, _))| c.density).sum();
     let mut hypotheses = vec![Hypothesis {
         class: None,
@@ -199,7 +202,12 @@ fn kind(
             Look::Lacking(lost) if lost > whole => {
                 let allowed = format!("a defect of columns of {whole} atoms");
                 let key = format!("defects.class[{index}].defect");
-                return Err(Error::config(file, key, format!("{:?}", class.name), allowed));
+                return Err(Error::config(
+                    file,
+                    key,
+                    format!("{:?}", class.name),
+                    allowed,
+                ));
             }
             Look::Lacking(lost) => losing(lost),
             look => vec![look],

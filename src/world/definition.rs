@@ -263,7 +263,12 @@ impl Definition {
         if contents.iter().filter(|is_there| **is_there).count() != 1 {
             let found = "none or several of them";
             let allowed = "exactly one of defects, domains and particle";
-            return Err(Error::config(file, "defects, domains, particle", found, allowed));
+            return Err(Error::config(
+                file,
+                "defects, domains, particle",
+                found,
+                allowed,
+            ));
         }
         let possible: &[Task] = match contents {
             [true, ..] => &[Task::PointDefects],
@@ -291,13 +296,13 @@ impl Definition {
             }
         }
         if let Some(domains) = &self.domains {
-            for inclusions in &domains.inclusions {
+            if let Some(inclusions) = &domains.inclusions {
                 inclusions.check(file, "domains.inclusions")?;
             }
-            for faults in &domains.faults {
+            if let Some(faults) = &domains.faults {
                 faults.check(file, "domains.faults")?;
             }
-            for polar in &domains.polar {
+            if let Some(polar) = &domains.polar {
                 polar.check(file, "domains.polar")?;
             }
         }
@@ -307,13 +312,33 @@ impl Definition {
 
 impl DamageSection {
     fn check(&self, file: &Path) -> Result<()> {
-        in_range(file, "damage.temperature_k", self.temperature_k, 0.0, 2000.0)?;
-        in_range(file, "damage.hop_cross_section", self.hop_cross_section, 0.0, 1.0)?;
+        in_range(
+            file,
+            "damage.temperature_k",
+            self.temperature_k,
+            0.0,
+            2000.0,
+        )?;
+        in_range(
+            file,
+            "damage.hop_cross_section",
+            self.hop_cross_section,
+            0.0,
+            1.0,
+        )?;
         for (index, element) in self.element.iter().enumerate() {
             let key = |name: &str| format!("damage.element[{index}].{name}");
-            if self.element[..index].iter().any(|e| e.symbol == element.symbol) {
+            if self.element[..index]
+                .iter()
+                .any(|e| e.symbol == element.symbol)
+            {
                 let found = format!("{:?} again", element.symbol.symbol());
-                return Err(Error::config(file, key("symbol"), found, "each element once"));
+                return Err(Error::config(
+                    file,
+                    key("symbol"),
+                    found,
+                    "each element once",
+                ));
             }
             in_range(file, &key("enhancement"), element.enhancement, 0.0, 1e6)?;
             match (element.cross_section_barn, element.threshold_ev) {
@@ -332,13 +357,13 @@ impl DamageSection {
         for (index, decay) in self.decay.iter().enumerate() {
             decay.check(file, &format!("damage.decay[{index}]"))?;
         }
-        for nucleation in &self.nucleation {
+        if let Some(nucleation) = &self.nucleation {
             nucleation.check(file, "damage.nucleation")?;
         }
-        for diffusion in &self.diffusion {
+        if let Some(diffusion) = &self.diffusion {
             diffusion.check(file, "damage.diffusion")?;
         }
-        for contamination in &self.contamination {
+        if let Some(contamination) = &self.contamination {
             contamination.check(file, "damage.contamination")?;
         }
         Ok(())

@@ -4,8 +4,8 @@ use super::blueprint::Blueprint;
 use super::briefing::Briefing;
 use super::distortion::Distortion;
 use super::scan::{Frame, Scan};
-use super::specimen::Specimen;
 use super::site::LatticeSite;
+use super::specimen::Specimen;
 use super::task::{Finding, Report, Scorer, SiteBelief, Task, Truth};
 use crate::error::{Error, Result};
 use crate::metric::QualityCurve;
@@ -317,10 +317,14 @@ impl Episode {
     /// What an ideal detector would show of the pristine specimen, the beam hitting where it is aimed: for the oracle.
     pub(crate) fn without_noise(&self, scan: &Scan) -> Frame {
         let places: Vec<Point> = (0..scan.len()).map(|index| scan.position(index)).collect();
-        let electrons: Vec<f64> = (0..scan.len()).map(|i| scan.charge(i).electrons()).collect();
+        let electrons: Vec<f64> = (0..scan.len())
+            .map(|i| scan.charge(i).electrons())
+            .collect();
         let seen = places.iter().zip(&electrons);
         Frame {
-            signal: seen.map(|(place, n)| n * self.specimen.signal(*place)).collect(),
+            signal: seen
+                .map(|(place, n)| n * self.specimen.signal(*place))
+                .collect(),
             time: vec![0.0; places.len()],
             positions: places,
             electrons,
@@ -336,7 +340,8 @@ impl Episode {
 
 /// Scores answers against the truth of a specimen; what the briefing alone tells earns nothing.
 fn scorer(truth: &Truth, briefing: &Briefing) -> Scorer {
-    let scorer = Scorer::new(truth.clone()).expect("places of a world are apart, labels have classes");
+    let scorer =
+        Scorer::new(truth.clone()).expect("places of a world are apart, labels have classes");
     if briefing.task != Task::PointDefects {
         return scorer;
     }

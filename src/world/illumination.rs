@@ -57,7 +57,8 @@ impl Illumination {
     }
 
     fn at_steps(&self, offset: Point) -> u64 {
-        let index = |value: f64| ((value * (1.0 / PIXEL)).round() as isize).saturating_add(self.half);
+        let index =
+            |value: f64| ((value * (1.0 / PIXEL)).round() as isize).saturating_add(self.half);
         let (row, column) = (index(offset.y), index(offset.x));
         let inside = 0..self.side as isize;
         if inside.contains(&row) && inside.contains(&column) {

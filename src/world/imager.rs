@@ -85,9 +85,9 @@ impl<'a> Imager<'a> {
         // edits are of the cell at the origin, so that their places are places in the cell
         Ok(Stamp::new(self.raster, offset, KERNEL_RADIUS, |from| {
             let place = from + offset;
-            let seen = changes.iter().map(|(kernel, weight, at)| {
-                weight * kernel.at(place.y - at.y, place.x - at.x)
-            });
+            let seen = changes
+                .iter()
+                .map(|(kernel, weight, at)| weight * kernel.at(place.y - at.y, place.x - at.x));
             seen.sum()
         }))
     }

@@ -24,7 +24,12 @@ pub(super) fn cross_sections(
     let mut found = BTreeMap::new();
     for (index, section) in sections.iter().enumerate() {
         let key = |name: &str| format!("damage.element[{index}].{name}");
-        let sites = || crystal.sites().iter().filter(|s| s.element == section.symbol);
+        let sites = || {
+            crystal
+                .sites()
+                .iter()
+                .filter(|s| s.element == section.symbol)
+        };
         if sites().next().is_none() {
             let mut known: Vec<&str> = crystal.sites().iter().map(|s| s.element.symbol()).collect();
             known.sort_unstable();
@@ -39,7 +44,8 @@ pub(super) fn cross_sections(
                 // How fast the atoms move follows from how far: without that there is no threshold law.
                 let known = sites().map(|s| s.rms_displacement);
                 let Some(Some(displacement)) = known.reduce(|a, b| a.and(b)) else {
-                    let allowed = "cross_section_barn: the crystal file gives no thermal displacement";
+                    let allowed =
+                        "cross_section_barn: the crystal file gives no thermal displacement";
                     return Err(Error::config(file, key("threshold_ev"), threshold, allowed));
                 };
                 let motion = ThermalMotion::einstein(section.symbol, displacement, *temperature_k)?;

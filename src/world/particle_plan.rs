@@ -92,7 +92,11 @@ pub(super) fn plan(
     let pairs = material.neighbours();
     let mut neighbours = vec![Vec::new(); placed.len()];
     for (number, first) in placed.iter().enumerate() {
-        for (pair, kind) in pairs.iter().enumerate().filter(|(_, n)| n.kinds[0] == first.column) {
+        for (pair, kind) in pairs
+            .iter()
+            .enumerate()
+            .filter(|(_, n)| n.kinds[0] == first.column)
+        {
             let step = step(kind, &offsets, lattice.period());
             let cell = [first.cell[0] + step[0], first.cell[1] + step[1]];
             if let Some(&other) = numbers.get(&(kind.kinds[1], cell)) {
@@ -104,11 +108,20 @@ pub(super) fn plan(
     let sharp = stamps(material, library, lens, &offsets, tallest)?;
     let seen = stamps(material, library, expected, &offsets, tallest)?;
     let hop = definition.damage.hop_cross_section;
-    let kinds = (offsets.iter().zip(&seen.embedded))
-        .map(|(offset, looks)| kind(section.element, Stamp::none(seen.raster, *offset), looks, hop));
+    let kinds = (offsets.iter().zip(&seen.embedded)).map(|(offset, looks)| {
+        kind(
+            section.element,
+            Stamp::none(seen.raster, *offset),
+            looks,
+            hop,
+        )
+    });
     let kinds = kinds.collect();
     let density = particle.support_density;
-    let empty = seen.support.as_ref().map_or(0.0, |atom| density * atom.integral());
+    let empty = seen
+        .support
+        .as_ref()
+        .map_or(0.0, |atom| density * atom.integral());
     let plan = ParticlePlan {
         raster: sharp.raster,
         singles: sharp.singles,
@@ -179,8 +192,10 @@ fn stamps(
         }
         for (kind, halves) in halves.iter().enumerate() {
             let own = found.singles[kind].last().map(|single| (1.0, single));
-            let parts: Vec<(f64, &Stamp)> =
-                own.into_iter().chain(halves.iter().map(|h| (0.5, h))).collect();
+            let parts: Vec<(f64, &Stamp)> = own
+                .into_iter()
+                .chain(halves.iter().map(|h| (0.5, h)))
+                .collect();
             found.embedded[kind].extend(Stamp::sum(&parts));
         }
     }

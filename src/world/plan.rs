@@ -36,7 +36,9 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
     let folder = file.parent().unwrap_or(Path::new("."));
     let material_file = folder.join(&definition.material);
     let material = Material::load(&material_file)?;
-    let library = material.library(Path::new("target/libraries"), &mut |_| ControlFlow::Continue(()))?;
+    let library = material.library(Path::new("target/libraries"), &mut |_| {
+        ControlFlow::Continue(())
+    })?;
     let Some(detector) = detector(&material, &definition.detector.name) else {
         let sections = &material.definition().detector;
         let names: Vec<&str> = sections.iter().map(|d| d.name.as_str()).collect();
@@ -77,8 +79,8 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
     let (mut cells, mut labels) = (Vec::new(), None);
     let mut pair_ratios = [Vec::new(), Vec::new()];
     let (content, image) = if let Some(section) = &definition.domains {
-        let (plan, seen) =
-            region_plan::plan(definition, file, section, pair, lenses, &lattice).map_err(refused)?;
+        let (plan, seen) = region_plan::plan(definition, file, section, pair, lenses, &lattice)
+            .map_err(refused)?;
         (phases, pair_ratios) = facts(&plan, seen);
         labels = Some(plan.grid);
         domain_classes = plan.classes.clone();
@@ -87,15 +89,16 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
         (Content::Regions(plan), PerfectFact::Phases)
     } else if let Some(section) = &definition.particle {
         let (plan, found, empty) =
-            particle_plan::plan(definition, file, section, pair, lenses, &lattice).map_err(refused)?;
+            particle_plan::plan(definition, file, section, pair, lenses, &lattice)
+                .map_err(refused)?;
         kinds = found;
         (Content::Particle(plan), PerfectFact::Even(empty))
     } else {
         let crystal_file = material_file.parent().unwrap_or(Path::new("."));
         let crystal = Crystal::read_cif(crystal_file.join(&material.definition().crystal))?;
         let sigmas = cross_sections(definition, &crystal, probe.beam(), file)?;
-        let (plan, facts) =
-            crystal_plan::plan(definition, file, pair, lenses, &lattice, &sigmas).map_err(refused)?;
+        let (plan, facts) = crystal_plan::plan(definition, file, pair, lenses, &lattice, &sigmas)
+            .map_err(refused)?;
         kinds = facts.kinds;
         classes = facts.classes;
         (Content::Crystal(plan), PerfectFact::Crystal(facts.tile))
@@ -129,8 +132,7 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
         cells,
         phases,
         domain_classes,
-        electrons_per_second: definition.beam.current_pa
-            / SECONDS_PER_ELECTRON_AT_ONE_PICOAMPERE,
+        electrons_per_second: definition.beam.current_pa / SECONDS_PER_ELECTRON_AT_ONE_PICOAMPERE,
         scan: definition.scan.clone(),
         readout_noise: definition.detector.readout_noise,
         gain_noise: definition.detector.gain_noise,
@@ -174,7 +176,10 @@ fn facts(plan: &RegionPlan, seen: Vec<Phase>) -> (Vec<PhaseFact>, [Vec<f64>; 2])
         for &([row, column], _) in &plan.inside {
             let Some(own) = at(row, column) else { continue };
             counts[own] += 1.0;
-            for (axis, behind) in [at(row + 1, column), at(row, column + 1)].into_iter().enumerate() {
+            for (axis, behind) in [at(row + 1, column), at(row, column + 1)]
+                .into_iter()
+                .enumerate()
+            {
                 if let Some(behind) = behind {
                     pairs[axis][own * phases + behind] += 1.0;
                 }

@@ -6,8 +6,8 @@ use super::definition::{Definition, DomainsSection};
 use super::imager::{Imager, Lens};
 use super::lattice::Lattice;
 use super::material::Material;
-use super::plan::MARGIN;
 use super::pattern::{Cells, Faults, Inclusions, Polar, Variant};
+use super::plan::MARGIN;
 use super::regions::{LabelGrid, Phase, STAGES};
 use crate::error::{Error, Result};
 use crate::stem::library::Library;
@@ -95,7 +95,12 @@ pub(super) fn plan(
     let mut chosen: Vec<Pattern> = chosen.into_iter().flatten().collect();
     let (Some(pattern), true) = (chosen.pop(), chosen.is_empty()) else {
         let allowed = "exactly one of inclusions, faults and polar";
-        return Err(Error::config(file, "domains", "none or several patterns", allowed));
+        return Err(Error::config(
+            file,
+            "domains",
+            "none or several patterns",
+            allowed,
+        ));
     };
     let (sketches, classes, each, before) = sketches(&pattern, section, material, file)?;
     let grid = LabelGrid::new(lattice, each, before);
@@ -172,7 +177,10 @@ fn sketches(
             let classes = section.states.clone();
             if classes.len() != inclusions.class.len() + 1 {
                 let found = format!("{} states", classes.len());
-                let allowed = format!("{}, the matrix and each inclusion", inclusions.class.len() + 1);
+                let allowed = format!(
+                    "{}, the matrix and each inclusion",
+                    inclusions.class.len() + 1
+                );
                 return Err(Error::config(file, "domains.states", found, allowed));
             }
             let named = classes.iter().enumerate();
@@ -203,7 +211,12 @@ fn sketches(
             let mut classes = vec![polar.matrix.clone()];
             classes.extend(directions.map(|way| format!("polarised along {way}")));
             // cells are drawn from corner to corner of the cage that holds the polar ion
-            (polar.variants().iter().map(sketch).collect(), classes, 1, 1.0)
+            (
+                polar.variants().iter().map(sketch).collect(),
+                classes,
+                1,
+                1.0,
+            )
         }
     })
 }

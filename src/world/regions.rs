@@ -81,9 +81,8 @@ impl Regions {
         let (rows, columns) = labels.dim();
         let uniform = Array2::from_shape_fn((rows, columns), |(row, column)| {
             let around = |at: usize, limit: usize| at.saturating_sub(1)..(at + 2).min(limit);
-            around(row, rows).all(|r| {
-                around(column, columns).all(|c| labels[[r, c]] == labels[[row, column]])
-            })
+            around(row, rows)
+                .all(|r| around(column, columns).all(|c| labels[[r, c]] == labels[[row, column]]))
         });
         Self {
             grid,
@@ -122,7 +121,9 @@ impl Regions {
                 let weight = wy * wx;
                 if weight > 1e-6 {
                     let near = |axis: usize, d: usize| {
-                        (cell[axis] + d).saturating_sub(1).min(self.grid.shape[axis] - 1)
+                        (cell[axis] + d)
+                            .saturating_sub(1)
+                            .min(self.grid.shape[axis] - 1)
                     };
                     each(self.label([near(0, dy), near(1, dx)]), weight);
                 }

@@ -125,7 +125,10 @@ fn show(file: &Path) -> Result<()> {
         b.budget,
         b.budget_electrons()
     );
-    println!("beam                {:.3e} electrons a second", b.electrons_per_second);
+    println!(
+        "beam                {:.3e} electrons a second",
+        b.electrons_per_second
+    );
     println!(
         "detector            {} electrons readout noise, {} % gain noise",
         b.readout_noise,

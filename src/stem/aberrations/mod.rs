@@ -257,7 +257,11 @@ impl Aberrations {
     #[must_use]
     pub fn turned(&self, angle: f64) -> Self {
         let turned = |term: &Aberration| Aberration {
-            angle: if term.symmetry == 0 { 0.0 } else { term.angle + angle },
+            angle: if term.symmetry == 0 {
+                0.0
+            } else {
+                term.angle + angle
+            },
             ..*term
         };
         Self {

@@ -97,13 +97,19 @@ impl Specimen {
     /// Fraction of the electrons detected with the beam truly at `place` of the field, as the specimen is now.
     pub(super) fn signal(&self, place: Point) -> f64 {
         let crystal = self.blueprint.lattice.to_crystal(place);
-        let dose = self.dose_map.as_ref().map_or(0.0, |map| map.dose_at(crystal.y, crystal.x));
+        let dose = self
+            .dose_map
+            .as_ref()
+            .map_or(0.0, |map| map.dose_at(crystal.y, crystal.x));
         self.signal_between(crystal, [dose, dose])
     }
 
     /// The same at a place of the crystal, averaged over a visit during which the local dose grows.
     fn signal_between(&self, crystal: Point, doses: [f64; 2]) -> f64 {
-        let mut signal = self.canvas.as_ref().map_or(0.0, |canvas| canvas.at(crystal));
+        let mut signal = self
+            .canvas
+            .as_ref()
+            .map_or(0.0, |canvas| canvas.at(crystal));
         if let (Content::Regions(plan), Some(regions)) = (&self.blueprint.content, &self.regions) {
             signal += regions.signal(&plan.phases, crystal, doses);
         }
@@ -138,7 +144,9 @@ impl Specimen {
             map.deposit(passed, crystal.y, crystal.x);
             doses[1] = map.dose_at(crystal.y, crystal.x);
             for (index, before) in grown {
-                let Nucleus { place, threshold, .. } = self.nuclei[index];
+                let Nucleus {
+                    place, threshold, ..
+                } = self.nuclei[index];
                 let after = map.dose_at(place.y, place.x);
                 if after >= threshold && after > before {
                     let share = ((threshold - before) / (after - before)).clamp(0.0, 1.0);
@@ -191,8 +199,11 @@ impl Specimen {
         self.tally.lost += usize::from(index < blueprint.content.inside());
         if let Some(canvas) = &mut self.canvas {
             let (columns, placed) = (&self.columns, blueprint.content.placed());
-            let now = |other: usize| columns[other].appearance(&blueprint.kinds[placed[other].site.kind]);
-            blueprint.content.repaint(canvas, index, (before, after), now);
+            let now =
+                |other: usize| columns[other].appearance(&blueprint.kinds[placed[other].site.kind]);
+            blueprint
+                .content
+                .repaint(canvas, index, (before, after), now);
         }
     }
 }
