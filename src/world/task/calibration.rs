@@ -18,7 +18,8 @@ pub enum Calibration {
         /// Probabilities that were judged.
         answers: usize,
         /// Expected calibration error, `Σ_b |Σ_{i∈b} (p_i − y_i)| / n` over ten bins `b` of equal width in the stated
-        /// probability `p`; `y` is 1 where it came true. 0 is honest; `n` honest answers leave up to about `√(10/n) / 3`.
+        /// probability `p`; `y` is 1 where it came true. `n` honest answers leave about `1/√n` when
+        /// their probabilities are spread evenly.
         expected_error: f64,
         /// Brier score: the mean of `(p − y)²` for "defect or not", of `Σ_k (p_k − y_k)²` over the classes for labels.
         brier: f64,
@@ -118,7 +119,7 @@ mod tests {
     fn bins_by_hand() {
         // bins 0.9..1 (twice, one came true) and 0.2..0.3 (once, came true); 1.0 belongs to the last bin
         let stated = [(0.95, 1.0), (1.0, 0.0), (0.25, 1.0)];
-        let wanted = (((0.95 + 1.0 - 1.0) as f64).abs() + (0.25_f64 - 1.0).abs()) / 3.0;
+        let wanted = ((0.95 + 1.0 - 1.0) + (1.0 - 0.25)) / 3.0;
         let Some(Calibration::Classes {
             answers,
             expected_error,

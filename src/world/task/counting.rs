@@ -1,7 +1,7 @@
 //! Counting: a number for every place, atoms of a column or a fraction.
 
+use super::belief::NumberBelief;
 use super::calibration::Calibration;
-use super::finding::NumberBelief;
 use super::score::Details;
 use crate::error::{Error, Result};
 

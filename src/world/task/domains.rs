@@ -1,7 +1,7 @@
 //! Domains, phases or grains: a label for every place.
 
+use super::belief::LabelBelief;
 use super::calibration::Calibration;
-use super::finding::LabelBelief;
 use super::score::Details;
 use crate::error::{Error, Result};
 

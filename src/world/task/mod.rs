@@ -33,6 +33,7 @@
 //! # Ok::<(), dosewise::Error>(())
 //! ```
 
+mod belief;
 mod calibration;
 mod counting;
 mod domains;
@@ -43,8 +44,9 @@ mod polarisation;
 mod score;
 mod truth;
 
+pub use belief::{LabelBelief, NumberBelief, SiteBelief, VectorBelief};
 pub use calibration::Calibration;
-pub use finding::{Finding, LabelBelief, NumberBelief, SiteBelief, VectorBelief};
+pub use finding::Finding;
 pub use score::{Details, Report, Scorer};
 pub use truth::Truth;
 

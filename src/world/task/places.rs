@@ -1,6 +1,6 @@
 //! Which answer counts for which place.
 
-use super::finding::Belief;
+use super::belief::Belief;
 use crate::error::{Error, Result};
 use crate::units::Point;
 use crate::world::neighbourhood::Neighbourhood;
@@ -43,10 +43,10 @@ impl Places {
             longest_reach: 0.0,
             neighbourhood: Neighbourhood::new(positions),
         };
-        for index in 0..positions.len() {
+        for (index, place) in positions.iter().enumerate() {
             let spacing = places.distance_to_nearest_other(index);
             if spacing == 0.0 {
-                let found = format!("a second place at {:?}", positions[index]);
+                let found = format!("a second place at ({}, {}) Å", place.y, place.x);
                 let name = format!("truth.positions[{index}]");
                 return Err(Error::argument(name, found, "distinct places"));
             }
@@ -107,7 +107,7 @@ impl Places {
     }
 
     /// For every place the number of the answer that counts: the nearest within reach. Of two at the same distance the one
-    /// that says less (see [`Belief::values`]), so that the order of the list decides nothing.
+    /// with the smaller [`Belief::values`], so that the order of the list decides nothing.
     pub(super) fn matched<B: Belief>(&self, answers: &[B]) -> Vec<Option<usize>> {
         let mut matched: Vec<Option<usize>> = vec![None; self.len()];
         for (index, place) in self.of(answers).into_iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Point defects: a ranking, claims with a class, and how honest the log-odds are.
 
+use super::belief::SiteBelief;
 use super::calibration::Calibration;
-use super::finding::SiteBelief;
 use super::places::Places;
 use super::score::Details;
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! Polarisation or displacement: a vector for every place.
 
+use super::belief::VectorBelief;
 use super::calibration::Calibration;
-use super::finding::VectorBelief;
 use super::score::Details;
 use crate::error::{Error, Result};
 

@@ -1,7 +1,8 @@
 //! What is to be found out: the specimen as it was before the first electron.
 
 use super::Task;
-use super::finding::{Finding, LabelBelief, NumberBelief, SiteBelief, VectorBelief};
+use super::belief::{LabelBelief, NumberBelief, SiteBelief, VectorBelief};
+use super::finding::Finding;
 use crate::error::{Error, Result};
 use crate::units::Point;
 
