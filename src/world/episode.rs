@@ -180,7 +180,7 @@ impl Episode {
         progress: &mut Progress,
         electrons: f64,
     ) -> Frame {
-        let mut frame = Frame::default();
+        let mut frame = Frame::with_capacity(scan.len() - progress.next.min(scan.len()));
         let mut given = 0.0;
         while progress.next < scan.len() && given < electrons {
             if self.meter.remaining().is_zero() {
@@ -360,7 +360,8 @@ fn scorer(truth: &Truth, briefing: &Briefing) -> Scorer {
 /// A probe position to a hundredth of an Å: two requests closer than that are the same place. Mixed, so that a table can take
 /// it as it is.
 fn place_key(place: Point) -> u64 {
-    let hundredths = |value: f64| (value * 100.0).round() as i64 as u32;
+    // positions lie in the field, so that truncation after a half is rounding
+    let hundredths = |value: f64| (value * 100.0 + 0.5) as u32;
     let packed = (u64::from(hundredths(place.y)) << 32) | u64::from(hundredths(place.x));
     crate::random::mixed(packed)
 }

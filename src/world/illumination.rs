@@ -10,6 +10,30 @@ use ndarray::Array2;
 pub(crate) const REACH: f64 = 4.0;
 /// Pixel of the table, Å. The nearest entry is taken: its place is off by 0.025 Å at most, a twentieth of a probe's width.
 const PIXEL: f64 = 0.05;
+/// Steps of a [`FixedPlace`] in a pixel of the table, as a power of two.
+const FINER: u32 = 6;
+/// Largest coordinate of a fixed place, Å: beyond any field.
+const FARTHEST: f64 = 1e5;
+
+/// A place of the crystal in whole steps of 0.05 Å / 64, so that looking up an offset takes two subtractions and two shifts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FixedPlace {
+    y: i32,
+    x: i32,
+}
+
+impl From<Point> for FixedPlace {
+    fn from(place: Point) -> Self {
+        let steps = |value: f64| {
+            let most = FARTHEST * f64::from(1 << FINER) / PIXEL;
+            (value * (f64::from(1 << FINER) / PIXEL)).clamp(-most, most) as i32
+        };
+        Self {
+            y: steps(place.y),
+            x: steps(place.x),
+        }
+    }
+}
 
 /// Intensity of the beam at an offset of the aim from a place, 1/Å², in the frame of the crystal.
 #[derive(Debug, Clone)]
@@ -46,26 +70,24 @@ impl Illumination {
         })
     }
 
-    /// What a charge leaves at a place from which its aim is off by this much.
-    pub(crate) fn fluence(&self, charge: Charge, offset: Point) -> Fluence {
-        Fluence::of_steps(charge, self.at_steps(offset))
+    /// Intensity at a place when the beam is aimed at another, in the steps of [`Fluence::of_steps`].
+    pub(crate) fn between(&self, aim: FixedPlace, place: FixedPlace) -> u64 {
+        let half_step = 1 << (FINER - 1);
+        let index = |aim: i32, place: i32| {
+            (((aim - place + half_step) >> FINER) as isize + self.half) as usize
+        };
+        let (row, column) = (index(aim.y, place.y), index(aim.x, place.x));
+        // negative numbers have become huge ones
+        match row < self.side && column < self.side {
+            true => self.steps[row * self.side + column],
+            false => 0,
+        }
     }
 
     /// Intensity at an offset, 1/Å².
     pub(crate) fn at(&self, offset: Point) -> f64 {
-        Fluence::of_steps(Charge::from_electrons(1.0), self.at_steps(offset)).dose()
-    }
-
-    fn at_steps(&self, offset: Point) -> u64 {
-        let index =
-            |value: f64| ((value * (1.0 / PIXEL)).round() as isize).saturating_add(self.half);
-        let (row, column) = (index(offset.y), index(offset.x));
-        let inside = 0..self.side as isize;
-        if inside.contains(&row) && inside.contains(&column) {
-            self.steps[row as usize * self.side + column as usize]
-        } else {
-            0
-        }
+        let steps = self.between(offset.into(), Point::default().into());
+        Fluence::of_steps(Charge::from_electrons(1.0), steps).dose()
     }
 }
 

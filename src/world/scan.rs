@@ -200,23 +200,23 @@ impl Scan {
         if !(area.is_finite() && area > 0.0) {
             return Err(Error::argument("footprint", area, "a positive area in Å²"));
         }
-        let no_dose =
-            |index: &usize| !(self.dose(*index).0.is_finite() && self.dose(*index).0 > 0.0);
-        if let Some(index) = (0..self.len()).find(no_dose) {
-            return Err(Error::argument(
-                "dose",
-                self.dose(index).0,
-                "a positive finite dose in e⁻/Å²",
-            ));
-        }
-        // A visit that costs nothing would let a policy look for ever.
-        if let Some(index) = (0..self.len()).find(|&index| self.charge(index).is_zero()) {
-            let found = format!("{} on {area} Å²", self.dose(index));
-            return Err(Error::argument(
-                "dose",
-                found,
-                "at least 2⁻²⁰ electron a visit, the unit of the dose meter",
-            ));
+        // All visits of a rectangle are alike, and its corners tell where it lies.
+        let (doses, places) = match &self.shape {
+            Shape::Rectangle { .. } => (0..1, vec![0, self.len() - 1]),
+            Shape::Visits { visits, .. } => (0..visits.len(), (0..visits.len()).collect()),
+        };
+        for index in doses {
+            let dose = self.dose(index);
+            if !(dose.0.is_finite() && dose.0 > 0.0) {
+                let allowed = "a positive finite dose in e⁻/Å²";
+                return Err(Error::argument("dose", dose.0, allowed));
+            }
+            // A visit that costs nothing would let a policy look for ever.
+            if self.charge(index).is_zero() {
+                let found = format!("{dose} on {area} Å²");
+                let allowed = "at least 2⁻²⁰ electron a visit, the unit of the dose meter";
+                return Err(Error::argument("dose", found, allowed));
+            }
         }
         if self.is_empty() {
             return Err(Error::argument(
@@ -226,10 +226,8 @@ impl Scan {
             ));
         }
         let outside = |p: &Point| !((0.0..=height).contains(&p.y) && (0.0..=width).contains(&p.x));
-        match (0..self.len())
-            .map(|index| self.position(index))
-            .find(outside)
-        {
+        let mut places = places.into_iter().map(|index| self.position(index));
+        match places.find(outside) {
             Some(Point { y, x }) => Err(Error::OutsideField {
                 y,
                 x,
@@ -257,6 +255,19 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// An empty frame with room for so many visits.
+    pub(crate) fn with_capacity(visits: usize) -> Self {
+        // a scan may be cut off long before its end
+        let visits = visits.min(1 << 16);
+        Self {
+            positions: Vec::with_capacity(visits),
+            electrons: Vec::with_capacity(visits),
+            signal: Vec::with_capacity(visits),
+            time: Vec::with_capacity(visits),
+            truncated: false,
+        }
+    }
+
     /// Number of visits.
     pub fn len(&self) -> usize {
         self.positions.len()

@@ -3,7 +3,7 @@
 use crate::random::{Purpose, Stream};
 use crate::stem::{Charge, Fluence};
 use crate::units::{Point, Seed};
-use crate::world::illumination::{Illumination, REACH};
+use crate::world::illumination::{FixedPlace, Illumination, REACH};
 use crate::world::site::Hypothesis;
 
 /// Side of the bins in which columns are looked up, Å.
@@ -20,7 +20,7 @@ pub(in crate::world) struct Reach {
     /// Where the list of a bin starts; one more than bins.
     starts: Vec<u32>,
     entries: Vec<u32>,
-    places: Vec<Point>,
+    places: Vec<FixedPlace>,
 }
 
 impl Reach {
@@ -62,7 +62,7 @@ impl Reach {
             columns,
             starts,
             entries,
-            places,
+            places: places.into_iter().map(FixedPlace::from).collect(),
         }
     }
 
@@ -129,12 +129,19 @@ impl Wear {
         charge: Charge,
         departures: &mut Vec<(f64, usize)>,
     ) {
+        let aim = FixedPlace::from(place);
         for &index in reach.near(place) {
             let column = index as usize;
-            let offset = place - reach.places[column];
-            let step = illumination.fluence(charge, offset);
+            let intensity = illumination.between(aim, reach.places[column]);
+            if intensity == 0 {
+                continue;
+            }
+            let step = Fluence::of_steps(charge, intensity);
             let before = self.fluence[column];
             self.fluence[column] += step;
+            if self.fluence[column] < self.next[column] {
+                continue;
+            }
             while let Some(share) = before.crossing(step, self.next[column]) {
                 departures.push((share, column));
                 self.next[column] = self.waiting[column].pop().unwrap_or(Fluence::NEVER);
