@@ -20,9 +20,9 @@ impl Polar {
         let pick = stream.random::<f64>() * self.arrangements.len() as f64;
         let arrangement = self.arrangements.get(pick as usize).copied();
         let share = self.matrix_share.draw(&mut stream);
-        let field = frame.depth - 2 * frame.margin;
+        let [depth, field] = [frame.depth, frame.breadth].map(|cells| cells - 2 * frame.margin);
         let interface = match share > 0.0 {
-            true => frame.margin + (share * field as f64).round() as i64,
+            true => frame.margin + (share * depth as f64).round() as i64,
             false => -frame.depth, // out of sight
         };
         let terraces = self.terraces(&frame, &mut stream);
@@ -33,10 +33,18 @@ impl Polar {
         }
         let first_up: bool = stream.random();
         let mut walls = self.walls(&frame, interface, slope, &mut stream);
+        let straight = walls.clone();
         let mut map = Array2::from_elem(cells.dim(), MATRIX);
         for u in 0..frame.depth {
             if slope == 0 {
-                jog(&mut walls, frame.edges[0] / self.jog, &mut stream);
+                let probability = frame.edges[0] / self.jog;
+                jog(
+                    &mut walls,
+                    &straight,
+                    field / 4 - 1,
+                    probability,
+                    &mut stream,
+                );
             }
             for (v, terrace) in (0..frame.breadth).zip(&terraces) {
                 let height = u - interface;
@@ -86,7 +94,7 @@ impl Polar {
         let mut last = -reach;
         while last < reach {
             let width = (self.domain.draw(stream) / frame.edges[1]).round() as i64;
-            last += width.max(NARROWEST);
+            last += width.clamp(NARROWEST, reach);
             walls.push(last);
         }
         let nearest = walls.iter().copied().min_by_key(|wall| wall.abs());
@@ -166,15 +174,17 @@ impl Frame {
     }
 }
 
-/// Moves each wall by a cell with this probability, where its neighbours leave room.
-fn jog(walls: &mut [i64], probability: f64, stream: &mut Stream) {
+/// Moves each wall by a cell with this probability, where its neighbours leave room and it stays within `farthest` cells
+/// of its straight course.
+fn jog(walls: &mut [i64], straight: &[i64], farthest: i64, probability: f64, stream: &mut Stream) {
     for k in 0..walls.len() {
         if stream.random::<f64>() >= probability {
             continue;
         }
         let moved = walls[k] + if stream.random() { 1 } else { -1 };
         let room = |other: Option<&i64>| other.is_none_or(|w| (w - moved).abs() >= NARROWEST);
-        if room(k.checked_sub(1).and_then(|left| walls.get(left))) && room(walls.get(k + 1)) {
+        let left = k.checked_sub(1).and_then(|left| walls.get(left));
+        if room(left) && room(walls.get(k + 1)) && (moved - straight[k]).abs() <= farthest {
             walls[k] = moved;
         }
     }
@@ -309,6 +319,21 @@ mod tests {
             }
             assert!((mean - 0.275).abs() < 0.03, "{mean}");
             assert!((length / walls - 35.0).abs() < 4.0, "{}", length / walls);
+        }
+    }
+
+    #[test]
+    fn a_wall_stays_in_the_field_however_often_it_jogs() {
+        let restless = Polar {
+            jog: 1.0,
+            ..polar(Arrangement::Stripes)
+        };
+        let narrow = Cells::new([60, 22], [3.905, 3.905], 3).unwrap();
+        for seed in 0..100 {
+            let directions = restless.directions(&narrow, Seed(seed));
+            let field = narrow.field(&directions);
+            let present = (0..4).filter(|d| field.iter().any(|other| other == d));
+            assert_eq!(present.count(), 2, "seed {seed}");
         }
     }
 }
