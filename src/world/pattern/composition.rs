@@ -106,3 +106,104 @@ impl Shares {
             .fold(0, |bits, atom| bits | 1 << atom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "mean = [0.3, 0.5]
+        spread = 0.05
+        correlation = 25.0";
+
+    fn composition() -> Composition {
+        let composition: Composition = toml::from_str(TEXT).unwrap();
+        composition.check(Path::new("w"), "composition").unwrap();
+        composition
+    }
+
+    #[test]
+    fn the_field_has_the_stated_moments_and_correlation() {
+        let specimens = 4000;
+        let places = [0.0, 12.5, 25.0, 75.0].map(|x| Point::new(7.0, 3.0 + x));
+        let (mut mean, mut products) = (0.0, [0.0; 4]);
+        for seed in 0..specimens {
+            let shares = composition().draw(Seed(seed));
+            let here = shares.at(places[0]) - shares.mean;
+            mean += (shares.mean + here) / specimens as f64;
+            for (product, place) in products.iter_mut().zip(places) {
+                *product += here * (shares.at(place) - shares.mean) / specimens as f64;
+            }
+        }
+        assert!((mean - 0.4).abs() < 0.006, "{mean}");
+        assert!((products[0] / 0.0025 - 1.0).abs() < 0.1, "{products:?}");
+        for (product, ratio) in products.iter().zip([0.0, 0.5, 1.0, 3.0]) {
+            let correlation = (-0.5_f64 * ratio * ratio).exp();
+            assert!(
+                (product / products[0] - correlation).abs() < 0.05,
+                "{ratio}: {product}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_are_binomial() {
+        let even = Composition {
+            mean: Share {
+                low: 0.3,
+                high: 0.3,
+            },
+            spread: 0.0,
+            ..composition()
+        };
+        let shares = even.draw(Seed(1));
+        let n = 20_000;
+        let numbers: Vec<f64> = (0..n)
+            .map(|column| f64::from(shares.replaced(column, Point::default(), 8).count_ones()))
+            .collect();
+        let mean = numbers.iter().sum::<f64>() / n as f64;
+        let variance = numbers.iter().map(|k| (k - mean).powi(2)).sum::<f64>() / n as f64;
+        assert!((mean - 2.4).abs() < 0.04, "{mean}");
+        assert!((variance - 8.0 * 0.3 * 0.7).abs() < 0.07, "{variance}");
+        // every depth alike
+        let last = (0..n).filter(|c| shares.replaced(*c, Point::default(), 8) >> 7 == 1);
+        assert!((last.count() as f64 / n as f64 - 0.3).abs() < 0.015);
+    }
+
+    #[test]
+    fn shares_stay_within_their_bounds() {
+        let wild = Composition {
+            mean: Share {
+                low: 0.0,
+                high: 1.0,
+            },
+            spread: 0.5,
+            ..composition()
+        };
+        for seed in 0..50 {
+            let shares = wild.draw(Seed(seed));
+            assert_eq!(shares, wild.draw(Seed(seed)));
+            for x in 0..20 {
+                let place = Point::new(0.0, 10.0 * f64::from(x));
+                let share = shares.at(place);
+                assert!((0.0..=1.0).contains(&share));
+                let atoms = shares.replaced(x as u64, place, 200).count_ones();
+                assert!(share < 1.0 || atoms == 64);
+                assert!(share > 0.0 || atoms == 0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_composition_is_refused() {
+        let refused = |change: &dyn Fn(&mut Composition)| {
+            let mut composition = composition();
+            change(&mut composition);
+            let checked = composition.check(Path::new("w.toml"), "composition");
+            checked.unwrap_err().to_string()
+        };
+        assert!(refused(&|c| c.mean.high = 1.2).contains("`composition.mean[1]`: found 1.2"));
+        assert!(refused(&|c| c.spread = f64::NAN).contains("`composition.spread`: found NaN"));
+        assert!(refused(&|c| c.correlation = 0.0).contains("`composition.correlation`: found 0"));
+        assert!(toml::from_str::<Composition>(&format!("{TEXT}\ncolour = 1")).is_err());
+    }
+}

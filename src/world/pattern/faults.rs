@@ -154,3 +154,99 @@ fn thinnest_run(line: ArrayView1<'_, u8>) -> usize {
     }
     thinnest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TEXT: &str = "share = [0.2, 0.45]
+        size = { mean = 45.0, spread = 18.0 }
+        through = 0.2
+        thinnest = 15.0";
+
+    fn shifted(labels: &Array2<u8>, planes: &Cells) -> f64 {
+        let field = planes.field(labels);
+        field.iter().map(|l| f64::from(*l)).sum::<f64>() / field.len() as f64
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn domains_begin_and_end_with_their_planes(
+            seed: u64, size in 20.0..80.0, through in 0.0..1.0, thinnest in 0.0..20.0, rows in 60_usize..90,
+        ) {
+            let faults = Faults {
+                share: Share { low: 0.1, high: 0.5 },
+                size: Length { mean: size, spread: 0.4 * size },
+                through,
+                thinnest,
+            };
+            let planes = Cells::new([rows, 71], [2.935, 2.9], 3).unwrap();
+            let labels = faults.draw(&planes, Seed(seed));
+            for line in labels.rows().into_iter().chain(labels.columns()) {
+                for p in 1..line.len() {
+                    if line[p - 1] != line[p] {
+                        prop_assert_eq!((p - 1) % 2, usize::from(line[p - 1]));
+                        prop_assert_eq!(p % 2, usize::from(line[p]));
+                    }
+                }
+                prop_assert!(thinnest_run(line) >= (thinnest / 2.935).ceil() as usize);
+            }
+            let share = shifted(&labels, &planes);
+            prop_assert!(share > 0.0 && share < 0.8, "{}", share);
+        }
+    }
+
+    #[test]
+    fn shares_and_rectangles_are_those_of_the_settings() {
+        let faults: Faults = toml::from_str(TEXT).unwrap();
+        let planes = Cells::new([84, 84], [2.935, 2.935], 4).unwrap();
+        faults.check(Path::new("w"), "faults").unwrap();
+        faults
+            .check_cells(&planes, Path::new("w"), "faults")
+            .unwrap();
+        let mut mean = 0.0;
+        for seed in 0..100 {
+            let labels = faults.draw(&planes, Seed(seed));
+            assert_eq!(labels, faults.draw(&planes, Seed(seed)));
+            mean += shifted(&labels, &planes) / 100.0;
+        }
+        assert!((mean - 0.325).abs() < 0.025, "{mean}");
+        let mut stream = Stream::new(Seed(1), Purpose::Faults, [1, 0]);
+        let (mut whole, mut length, mut through) = (0.0, 0.0, 0.0);
+        for _ in 0..4000 {
+            let [down, across] = faults.rectangle(&planes, &mut stream);
+            through += f64::from(u8::from(down.len() == 84 || across.len() == 84)) / 4000.0;
+            if down.start > 0 && down.end < 84 {
+                (whole, length) = (whole + 1.0, length + 2.935 * down.len() as f64);
+            }
+        }
+        // 2n + 1 planes are a plane more than n cells; those cut at the edge are long ones
+        assert!((length / whole - 46.0).abs() < 4.0, "{}", length / whole);
+        assert!((through - 0.2).abs() < 0.03, "{through}");
+    }
+
+    #[test]
+    fn what_cannot_be_laid_out_is_refused() {
+        let planes = Cells::new([40, 40], [2.9, 2.9], 4).unwrap();
+        let refused = |change: &dyn Fn(&mut Faults)| {
+            let mut faults: Faults = toml::from_str(TEXT).unwrap();
+            change(&mut faults);
+            let file = Path::new("w.toml");
+            (faults.check(file, "faults"))
+                .and_then(|()| faults.check_cells(&planes, file, "faults"))
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(refused(&|f| f.through = 1.5).contains("`faults.through`: found 1.5"));
+        assert!(refused(&|f| f.through = f64::NAN).contains("found NaN"));
+        assert!(refused(&|f| f.thinnest = 50.0).contains("`faults.thinnest`: found 50"));
+        assert!(refused(&|f| f.share.high = 0.6).contains("`faults.share[1]`: found 0.6"));
+        assert!(
+            refused(&|f| f.size.mean = f64::INFINITY).contains("`faults.size.mean`: found inf")
+        );
+        assert!(refused(&|f| f.size.mean = 47.0).contains("at most 46.4 Å, half of the field"));
+        assert!(toml::from_str::<Faults>(&format!("{TEXT}\ncolour = 1")).is_err());
+    }
+}

@@ -21,7 +21,7 @@ const HALVINGS: usize = 32;
 /// No radius is a larger share of the field's shorter side.
 const WIDEST: f64 = 0.25;
 /// With their distances counted in, inclusions cover no more of the field: beyond this they would no longer find room.
-const CROWDED: f64 = 0.4;
+const CROWDED: f64 = 0.45;
 
 /// Inclusions of one or more classes; label `k` belongs to the `k`-th class, 0 to the matrix.
 ///
@@ -273,5 +273,135 @@ impl Shape {
             square += 0.5 * amplitude * amplitude;
         }
         self.radius * height.max(0.0) / f64::sqrt(square)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "apart = 6.0
+        [[class]]
+        share = [0.08, 0.2]
+        radius = { mean = 16.0, spread = 4.0 }
+        roughness = 0.15
+        [[class]]
+        share = [0.05, 0.1]
+        radius = { mean = 12.0, spread = 3.0 }";
+
+    fn cells() -> Cells {
+        Cells::new([36, 40], [6.31, 6.31], 2).unwrap()
+    }
+
+    fn share(labels: &Array2<u8>, label: u8) -> f64 {
+        let field = cells();
+        let field = field.field(labels);
+        field.iter().filter(|l| **l == label).count() as f64 / field.len() as f64
+    }
+
+    #[test]
+    fn shares_are_those_of_the_settings_and_no_class_is_missing() {
+        let inclusions: Inclusions = toml::from_str(TEXT).unwrap();
+        inclusions.check(Path::new("w"), "inclusions").unwrap();
+        inclusions
+            .check_cells(&cells(), Path::new("w"), "inclusions")
+            .unwrap();
+        let specimens = 150;
+        let mut means = [0.0; 2];
+        for seed in 0..specimens {
+            let labels = inclusions.draw(&cells(), Seed(seed));
+            assert_eq!(labels, inclusions.draw(&cells(), Seed(seed)));
+            for (mean, label) in means.iter_mut().zip(1..) {
+                let share = share(&labels, label);
+                assert!(share > 0.0, "seed {seed}, class {label}");
+                *mean += share / specimens as f64;
+            }
+        }
+        // half of a width of the interval, over the root of 150, is 0.003 and 0.001
+        assert!((means[0] - 0.14).abs() < 0.012, "{means:?}");
+        assert!((means[1] - 0.075).abs() < 0.006, "{means:?}");
+    }
+
+    #[test]
+    fn discs_keep_their_distance() {
+        let mut inclusions: Inclusions = toml::from_str(TEXT).unwrap();
+        inclusions.class[0].roughness = 0.0;
+        for seed in 0..10 {
+            let labels = inclusions.draw(&cells(), Seed(seed));
+            let of = |label: u8| {
+                let all = labels.indexed_iter().filter(move |(_, l)| **l == label);
+                all.map(|((row, column), _)| Point::new(row as f64, column as f64))
+                    .collect::<Vec<_>>()
+            };
+            let (first, second) = (of(1), of(2));
+            let distances = first
+                .iter()
+                .flat_map(|a| second.iter().map(|b| a.distance(*b)));
+            assert!(6.31 * distances.fold(f64::INFINITY, f64::min) >= 6.0);
+        }
+    }
+
+    #[test]
+    fn the_equivalent_radius_is_that_of_the_disc_of_the_same_area() {
+        let fine = Cells::new([400, 400], [1.0, 1.0], 0).unwrap();
+        let class = InclusionClass {
+            share: Share {
+                low: 0.1,
+                high: 0.1,
+            },
+            radius: Length {
+                mean: 60.0,
+                spread: 0.0,
+            },
+            roughness: 0.2,
+        };
+        let mut stream = Stream::new(Seed(2), Purpose::Inclusions, [9, 9]);
+        let mut waves = 0.0;
+        for _ in 0..20 {
+            let mut shape = Shape::draw(&class, &fine, &mut stream);
+            shape.centre = Point::new(200.0, 200.0);
+            let area = shape.area_in_field(&fine);
+            assert!((area / (std::f64::consts::PI * 3600.0) - 1.0).abs() < 0.02);
+            waves += shape.waves.iter().map(|(a, _)| 0.5 * a * a).sum::<f64>() / 20.0;
+        }
+        assert!(
+            waves.sqrt() > 0.14 && waves.sqrt() < 0.27,
+            "{}",
+            waves.sqrt()
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_laid_out_is_refused() {
+        let refused = |change: &dyn Fn(&mut Inclusions)| {
+            let mut inclusions: Inclusions = toml::from_str(TEXT).unwrap();
+            change(&mut inclusions);
+            let file = Path::new("w.toml");
+            (inclusions.check(file, "inclusions"))
+                .and_then(|()| inclusions.check_cells(&cells(), file, "inclusions"))
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(refused(&|i| i.class.clear()).contains("`inclusions.class`: found 0"));
+        assert!(refused(&|i| i.apart = f64::NAN).contains("`inclusions.apart`: found NaN"));
+        assert!(
+            refused(&|i| i.class[1].roughness = 0.5).contains("class[1].roughness`: found 0.5")
+        );
+        assert!(refused(&|i| i.class[0].share.low = 0.0).contains("class[0].share[0]`: found 0,"));
+        assert!(
+            refused(&|i| i.class[1].share.high = 0.3).contains("class[1].share[1]`: found 0.3,")
+        );
+        assert!(refused(&|i| i.class[0].radius.spread = 20.0).contains("class[0].radius.spread`"));
+        assert!(refused(&|i| i.class[1].radius.mean = 90.0).contains("at most 50.5 Å"));
+        assert!(toml::from_str::<Inclusions>("colour = 1").is_err());
+    }
+
+    #[test]
+    fn one_of_each_class_even_where_none_has_room() {
+        let mut inclusions: Inclusions = toml::from_str(TEXT).unwrap();
+        inclusions.apart = f64::INFINITY;
+        inclusions.class[0].radius.mean = 1e9;
+        let labels = inclusions.draw(&cells(), Seed(1));
+        assert!((1..=2).all(|label| share(&labels, label) > 0.0));
     }
 }

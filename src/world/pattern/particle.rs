@@ -285,3 +285,187 @@ fn dense_rows(kinds: &[Vector2<f64>], [height, width]: [f64; 2]) -> Vec<Vector2<
     }
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "aside = 3.0
+        radius = { mean = 17.0, spread = 1.5 }
+        tallest = 10
+        cut = [0.0, 0.3]
+        terraces = 2
+        step = 2
+        broken_rows = 0.5
+        adatoms = 0.12
+        vacancies = 0.12
+        support_density = 0.5";
+
+    /// Gold along [110].
+    fn kinds() -> [Vector2<f64>; 2] {
+        [Vector2::zeros(), Vector2::new(2.039, 1.442)]
+    }
+
+    fn cells() -> Cells {
+        Cells::new([22, 16], [2.884, 4.078], 1).unwrap()
+    }
+
+    fn place(column: &Standing) -> Vector2<f64> {
+        let [row, across] = column.cell.map(f64::from);
+        Vector2::new(4.078 * across, 2.884 * row) + kinds()[column.kind]
+    }
+
+    #[test]
+    fn facets_follow_the_rows_of_gold() {
+        let rows = dense_rows(&kinds(), [2.884, 4.078]);
+        let mut angles: Vec<f64> = (rows.iter())
+            .map(|row| (row.y / row.x).abs().atan().to_degrees())
+            .collect();
+        angles.sort_by(f64::total_cmp);
+        // rows of {111} at 35.3° to [001], twice, and of {100} across it
+        assert!((angles[0] - 35.26).abs() < 0.1 && (angles[1] - 35.26).abs() < 0.1);
+        assert!((angles[2] - 90.0).abs() < 1e-9);
+        assert!(dense_rows(&[], [1.0, 1.0]).is_empty());
+    }
+
+    #[test]
+    fn without_anything_random_it_is_a_dome() {
+        let settings: Particle = toml::from_str(TEXT).unwrap();
+        let smooth = Particle {
+            radius: Length {
+                mean: 17.0,
+                spread: 0.0,
+            },
+            aside: 0.0,
+            cut: Share {
+                low: 0.0,
+                high: 0.0,
+            },
+            terraces: 0,
+            broken_rows: 0.0,
+            adatoms: 0.0,
+            vacancies: 0.0,
+            ..settings
+        };
+        let columns = smooth.draw(&cells(), &kinds(), Seed(1));
+        let middle = Vector2::new(8.0 * 4.078, 11.0 * 2.884);
+        // the hexagon about the circle does not cut it
+        for column in &columns {
+            let share = (place(column) - middle).norm() / 17.0;
+            let atoms = (10.0 * (1.0 - share * share).sqrt()).round().max(1.0) as usize;
+            assert_eq!(column.atoms, atoms);
+        }
+        let area = columns.len() as f64 * 2.884 * 4.078 / 2.0;
+        assert!(
+            (area / (std::f64::consts::PI * 17.0 * 17.0) - 1.0).abs() < 0.05,
+            "{area}"
+        );
+    }
+
+    #[test]
+    fn heights_are_not_told_by_a_constant_or_by_neighbours() {
+        let particle: Particle = toml::from_str(TEXT).unwrap();
+        particle.check(10, Path::new("w"), "particle").unwrap();
+        particle
+            .check_cells(&cells(), Path::new("w"), "particle")
+            .unwrap();
+        let (mut constant, mut neighbours, mut number) = (0.0, 0.0, 0.0);
+        for seed in 0..20 {
+            let columns = particle.draw(&cells(), &kinds(), Seed(seed));
+            assert_eq!(columns, particle.draw(&cells(), &kinds(), Seed(seed)));
+            assert!(columns.iter().all(|c| (1..=10).contains(&c.atoms)));
+            assert!(columns.len() > 50, "{}", columns.len());
+            let mut heights: Vec<usize> = columns.iter().map(|c| c.atoms).collect();
+            heights.sort_unstable();
+            let median = heights[heights.len() / 2];
+            for column in &columns {
+                let near = columns.iter().filter(|other| {
+                    let distance = (place(column) - place(other)).norm();
+                    distance > 0.1 && distance < 3.0
+                });
+                let near: Vec<f64> = near.map(|c| c.atoms as f64).collect();
+                constant += column.atoms.abs_diff(median) as f64;
+                number += 1.0;
+                if !near.is_empty() {
+                    let mean = near.iter().sum::<f64>() / near.len() as f64;
+                    neighbours += (column.atoms as f64 - mean.round()).abs();
+                }
+            }
+        }
+        let (constant, neighbours) = (constant / number, neighbours / number);
+        assert!(constant > 1.7, "{constant}");
+        assert!(neighbours > 0.5 && neighbours < constant, "{neighbours}");
+    }
+
+    #[test]
+    fn adatoms_and_vacancies_are_as_frequent_as_stated() {
+        let settings: Particle = toml::from_str(TEXT).unwrap();
+        let bare = Particle {
+            adatoms: 0.0,
+            vacancies: 0.0,
+            ..settings.clone()
+        };
+        let (mut more, mut fewer, mut beside, mut all) = (0.0, 0.0, 0.0, 0.0);
+        for seed in 0..30 {
+            let columns = settings.draw(&cells(), &kinds(), Seed(seed));
+            for column in bare.draw(&cells(), &kinds(), Seed(seed)) {
+                if (2..10).contains(&column.atoms) {
+                    let same = |c: &&Standing| (c.kind, c.cell) == (column.kind, column.cell);
+                    let atoms = columns.iter().find(same).unwrap().atoms;
+                    more += f64::from(u8::from(atoms > column.atoms));
+                    fewer += f64::from(u8::from(atoms < column.atoms));
+                    all += 1.0;
+                }
+            }
+            beside += columns.iter().filter(|c| c.atoms == 1).count() as f64;
+        }
+        // one without the other: 0.12 · 0.88, deviation 0.006 of 2700 columns
+        assert!((more / all - 0.1056).abs() < 0.024, "{more} of {all}");
+        assert!((fewer / all - 0.1056).abs() < 0.024, "{fewer} of {all}");
+        assert!(beside > 30.0);
+    }
+
+    #[test]
+    fn the_film_has_its_density() {
+        let particle: Particle = toml::from_str(TEXT).unwrap();
+        let area = 22.0 * 2.884 * 16.0 * 4.078;
+        let numbers: Vec<f64> = (0..20)
+            .map(|seed| particle.draw_support(&cells(), Seed(seed)).len() as f64)
+            .collect();
+        let mean = numbers.iter().sum::<f64>() / 20.0;
+        let error = (0.5 * area / 20.0_f64).sqrt();
+        assert!((mean - 0.5 * area).abs() < 4.0 * error, "{mean}");
+        let atoms = particle.draw_support(&cells(), Seed(0));
+        assert!(
+            atoms
+                .iter()
+                .all(|a| a.y < 22.0 * 2.884 && a.x < 16.0 * 4.078)
+        );
+    }
+
+    #[test]
+    fn what_cannot_stand_is_refused() {
+        let refused = |change: &dyn Fn(&mut Particle)| {
+            let mut particle: Particle = toml::from_str(TEXT).unwrap();
+            change(&mut particle);
+            let file = Path::new("w.toml");
+            (particle.check(10, file, "particle"))
+                .and_then(|()| particle.check_cells(&cells(), file, "particle"))
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(
+            refused(&|p| p.tallest = 11)
+                .contains("`particle.tallest`: found 11, allowed is 3 to 10")
+        );
+        assert!(refused(&|p| p.step = 3).contains("`particle.step`: found 3 on 2 terraces"));
+        assert!(refused(&|p| p.adatoms = 0.6).contains("`particle.adatoms`: found 0.6"));
+        assert!(refused(&|p| p.vacancies = f64::NAN).contains("`particle.vacancies`: found NaN"));
+        assert!(refused(&|p| p.cut.high = 0.7).contains("`particle.cut[1]`: found 0.7"));
+        assert!(refused(&|p| p.aside = 100.0).contains("`particle.aside`: found 100"));
+        assert!(refused(&|p| p.support_density = f64::INFINITY).contains("support_density`"));
+        assert!(toml::from_str::<Particle>(&format!("{TEXT}\ncolour = 1")).is_err());
+        let particle: Particle = toml::from_str(TEXT).unwrap();
+        assert!(particle.draw(&cells(), &[], Seed(1)).is_empty());
+    }
+}

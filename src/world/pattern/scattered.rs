@@ -182,3 +182,168 @@ pub(super) fn poisson(stream: &mut Stream, mean: f64) -> usize {
     }
     count
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+    use crate::world::draw_defects;
+
+    const CLUSTERS: Clusters = Clusters {
+        number: 3,
+        radius: 4.0,
+        background: 0.2,
+    };
+
+    /// A square lattice of 1.5 Å over a field of 60 Å and 6 Å around it.
+    fn places() -> Vec<Point> {
+        let at = |i: i32| -6.0 + 1.5 * f64::from(i);
+        (0..49 * 49)
+            .map(|i| Point::new(at(i / 49), at(i % 49)))
+            .collect()
+    }
+
+    #[test]
+    fn worlds_of_point_defects_keep_their_specimens() {
+        for file in ["worlds/mos2-l1.toml", "worlds/mos2-l3.toml"] {
+            let world = World::load(file).unwrap();
+            let briefing = world.briefing();
+            let clusters = briefing.clusters.map(|c| Clusters {
+                number: c.number,
+                radius: c.radius,
+                background: c.background,
+            });
+            let sites: Vec<_> = briefing
+                .sites
+                .iter()
+                .chain(&briefing.beyond)
+                .copied()
+                .collect();
+            let places: Vec<Point> = sites.iter().map(|site| site.position).collect();
+            let hosts: Vec<Vec<usize>> = (briefing.classes.iter())
+                .map(|class| {
+                    let own = |i: &usize| sites[*i].element == class.element;
+                    (0..sites.len()).filter(own).collect()
+                })
+                .collect();
+            let classes: Vec<Class<'_>> = (hosts.iter().zip(&briefing.classes))
+                .map(|(hosts, class)| Class {
+                    hosts,
+                    density: class.density,
+                })
+                .collect();
+            let scatter = Scatter::new([briefing.height, briefing.width], clusters).unwrap();
+            for seed in 0..3 {
+                let expected = draw_defects(briefing, &sites, Seed(seed));
+                let found = scatter.draw(&places, &classes, Seed(seed));
+                let found: Vec<_> = (found.iter())
+                    .map(|class| class.map(|index| briefing.classes[index].defect))
+                    .collect();
+                assert_eq!(found, expected);
+            }
+        }
+    }
+
+    /// Mean and variance of the number in the field, mean number in the margin, mean number of pairs within 6 Å.
+    fn numbers(clusters: Option<Clusters>) -> [f64; 4] {
+        let (places, specimens) = (places(), 200);
+        let all: Vec<usize> = (0..places.len()).collect();
+        let scatter = Scatter::new([60.0, 60.0], clusters).unwrap();
+        let class = Class {
+            hosts: &all,
+            density: 0.02,
+        };
+        let mut sums = [0.0; 4];
+        for seed in 0..specimens {
+            let defects = scatter.draw(&places, &[class], Seed(seed));
+            let found: Vec<Point> = (places.iter().zip(&defects))
+                .filter(|(_, defect)| defect.is_some())
+                .map(|(place, _)| *place)
+                .collect();
+            let (inside, beyond): (Vec<Point>, Vec<Point>) =
+                found.iter().partition(|place| scatter.holds(**place));
+            let pairs = inside
+                .iter()
+                .enumerate()
+                .map(|(i, a)| inside[..i].iter().filter(|b| a.distance(**b) < 6.0).count() as f64);
+            let number = inside.len() as f64;
+            let own = [number, number * number, beyond.len() as f64, pairs.sum()];
+            for (sum, value) in sums.iter_mut().zip(own) {
+                *sum += value / specimens as f64;
+            }
+        }
+        sums[1] -= sums[0] * sums[0];
+        sums
+    }
+
+    #[test]
+    fn clusters_gather_defects_without_adding_any() {
+        let sites = 41.0 * 41.0; // in the field
+        let [mean, variance, beyond, by_chance] = numbers(None);
+        let error = (0.02 * sites / 200.0_f64).sqrt();
+        assert!((mean - 0.02 * sites).abs() < 4.0 * error, "{mean}");
+        assert!(
+            variance > 0.65 * mean && variance < 1.35 * mean,
+            "{variance}"
+        );
+        assert!((beyond - 0.02 * (2401.0 - sites)).abs() < 1.1, "{beyond}");
+        let [mean, _, beyond, pairs] = numbers(Some(CLUSTERS));
+        assert!((mean - 0.02 * sites).abs() < 4.0 * error, "{mean}");
+        assert!(
+            (beyond - 0.2 * 0.02 * (2401.0 - sites)).abs() < 0.5,
+            "{beyond}"
+        );
+        assert!(pairs > 3.0 * by_chance, "{pairs} against {by_chance}");
+    }
+
+    #[test]
+    fn a_column_has_one_defect_and_another_class_moves_none() {
+        let places = places();
+        let even: Vec<usize> = (0..places.len()).step_by(2).collect();
+        let scatter = Scatter::new([60.0, 60.0], Some(CLUSTERS)).unwrap();
+        let class = |density| Class {
+            hosts: &even,
+            density,
+        };
+        let one = scatter.draw(&places, &[class(0.3)], Seed(1));
+        let two = scatter.draw(&places, &[class(0.3), class(0.3)], Seed(1));
+        let first = |defects: &[Option<usize>]| -> Vec<bool> {
+            defects.iter().map(|d| *d == Some(0)).collect()
+        };
+        assert_eq!(first(&one), first(&two));
+        assert!(two.iter().skip(1).step_by(2).all(Option::is_none));
+        let full = scatter.draw(&places, &[class(1.0), class(1.0)], Seed(1));
+        assert!(full.iter().flatten().count() <= even.len());
+    }
+
+    #[test]
+    fn what_is_no_field_and_no_cluster_is_refused() {
+        let refused = |field, clusters| Scatter::new(field, clusters).unwrap_err().to_string();
+        assert!(refused([0.0, 1.0], None).starts_with("height: found 0"));
+        assert!(refused([1.0, f64::NAN], None).starts_with("width: found NaN"));
+        let none = Clusters {
+            number: 0,
+            ..CLUSTERS
+        };
+        assert!(refused([1.0, 1.0], Some(none)).starts_with("clusters.number: found 0"));
+        let file = Path::new("w.toml");
+        let wide = Clusters {
+            radius: 80.0,
+            ..CLUSTERS
+        };
+        let error = wide
+            .check(file, "defects.clusters")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("`defects.clusters.radius`: found 80, allowed is 0.1 to 50"));
+        let scatter = Scatter::new([1.0, 1.0], None).unwrap();
+        let hosts = [0, 7];
+        for density in [f64::NAN, -1.0] {
+            let class = Class {
+                hosts: &hosts,
+                density,
+            };
+            assert_eq!(scatter.draw(&[Point::default()], &[class], Seed(1)), [None]);
+        }
+    }
+}

@@ -1,20 +1,19 @@
 //! Polar domains: stripes and twins of a ferroelectric beside a crystal that is not polar.
 
+mod domains;
+
 use super::Cells;
 use super::keys::Keys;
 use super::quantity::{Length, Share};
 use crate::Result;
-use crate::random::{Purpose, Stream};
 use crate::units::Seed;
+use domains::{MATRIX, NARROWEST};
 use ndarray::Array2;
-use rand::RngExt;
 use serde::Deserialize;
 use std::path::Path;
 
-/// No domain is narrower than so many cells.
-const NARROWEST: i64 = 3;
-/// In the map of directions, the crystal that is not polar.
-const MATRIX: u8 = 4;
+/// Widest region over which the polarisation rises, cells.
+const GENTLEST: f64 = 16.0;
 
 /// A ferroelectric such as PbTiO₃, divided into domains, on one side of a straight or stepped interface; on the other side
 /// a crystal that is not polar, such as SrTiO₃.
@@ -38,8 +37,7 @@ const MATRIX: u8 = 4;
 /// };
 /// let labels = polar.draw(&Cells::new([40, 40], [3.905, 3.905], 2)?, Seed(1));
 /// let variants = polar.variants();
-/// let full = |sign: f64| variants.iter().position(|v| v.vector.iter().sum::<f64>() == sign).unwrap() as u8;
-/// assert_eq!(variants[usize::from(full(1.0))].state, "PbTiO3, 1");
+/// assert!(labels.iter().any(|label| variants[usize::from(*label)].state == "PbTiO3, 1"));
 /// assert!(labels.iter().any(|label| *label == 0));
 /// # Ok::<(), dosewise::Error>(())
 /// ```
@@ -55,7 +53,7 @@ pub struct Polar {
     pub matrix_share: Share,
     /// The arrangements of domains, one of which is drawn for each specimen.
     pub arrangements: Vec<Arrangement>,
-    /// Width of a domain.
+    /// Width of a domain along the interface.
     pub domain: Length,
     /// Mean distance along a wall of 180° between its jogs of one cell, Å.
     pub jog: f64,
@@ -124,7 +122,7 @@ impl Polar {
         if let Some(terrace) = self.terrace {
             keys.range("terrace", terrace, 1.0, 1e6)?;
         }
-        keys.range("rise", self.rise, 0.0, 16.0)
+        keys.range("rise", self.rise, 0.0, GENTLEST)
     }
 
     /// Refuses domains of which the field does not hold two.
@@ -181,7 +179,7 @@ impl Polar {
     /// The polarisation of a cell in units of the full one, before it is rounded: 0 at the nearest wall, which is half a
     /// cell nearer than the nearest cell beyond it.
     fn magnitude(&self, directions: &Array2<u8>, (row, column): (usize, usize)) -> f64 {
-        let reach = self.rise.ceil() as usize + 1;
+        let reach = self.rise.min(GENTLEST).ceil() as usize + 1;
         let (rows, columns) = directions.dim();
         let around =
             |at: usize, length: usize| at.saturating_sub(reach)..(at + reach + 1).min(length);
@@ -200,201 +198,106 @@ impl Polar {
             1.0
         }
     }
+}
 
-    /// The direction of each cell in quarter turns, or [`MATRIX`].
-    fn directions(&self, cells: &Cells, seed: Seed) -> Array2<u8> {
-        let mut stream = Stream::new(seed, Purpose::Polarisation, [0, 0]);
-        let frame = Frame::draw(cells, &mut stream);
-        let pick = stream.random::<f64>() * self.arrangements.len() as f64;
-        let arrangement = self.arrangements.get(pick as usize).copied();
-        let share = self.matrix_share.draw(&mut stream);
-        let field = frame.depth - 2 * frame.margin;
-        let interface = match share > 0.0 {
-            true => frame.margin + (share * field as f64).round() as i64,
-            false => -frame.depth, // out of sight
-        };
-        let terraces = self.terraces(&frame, &mut stream);
-        // diagonals lead to the right or to the left as one goes away from the interface
-        let mut slope = if stream.random() { 1 } else { -1 };
-        if arrangement != Some(Arrangement::Twins) {
-            slope = 0;
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    const TEXT: &str = "matrix = 'SrTiO3'
+        polar = ['0', '1/4', '1/2', '3/4', '1']
+        matrix_share = [0.15, 0.4]
+        arrangements = ['stripes', 'twins', 'closure']
+        domain = { mean = 35.0, spread = 8.0 }
+        jog = 40.0
+        terrace = 30.0
+        rise = 2.0";
+
+    pub(super) fn polar(arrangement: Arrangement) -> Polar {
+        let polar: Polar = toml::from_str(TEXT).unwrap();
+        polar.check(Path::new("w"), "polar").unwrap();
+        Polar {
+            arrangements: vec![arrangement],
+            ..polar
         }
-        let first_up: bool = stream.random();
-        let mut walls = self.walls(&frame, interface, slope, &mut stream);
-        let mut map = Array2::from_elem(cells.dim(), MATRIX);
-        for u in 0..frame.depth {
-            if slope == 0 {
-                jog(&mut walls, frame.edges[0] / self.jog, &mut stream);
+    }
+
+    pub(super) fn cells() -> Cells {
+        Cells::new([50, 46], [3.905, 3.905], 2).unwrap()
+    }
+
+    #[test]
+    fn polarisation_rises_from_the_walls() {
+        let polar = polar(Arrangement::Stripes);
+        let variants = polar.variants();
+        assert_eq!(variants.len(), 2 + 4 * 4);
+        assert_eq!(variants[2 + 4 * 3 + 1].vector, [1.0, 0.0]); // in full, a quarter turn from x to y
+        assert_eq!(variants[2 + 2].vector, [0.0, -0.25]);
+        assert_eq!(
+            (variants[5].state.as_str(), variants[5].quarter_turns),
+            ("1/4", 3)
+        );
+        let directions = polar.directions(&cells(), Seed(3));
+        let labels = polar.draw(&cells(), Seed(3));
+        assert_eq!(labels, polar.draw(&cells(), Seed(3)));
+        assert_ne!(labels, polar.draw(&cells(), Seed(4)));
+        let mut full = 0;
+        for ((row, column), label) in labels.indexed_iter() {
+            let [y, x] = variants[usize::from(*label)].vector;
+            let beside = |(r, c): (usize, usize)| {
+                directions
+                    .get((r, c))
+                    .is_some_and(|d| *d != directions[[row, column]])
+            };
+            let at_wall = beside((row + 1, column))
+                || beside((row, column + 1))
+                || beside((row.wrapping_sub(1), column))
+                || beside((row, column.wrapping_sub(1)));
+            if directions[[row, column]] == MATRIX {
+                assert_eq!(*label, 0);
+            } else if at_wall {
+                assert_eq!(y.hypot(x), 0.25);
+            } else {
+                full += usize::from(y.hypot(x) == 1.0);
             }
-            for (v, terrace) in (0..frame.breadth).zip(&terraces) {
-                let height = u - interface;
-                if height < *terrace {
-                    continue;
-                }
-                let number = walls.partition_point(|wall| wall + slope * u <= v);
-                let odd = number % 2 == 1;
-                let direction = match arrangement {
-                    // P·n is kept where P = ±u goes on as ∓slope·v
-                    Some(Arrangement::Twins) if odd && first_up == (slope < 0) => Direction::Right,
-                    Some(Arrangement::Twins) if odd => Direction::Left,
-                    Some(Arrangement::Twins) => Direction::along_depth(first_up),
-                    Some(Arrangement::Closure) => {
-                        closure(&walls, number, v, height, first_up ^ odd)
-                    }
-                    _ => Direction::along_depth(first_up ^ odd),
-                };
-                map[frame.cell(u, v)] = frame.quarter_turns(direction);
-            }
         }
-        map
+        assert!(full > 500, "{full}");
     }
 
-    /// Heights of the interface along it: 0, or a cell more or less.
-    fn terraces(&self, frame: &Frame, stream: &mut Stream) -> Vec<i64> {
-        let probability = self.terrace.map_or(0.0, |length| frame.edges[1] / length);
-        let mut height: i64 = 0;
-        let mut next = |_| {
-            if stream.random::<f64>() < probability {
-                height = match height {
-                    0 if stream.random() => 1,
-                    0 => -1,
-                    _ => 0,
-                };
-            }
-            height
+    #[test]
+    fn what_cannot_be_laid_out_is_refused() {
+        let refused = |change: &dyn Fn(&mut Polar)| {
+            let mut polar: Polar = toml::from_str(TEXT).unwrap();
+            change(&mut polar);
+            let file = Path::new("w.toml");
+            (polar.check(file, "polar"))
+                .and_then(|()| polar.check_cells(&cells(), file, "polar"))
+                .unwrap_err()
+                .to_string()
         };
-        (0..frame.breadth).map(&mut next).collect()
+        assert!(refused(&|p| p.polar.truncate(1)).contains("`polar.polar`: found 1"));
+        assert!(refused(&|p| p.polar[2] = "0".into()).contains("polar[2]`: found \"0\" again"));
+        assert!(refused(&|p| p.arrangements.clear()).contains("`polar.arrangements`: found none"));
+        assert!(refused(&|p| p.matrix_share = [0.0, 0.0].into()).contains("found closure"));
+        assert!(refused(&|p| p.matrix_share = [0.2, 0.0].into()).contains("matrix_share[0]`"));
+        assert!(refused(&|p| p.matrix_share = [0.2, 0.95].into()).contains("matrix_share[1]`"));
+        assert!(refused(&|p| p.jog = f64::NAN).contains("`polar.jog`: found NaN"));
+        assert!(refused(&|p| p.terrace = Some(0.0)).contains("`polar.terrace`: found 0"));
+        assert!(refused(&|p| p.rise = -1.0).contains("`polar.rise`: found -1"));
+        assert!(refused(&|p| p.domain.mean = 90.0).contains("`polar.domain.mean`: found 90"));
+        assert!(toml::from_str::<Polar>(&TEXT.replace("twins", "spirals")).is_err());
     }
 
-    /// First cells behind the walls where u = 0, in rising order, far enough to both sides. One of them passes through the
-    /// middle half of the field half way between the interface and the end of the field.
-    fn walls(&self, frame: &Frame, interface: i64, slope: i64, stream: &mut Stream) -> Vec<i64> {
-        let reach = 2 * (frame.breadth + frame.depth);
-        let mut walls = vec![-reach];
-        let mut last = -reach;
-        while last < reach {
-            let width = (self.domain.draw(stream) / frame.edges[1]).round() as i64;
-            last += width.max(NARROWEST);
-            walls.push(last);
-        }
-        let nearest = walls.iter().copied().min_by_key(|wall| wall.abs());
-        let across = (frame.breadth - 2 * frame.margin) as f64;
-        let middle = frame.margin + (across * (0.25 + 0.5 * stream.random::<f64>())) as i64;
-        let half_way = (interface.max(frame.margin) + frame.depth - frame.margin) / 2;
-        let shift = middle - slope * half_way - nearest.unwrap_or(0);
-        walls.iter().map(|wall| wall + shift).collect()
-    }
-}
-
-/// Where the polarisation points in the frame of the interface.
-#[derive(Clone, Copy)]
-enum Direction {
-    Away,
-    Towards,
-    /// To larger v.
-    Right,
-    Left,
-}
-
-impl Direction {
-    fn along_depth(away: bool) -> Self {
-        if away { Self::Away } else { Self::Towards }
-    }
-}
-
-/// The lattice as seen from the interface: u counts cells across it, towards the ferroelectric, v along it.
-struct Frame {
-    depth: i64,
-    breadth: i64,
-    margin: i64,
-    /// Edges of a cell along u and v, Å.
-    edges: [f64; 2],
-    /// Whether u counts rows.
-    down: bool,
-    /// Whether u counts from the last row or column.
-    reversed: bool,
-}
-
-impl Frame {
-    fn draw(cells: &Cells, stream: &mut Stream) -> Self {
-        let (down, reversed) = (stream.random(), stream.random());
-        let (rows, columns) = cells.dim();
-        let [height, width] = cells.edges();
-        let (depth, breadth, edges) = match down {
-            true => (rows, columns, [height, width]),
-            false => (columns, rows, [width, height]),
+    #[test]
+    fn without_a_matrix_all_is_polar() {
+        let polar = Polar {
+            matrix_share: Share {
+                low: 0.0,
+                high: 0.0,
+            },
+            ..polar(Arrangement::Twins)
         };
-        Self {
-            depth: depth as i64,
-            breadth: breadth as i64,
-            margin: cells.margin() as i64,
-            edges,
-            down,
-            reversed,
-        }
-    }
-
-    /// Row and column of a cell.
-    fn cell(&self, u: i64, v: i64) -> [usize; 2] {
-        let u = if self.reversed { self.depth - 1 - u } else { u };
-        let (u, v) = (u as usize, v as usize);
-        if self.down { [u, v] } else { [v, u] }
-    }
-
-    /// A direction in quarter turns from +x towards +y.
-    fn quarter_turns(&self, direction: Direction) -> u8 {
-        let backward = match direction {
-            Direction::Away => self.reversed,
-            Direction::Towards => !self.reversed,
-            Direction::Right => false,
-            Direction::Left => true,
-        };
-        let across = matches!(direction, Direction::Away | Direction::Towards);
-        u8::from(across == self.down) + 2 * u8::from(backward)
-    }
-}
-
-/// Moves each wall by a cell with this probability, where its neighbours leave room.
-fn jog(walls: &mut [i64], probability: f64, stream: &mut Stream) {
-    for k in 0..walls.len() {
-        if stream.random::<f64>() >= probability {
-            continue;
-        }
-        let moved = walls[k] + if stream.random() { 1 } else { -1 };
-        let room = |other: Option<&i64>| other.is_none_or(|w| (w - moved).abs() >= NARROWEST);
-        if room(k.checked_sub(1).and_then(|left| walls.get(left))) && room(walls.get(k + 1)) {
-            walls[k] = moved;
-        }
-    }
-}
-
-/// The direction of a cell in a stripe with walls `number - 1` and `number`, `height` cells above the interface: along it
-/// within a wedge about the foot of a wall, from the stripe that points towards the interface to the one that points away.
-/// The wedge reaches to the middle of the narrower stripe.
-fn closure(walls: &[i64], number: usize, v: i64, height: i64, away: bool) -> Direction {
-    let in_wedge = |wall: Option<usize>| {
-        let Some([left, wall, right]) =
-            wall.and_then(|k| walls.get(k.checked_sub(1)?..=k + 1)?.first_chunk::<3>())
-        else {
-            return false;
-        };
-        // twice the distances of the middle of the cell, in whole numbers
-        let distance = (2 * (v - wall) + 1).abs() + 2 * height + 1;
-        distance < (wall - left).min(right - wall)
-    };
-    if in_wedge(number.checked_sub(1)) {
-        if away {
-            Direction::Right
-        } else {
-            Direction::Left
-        }
-    } else if in_wedge(Some(number)) {
-        if away {
-            Direction::Left
-        } else {
-            Direction::Right
-        }
-    } else {
-        Direction::along_depth(away)
+        polar.check(Path::new("w"), "polar").unwrap();
+        assert!(polar.draw(&cells(), Seed(5)).iter().all(|label| *label > 0));
     }
 }
