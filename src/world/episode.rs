@@ -70,8 +70,11 @@ pub struct Episode {
 /// How far a scan has got.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
-    next: usize,
-    line: Option<usize>,
+    /// Visits that are done.
+    done: usize,
+    /// Line of the next one, and its place in the line.
+    line: usize,
+    along: usize,
     /// Where the line begins and how often that place had been visited.
     line_key: [u64; 2],
 }
@@ -166,8 +169,9 @@ impl Episode {
         self.scans += 1;
         self.visits.reserve(scan.len());
         Ok(Progress {
-            next: 0,
-            line: None,
+            done: 0,
+            line: 0,
+            along: 0,
             line_key: [0; 2],
         })
     }
@@ -180,47 +184,53 @@ impl Episode {
         progress: &mut Progress,
         electrons: f64,
     ) -> Frame {
-        let mut frame = Frame::with_capacity(scan.len() - progress.next.min(scan.len()));
+        let left = scan.len().saturating_sub(progress.done);
+        let mut frame = Frame::with_capacity(left);
+        let length = scan.line_length();
+        let is_rectangle = scan.is_rectangle();
+        // all visits of a rectangle are alike
+        let alike = is_rectangle.then(|| scan.charge(0));
         let mut given = 0.0;
-        while progress.next < scan.len() && given < electrons {
+        while progress.done < scan.len() && given < electrons {
             if self.meter.remaining().is_zero() {
                 break;
             }
-            let charge = self.meter.draw(scan.charge(progress.next));
-            let place = scan.position(progress.next);
-            let line = scan.line(progress.next);
-            if progress.line != Some(line) {
-                if progress.line.is_some() && scan.is_rectangle() {
+            let wanted = alike.unwrap_or_else(|| scan.charge(progress.done));
+            let charge = self.meter.draw(wanted);
+            let place = scan.position_in(progress.line, progress.along);
+            if progress.along == 0 {
+                if progress.line > 0 && is_rectangle {
                     self.time += 1e-6 * self.briefing.scan.flyback_us;
                 }
-                progress.line = Some(line);
-                let start = place_key(scan.position(scan.line_start(line)));
+                let start = place_key(place);
                 let visited = self.visits.get(&start).map_or(0, |v| v.number);
                 progress.line_key = [start, visited];
             }
             // a beam that jumps from place to place has no line along which it could lag
-            let along = match scan.is_rectangle() {
-                true => Some(progress.next - scan.line_start(line)),
-                false => None,
-            };
+            let along = is_rectangle.then_some(progress.along);
             let (signal, time) = self.visit(place, progress.line_key, along, charge);
             given += charge.electrons();
             frame.positions.push(place);
             frame.electrons.push(charge.electrons());
             frame.signal.push(signal);
             frame.time.push(time);
-            progress.next += 1;
+            progress.done += 1;
+            progress.along += 1;
+            if progress.along == length {
+                progress.along = 0;
+                progress.line += 1;
+            }
         }
-        if progress.next < scan.len() && self.meter.remaining().is_zero() {
+        if progress.done < scan.len() && self.meter.remaining().is_zero() {
             frame.truncated = true;
-            progress.next = scan.len();
+            progress.done = scan.len();
         }
         frame
     }
 
     /// Whether a scan that was begun has more to do.
     pub(crate) fn is_done(scan: &Scan, progress: &Progress) -> bool {
-        progress.next >= scan.len()
+        progress.done >= scan.len()
     }
 
     /// One visit: moves the beam, damages the specimen where it truly is, and detects.

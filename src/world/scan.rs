@@ -160,33 +160,27 @@ impl Scan {
     /// When `index` is not below [`Scan::len`].
     pub fn position(&self, index: usize) -> Point {
         match &self.shape {
-            Shape::Rectangle {
-                corner,
-                columns,
-                stride,
-                ..
-            } => {
+            Shape::Rectangle { columns, .. } => self.position_in(index / columns, index % columns),
+            Shape::Visits { .. } => self.position_in(index, 0),
+        }
+    }
+
+    /// Positions of a scan line; every position of a list is a line of its own, because the beam jumps.
+    pub(crate) fn line_length(&self) -> usize {
+        match &self.shape {
+            Shape::Rectangle { columns, .. } => *columns,
+            Shape::Visits { .. } => 1,
+        }
+    }
+
+    /// The position at a place in a line, Å.
+    pub(crate) fn position_in(&self, line: usize, along: usize) -> Point {
+        match &self.shape {
+            Shape::Rectangle { corner, stride, .. } => {
                 let centre = |count: usize| (count as f64 + 0.5) * stride;
-                *corner + Point::new(centre(index / columns), centre(index % columns))
+                *corner + Point::new(centre(line), centre(along))
             }
-            Shape::Visits { visits, .. } => visits[index].0,
-        }
-    }
-
-    /// Index of the scan line that a position belongs to; every position of a list is a line of its own, because the
-    /// beam jumps.
-    pub(crate) fn line(&self, index: usize) -> usize {
-        match &self.shape {
-            Shape::Rectangle { columns, .. } => index / columns,
-            Shape::Visits { .. } => index,
-        }
-    }
-
-    /// Index of the first position of a line.
-    pub(crate) fn line_start(&self, line: usize) -> usize {
-        match &self.shape {
-            Shape::Rectangle { columns, .. } => line * columns,
-            Shape::Visits { .. } => line,
+            Shape::Visits { visits, .. } => visits[line].0,
         }
     }
 
