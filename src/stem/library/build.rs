@@ -125,7 +125,7 @@ impl Recipe {
                 Some(task) => runner.run(self, task)?,
                 None => self.evaluated(&reference, &view.task.places),
             };
-            motifs.add(number, view, changed - perfect)?;
+            motifs.add(number, view, changed - perfect);
         }
         let mut expansions = Vec::new();
         if let Some(pairs) = &pairs {
@@ -136,12 +136,21 @@ impl Recipe {
             }
         }
         let vacuum = runner.run(self, &vacuum)?;
-        let mut alone = Vec::new();
-        for (task, like) in &islands {
+        let slots = self.detectors.len() * self.thicknesses();
+        let mut alone: Vec<Window> = Vec::new();
+        for (island, (task, like)) in self.islands.iter().zip(&islands) {
             let difference = runner.run(self, task)? - &vacuum; // its one place stands for all
-            let half = self.sampling().2;
-            for signal in difference.rows() {
-                alone.push(Window::new(square(signal, like, half).view()));
+            let half = self.half_of(island);
+            for (slot, signal) in difference.rows().into_iter().enumerate() {
+                let mut image = square(signal, like, half);
+                for (part, [x, y]) in &island.beyond {
+                    let window = &alone[part * slots + slot];
+                    self.subtract(&mut image, window, Point::new(*y, *x), 1.0);
+                }
+                if !island.beyond.is_empty() {
+                    self.fade(&mut image);
+                }
+                alone.push(Window::new(image.view()));
             }
         }
         Ok(Library::from_stored(Stored {
@@ -231,10 +240,13 @@ impl Recipe {
     fn island_view(&self, island: &super::Island) -> Result<(Task, Vec<Option<usize>>)> {
         let structure = self.alone(island)?;
         let middle = 0.5 * structure.extent().xy();
-        let (stride, _, half) = self.sampling();
+        let step = self.sampling().0 as f64 * PIXEL;
         let symmetry = self.operations(&structure, middle);
-        let (offsets, like) = orbits(half, f64::INFINITY, &symmetry);
-        let step = stride as f64 * PIXEL;
+        let radius = match island.beyond.is_empty() {
+            true => f64::INFINITY,
+            false => self.window / step,
+        };
+        let (offsets, like) = orbits(self.half_of(island), radius, &symmetry);
         let middle = Point::new(middle.y, middle.x);
         let places = offsets.iter().map(|o| beside(middle, *o, step)).collect();
         let cells = None;
@@ -244,6 +256,24 @@ impl Recipe {
             places,
         };
         Ok((task, like))
+    }
+
+    /// Takes a response, as fields are put together from it, off an image about the origin.
+    fn subtract(&self, image: &mut Array2<f64>, window: &Window, place: Point, weight: f64) {
+        let stride = self.sampling().0;
+        let kernel = Kernel::from_box(&window.upsampled(stride));
+        let offset = offsets(image.nrows(), stride);
+        for ((row, column), value) in image.indexed_iter_mut() {
+            *value -= weight * kernel.at(offset(row) - place.y, offset(column) - place.x);
+        }
+    }
+
+    /// Lets an image about the origin fall to zero at the rim of the window.
+    fn fade(&self, image: &mut Array2<f64>) {
+        let offset = offsets(image.nrows(), self.sampling().0);
+        for ((row, column), value) in image.indexed_iter_mut() {
+            *value *= fade(offset(row).hypot(offset(column)), self.window);
+        }
     }
 
     /// The series of every detector and thickness of the signals at the samples of a cell.
@@ -328,30 +358,18 @@ impl<'a> Motifs<'a> {
     }
 
     /// Takes in what a motif changes, less what the smaller motifs among its atoms do.
-    fn add(&mut self, number: usize, view: &View, difference: Array3<f64>) -> Result<()> {
+    fn add(&mut self, number: usize, view: &View, difference: Array3<f64>) {
         let recipe = self.recipe;
-        let (stride, half, _) = recipe.sampling();
-        let step = stride as f64 * PIXEL;
         let smaller = self.within(number);
-        let size = 2 * half + 1;
         for (slot, signal) in difference.rows().into_iter().enumerate() {
-            let mut image = square(signal, &view.like, half);
+            let mut image = square(signal, &view.like, recipe.sampling().1);
             for part in &smaller {
-                let kernel = Kernel::from_box(&self.windows[part.motif][slot].upsampled(stride));
-                for index in 0..size * size {
-                    let offset = [index / size, index % size].map(|i| i as i32 - half as i32);
-                    let offset = beside(view.middle, offset, step) - part.place;
-                    image[[index / size, index % size]] -=
-                        part.weight * kernel.at(offset.y, offset.x);
-                }
+                let window = &self.windows[part.motif][slot];
+                recipe.subtract(&mut image, window, part.place - view.middle, part.weight);
             }
-            for ((row, column), value) in image.indexed_iter_mut() {
-                let offset = |i: usize| (i as f64 - half as f64) * step;
-                *value *= fade(offset(row).hypot(offset(column)), recipe.window);
-            }
+            recipe.fade(&mut image);
             self.windows[number].push(Window::new(image.view()));
         }
-        Ok(())
     }
 
     /// The smaller motifs that a motif's atoms amount to.
@@ -385,6 +403,11 @@ fn square(signal: ArrayView1<'_, f64>, like: &[Option<usize>], half: usize) -> A
     let values = like.iter().map(|n| n.map_or(0.0, |n| signal[n]));
     let size = 2 * half + 1;
     Array2::from_shape_vec((size, size), values.collect()).expect("a place for each of the square")
+}
+
+/// Where the samples of a square of so many rows lie, from its middle, Å.
+fn offsets(rows: usize, stride: usize) -> impl Fn(usize) -> f64 {
+    move |index| (index as f64 - (rows / 2) as f64) * stride as f64 * PIXEL
 }
 
 /// One within the window, falling to zero over its rim.

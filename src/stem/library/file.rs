@@ -85,7 +85,7 @@ impl Stored {
 
         let mut rest = Numbers(&body[(end + 1).min(body.len())..]);
         let slots = recipe.detectors.len() * recipe.thicknesses();
-        let (frequencies, (_, motif, island)) = (recipe.frequencies().len(), recipe.sampling());
+        let (frequencies, (_, motif, _)) = (recipe.frequencies().len(), recipe.sampling());
         let mut read = || {
             let series = (0..recipe.states.len() * slots)
                 .map(|_| rest.complexes(frequencies))
@@ -104,7 +104,10 @@ impl Stored {
                     .collect::<Option<Vec<_>>>()
             };
             let motifs = windows(recipe.motifs.len(), motif)?;
-            let islands = windows(recipe.islands.len(), island)?;
+            let mut islands = Vec::new();
+            for island in &recipe.islands {
+                islands.extend(windows(1, recipe.half_of(island))?);
+            }
             let vacuum = (0..slots)
                 .map(|_| rest.float())
                 .collect::<Option<Vec<_>>>()?;
@@ -160,12 +163,17 @@ impl Numbers<'_> {
 }
 
 impl Library {
+    /// What a file of the library holds; the same library always gives the same bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.stored().to_bytes()
+    }
+
     /// Writes the library; the file is whole or not there, and the same library always gives the same bytes.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn save(&self, file: impl AsRef<Path>) -> Result<()> {
-        write_whole(file.as_ref(), &self.stored().to_bytes())
+        write_whole(file.as_ref(), &self.to_bytes())
     }
 
     /// Reads a library back, bit for bit.

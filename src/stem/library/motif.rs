@@ -121,18 +121,30 @@ pub(super) fn check_edits(
 
 /// Atoms that stand alone in vacuum: a single atom, or a column of a two-dimensional or amorphous part.
 ///
-/// Atoms behind one another are one island rather than two: what they scatter is not the sum of either.
+/// Atoms behind one another are one island rather than two: what they scatter is not the sum of either. Columns beside one
+/// another are one island each, and one more [beyond](Island::beyond) their sum, as with a [`Motif`] of several atoms.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Island {
     pub(super) name: String,
     pub(super) atoms: Vec<PlacedAtom>,
+    pub(super) beyond: Vec<(usize, [f64; 2])>,
 }
 
 impl Island {
     /// An island with a name for tables; places are (x, y) from its own origin and z from the upper face of the specimen.
     pub fn new(name: impl Into<String>, atoms: impl Into<Vec<PlacedAtom>>) -> Self {
-        let (name, atoms) = (name.into(), atoms.into());
-        Self { name, atoms }
+        Self {
+            name: name.into(),
+            atoms: atoms.into(),
+            beyond: Vec::new(),
+        }
+    }
+
+    /// The response is what the atoms scatter beyond the sum of earlier islands, each by its number with its place (x, y)
+    /// from this one's origin, Å: seen within the [window](super::Recipe::window), as a motif is.
+    pub fn beyond(self, parts: impl Into<Vec<(usize, [f64; 2])>>) -> Self {
+        let beyond = parts.into();
+        Self { beyond, ..self }
     }
 
     /// Its name.

@@ -233,19 +233,23 @@ impl Recipe {
     /// With atoms that stand alone; its number is the count of those before it.
     ///
     /// # Errors
-    /// [`Error::Argument`] for an atom more than 2 Å from the island's axis, and as [`Structure::new`].
+    /// [`Error::Argument`] for an atom more than 2 Å from the island's axis, parts that are not earlier islands whole in
+    /// themselves within 2 Å of it, and as [`Structure::new`].
     pub fn island(mut self, island: Island) -> Result<Self> {
-        let far = |atom: &&PlacedAtom| {
-            atom.position.xy().norm().is_nan() || atom.position.xy().norm() > 2.0
-        };
-        if let Some(atom) = island.atoms.iter().find(far) {
-            let found = format!("an atom at {:?} Å", atom.position.xy().as_slice());
+        let near = |place: Vector2<f64>| place.norm() <= 2.0; // false for not a number
+        let refused = |found: String, rule: &str| {
             let argument = format!("island `{}`", island.name);
-            return Err(Error::argument(
-                argument,
-                found,
-                "at most 2 Å from the axis",
-            ));
+            Err(Error::argument(argument, found, rule))
+        };
+        if let Some(atom) = island.atoms.iter().find(|a| !near(a.position.xy())) {
+            let found = format!("an atom at {:?} Å", atom.position.xy().as_slice());
+            return refused(found, "at most 2 Å from the axis");
+        }
+        let whole = |part: usize| self.islands.get(part).is_some_and(|i| i.beyond.is_empty());
+        let sound = |(part, place): &(usize, [f64; 2])| whole(*part) && near((*place).into());
+        if let Some(part) = island.beyond.iter().find(|part| !sound(part)) {
+            let rule = "earlier islands, whole in themselves, at most 2 Å from the axis";
+            return refused(format!("part {part:?}"), rule);
         }
         self.alone(&island)?;
         self.islands.push(island);
@@ -407,6 +411,15 @@ impl Recipe {
         let stride = window::stride(self.band()).expect("checked when the recipe was made");
         let half = (self.window / (stride as f64 * window::PIXEL)) as usize;
         (stride, half, (window::BOX / stride - 1) / 2)
+    }
+
+    /// Samples of a response either side of an island.
+    pub(super) fn half_of(&self, island: &Island) -> usize {
+        let (_, motif, whole) = self.sampling();
+        match island.beyond.is_empty() {
+            true => whole,
+            false => motif,
+        }
     }
 
     /// How many numbers expand the image of a perfect crystal on a detector.

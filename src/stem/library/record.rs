@@ -12,7 +12,7 @@ use nalgebra::{Matrix3, Vector3};
 use serde::{Deserialize, Serialize};
 
 /// Counts up when the same recipe gives other numbers: old files then no longer match.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Everything a library follows from, in plain numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,7 +33,8 @@ pub(super) struct Record {
     least_box: f64,
     window: f64,
     motifs: Vec<Motif>,
-    islands: Vec<(String, Vec<Atom>)>,
+    /// Name, atoms, and the number and place of each part that it goes beyond.
+    islands: Vec<(String, Vec<Atom>, Vec<(usize, [f64; 2])>)>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     any_aberrations: bool,
 }
@@ -87,7 +88,9 @@ impl Record {
             least_box: recipe.least_box,
             window: recipe.window,
             motifs: recipe.motifs.clone(),
-            islands: islands.map(|i| (i.name.clone(), list(&i.atoms))).collect(),
+            islands: islands
+                .map(|i| (i.name.clone(), list(&i.atoms), i.beyond.clone()))
+                .collect(),
             any_aberrations: recipe.any_aberrations,
         }
     }
@@ -149,9 +152,9 @@ impl Record {
         for motif in &self.motifs {
             recipe = recipe.motif(motif.clone())?;
         }
-        for (name, atoms) in &self.islands {
+        for (name, atoms, beyond) in &self.islands {
             let atoms = atoms.iter().map(Atom::placed).collect::<Result<Vec<_>>>()?;
-            recipe = recipe.island(Island::new(name, atoms))?;
+            recipe = recipe.island(Island::new(name, atoms).beyond(beyond.clone()))?;
         }
         Ok(recipe)
     }

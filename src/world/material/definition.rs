@@ -94,6 +94,13 @@ pub struct ComputationSection {
     pub window: f64,
     /// Frozen configurations of the vibrating atoms that images are averaged over; without it atoms stand still.
     pub phonons: Option<usize>,
+    /// Root mean square displacement along each axis by which the potential of every atom of the crystal is smeared, Å; without
+    /// it atoms are points. Not together with phonons.
+    pub smeared: Option<f64>,
+    /// Whether images under aberrations come near those of multislice, at the price of the plane waves of the aperture; see
+    /// [`Recipe::any_aberrations`](crate::stem::library::Recipe::any_aberrations).
+    #[serde(default)]
+    pub any_aberrations: bool,
 }
 
 /// One kind of changed atom, in every column where the element stands.
@@ -160,6 +167,9 @@ pub struct ColumnsSection {
     pub element: Element,
     /// Atoms of the tallest column.
     pub tallest: usize,
+    /// Pairs of columns at most so far apart are computed too, for what they do to one another, Å; without it none.
+    #[serde(default)]
+    pub neighbours: f64,
     /// What the particle lies on, behind it in the beam; without it, nothing.
     pub support: Option<SupportSection>,
 }
@@ -273,6 +283,15 @@ impl Definition {
             let key = "computation.phonons";
             return refuse(key.into(), phonons.to_string(), "1 to 1000 configurations");
         }
+        if let Some(smeared) = self.computation.smeared {
+            let key = || "computation.smeared".to_string();
+            if self.computation.phonons.is_some() {
+                return refuse(key(), "phonons too".into(), "one of both");
+            }
+            if !(0.0..=0.5).contains(&smeared) {
+                return refuse(key(), smeared.to_string(), "0 to 0.5 Å");
+            }
+        }
         let states: Vec<&str> = self.states().collect();
         let names: [(&str, Vec<&str>); 3] = [
             (
@@ -316,24 +335,20 @@ impl Definition {
                 return refuse(key, share.to_string(), "a share of 0 to 1");
             }
         }
-        if let Some(columns) = self
-            .columns
-            .as_ref()
-            .filter(|c| !(1..=100).contains(&c.tallest))
-        {
-            return refuse(
-                "columns.tallest".into(),
-                columns.tallest.to_string(),
-                "1 to 100",
-            );
-        }
-        let support = self
-            .columns
-            .as_ref()
-            .and_then(|columns| columns.support.as_ref());
-        if let Some(support) = support.filter(|s| !(0.5..=200.0).contains(&s.thickness)) {
-            let found = support.thickness.to_string();
-            return refuse("columns.support.thickness".into(), found, "0.5 to 200 Å");
+        if let Some(columns) = &self.columns {
+            if !(1..=60).contains(&columns.tallest) {
+                let found = columns.tallest.to_string();
+                return refuse("columns.tallest".into(), found, "1 to 60");
+            }
+            if !(0.0..=4.0).contains(&columns.neighbours) {
+                let found = columns.neighbours.to_string();
+                return refuse("columns.neighbours".into(), found, "0 to 4 Å");
+            }
+            let support = columns.support.as_ref();
+            if let Some(support) = support.filter(|s| !(0.5..=200.0).contains(&s.thickness)) {
+                let found = support.thickness.to_string();
+                return refuse("columns.support.thickness".into(), found, "0.5 to 200 Å");
+            }
         }
         for (index, trial) in self.trial.iter().enumerate() {
             if !(1..=3).contains(&trial.level) {

@@ -1,10 +1,12 @@
 //! From a definition and a crystal to the recipe of a library.
 
 use super::super::key_refusal::refused_argument;
+use super::columns::{Columns, kinds, spacing};
 use super::definition::{ColumnsSection, DefectSection, Definition, StateSection};
-use crate::stem::library::{Change, Edit, Island, Motif, Recipe};
+use crate::stem::library::{Change, Edit, Motif, Recipe};
 use crate::stem::{
     AnnularDetector, AtomicMotion, Beam, Crystal, Element, Orientation, PlacedAtom, Structure,
+    Vibration,
 };
 use crate::units::Seed;
 use crate::{Error, Result};
@@ -13,8 +15,6 @@ use std::path::Path;
 
 /// Empty space behind the last atom of a particle and its support, Å.
 const BEHIND: f64 = 1.0;
-/// Distance of the support from the last atom of the tallest column, Å.
-const APART: f64 = 2.0;
 
 /// A kind of changed atoms, with the atoms of the cell that it may befall.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,27 +85,32 @@ pub(super) fn cell(definition: &Definition, crystal: &Crystal, file: &Path) -> R
         let allowed = "an element of the crystal";
         return Err(Error::config(file, "columns.element", found, allowed));
     }
-    cell.structure
+    let mut structure = cell.structure;
+    if let Some(smeared) = definition.computation.smeared {
+        let vibration = Vibration::Isotropic(smeared);
+        structure = structure.edited(|_, atom| Some(atom.vibration(vibration)))?;
+    }
+    structure
         .repeated([1, 1, specimen.cells])
         .map_err(|error| refused_argument(file, "specimen.cells", error))
 }
 
-/// The recipe, and the defects in the order of the definition.
+/// The recipe, the defects in the order of the definition, and the columns.
 pub(super) fn recipe(
     definition: &Definition,
     crystal: &Structure,
     file: &Path,
-) -> Result<(Recipe, Vec<Defect>)> {
+) -> Result<(Recipe, Vec<Defect>, Columns)> {
     let refused = |key: &str| {
         let key = key.to_string();
         move |error| refused_argument(file, &key, error)
     };
-    let (cell, islands) = match &definition.columns {
-        None => (crystal.clone(), Vec::new()),
-        Some(columns) => {
-            let islands = islands(columns, crystal);
-            let vacuum = emptied(crystal, columns, &islands);
-            (vacuum.map_err(refused("columns"))?, islands)
+    let (cell, columns) = match &definition.columns {
+        None => (crystal.clone(), Columns::default()),
+        Some(section) => {
+            let columns = Columns::new(section, crystal);
+            let vacuum = emptied(crystal, section, &columns);
+            (vacuum.map_err(refused("columns"))?, columns)
         }
     };
     let beam = Beam::new(definition.beam.energy_kev).map_err(refused("beam.energy_kev"))?;
@@ -132,9 +137,15 @@ pub(super) fn recipe(
             seed,
         });
     }
-    if let Some(columns) = &definition.columns {
-        let exits = exits(columns, crystal, cell.extent().z);
-        recipe = (recipe.exit_thicknesses(&exits)).map_err(refused("columns.tallest"))?;
+    if computation.smeared.is_some() {
+        recipe = recipe.motion(AtomicMotion::DebyeWaller);
+    }
+    if computation.any_aberrations {
+        recipe = recipe.any_aberrations();
+    }
+    if definition.columns.is_some() {
+        recipe = (recipe.exit_thicknesses(&columns.exits(cell.extent().z)))
+            .map_err(refused("columns.tallest"))?;
     }
     for (index, state) in definition.state.iter().enumerate() {
         let changed = changed(&cell, state).and_then(|changed| recipe.clone().state(&changed));
@@ -159,10 +170,10 @@ pub(super) fn recipe(
         }
         defects.push(defect);
     }
-    for island in islands {
-        recipe = recipe.island(island).map_err(refused("columns"))?;
+    for island in &columns.islands {
+        recipe = (recipe.island(island.clone())).map_err(refused("columns"))?;
     }
-    Ok((recipe, defects))
+    Ok((recipe, defects, columns))
 }
 
 fn defect(recipe: &Recipe, section: &DefectSection) -> Defect {
@@ -189,70 +200,14 @@ fn changed(cell: &Structure, state: &StateSection) -> Result<Structure> {
     Structure::new(cell.extent(), atoms.collect())
 }
 
-/// Atoms of the columns of a particle that are met first: one of each kind.
-pub(super) fn kinds(columns: &ColumnsSection, crystal: &Structure) -> Vec<PlacedAtom> {
-    let own = |atom: &&PlacedAtom| atom.element == columns.element;
-    crystal.atoms().iter().filter(own).copied().collect()
-}
-
-/// Thickness behind the last atom of a column and before the next one, Å. A column of fewer atoms than the tallest is the
-/// tallest one, looked at behind its last atom: nothing scatters further down.
-pub(super) fn exit(kind: &PlacedAtom, atoms: usize, crystal: &Structure) -> f64 {
-    let period = crystal.extent().z;
-    // planes of all kinds lie evenly, so that half their distance is between any two of them
-    let planes = crystal.atoms().len() as f64;
-    kind.position.z + (atoms as f64 - 1.0) * period + 0.5 * period / planes
-}
-
-/// All exits of all kinds, then that of the support.
-pub(super) fn exits(columns: &ColumnsSection, crystal: &Structure, height: f64) -> Vec<f64> {
-    let kinds = kinds(columns, crystal);
-    let own = kinds.iter().flat_map(|kind| {
-        let counts = 1..=columns.tallest;
-        counts.map(move |atoms| exit(kind, atoms, crystal))
-    });
-    let mut exits: Vec<f64> = own.chain([height]).collect();
-    exits.sort_by(f64::total_cmp);
-    exits.dedup_by(|a, b| (*a - *b).abs() < 1e-6);
-    exits
-}
-
-/// The tallest column of each kind, then an atom of the support. The crystal is one period along the beam.
-fn islands(columns: &ColumnsSection, crystal: &Structure) -> Vec<Island> {
-    let period = crystal.extent().z;
-    let standing = |atom: &PlacedAtom, depth: f64| PlacedAtom {
-        position: Vector3::new(0.0, 0.0, depth),
-        ..*atom
-    };
-    let mut islands = Vec::new();
-    let mut lowest: f64 = 0.0;
-    for (kind, atom) in kinds(columns, crystal).iter().enumerate() {
-        let depth = |n: usize| atom.position.z + n as f64 * period;
-        let atoms = (0..columns.tallest).map(|n| standing(atom, depth(n)));
-        islands.push(Island::new(
-            format!("kind {kind}"),
-            atoms.collect::<Vec<_>>(),
-        ));
-        lowest = lowest.max(depth(columns.tallest - 1));
-    }
-    if let Some(support) = &columns.support {
-        let depth = lowest + APART + 0.5 * support.thickness;
-        let atom = PlacedAtom::new(support.element, Vector3::new(0.0, 0.0, depth));
-        islands.push(Island::new("support", [atom]));
-    }
-    islands
-}
-
-/// Vacuum as wide as a cell and as high as the tallest column with what is behind it.
-fn emptied(crystal: &Structure, columns: &ColumnsSection, islands: &[Island]) -> Result<Structure> {
-    let depths = islands.iter().flat_map(|island| island.atoms());
-    let lowest = depths.map(|atom| atom.position.z).fold(0.0, f64::max);
-    let film = columns.support.as_ref().map_or(0.0, |s| 0.5 * s.thickness);
-    let extent = Vector3::new(
-        crystal.extent().x,
-        crystal.extent().y,
-        lowest + film + BEHIND,
-    );
+/// Vacuum as wide as a cell and as high as the tallest column with what is behind it, in whole planes.
+fn emptied(crystal: &Structure, section: &ColumnsSection, columns: &Columns) -> Result<Structure> {
+    let atoms = columns.islands.iter().flat_map(|island| island.atoms());
+    let lowest = atoms.map(|atom| atom.position.z).fold(0.0, f64::max);
+    let film = section.support.as_ref().map_or(0.0, |s| 0.5 * s.thickness);
+    let planes = ((lowest + film + BEHIND) / spacing(crystal)).ceil();
+    let height = planes * spacing(crystal);
+    let extent = Vector3::new(crystal.extent().x, crystal.extent().y, height);
     Structure::new(extent, Vec::new())
 }
 

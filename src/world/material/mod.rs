@@ -2,7 +2,8 @@
 //!
 //! A material is a TOML file beside its crystal file (CIF). It says how the crystal stands in the beam, which detectors
 //! look, which [kinds of defects](DefectSection) and which [other states](StateSection) its worlds need, or of which
-//! [columns](ColumnsSection) its particles are made; from this follows a [`Recipe`], from the recipe a [`Library`], kept in
+//! [columns](ColumnsSection) its particles are made; from this follows a [`Recipe`], from the recipe a
+//! [`Library`](crate::stem::library::Library), kept in
 //! a folder under a name that follows from everything its numbers depend on. [`Material::try_out`] holds images that the
 //! library puts together against full multislice.
 //!
@@ -10,12 +11,14 @@
 //!
 //! `dosewise material build FILE` computes a library and `dosewise material trial FILE` prints the table of its errors.
 
+mod columns;
 mod definition;
 mod ingredients;
 mod picture;
 mod store;
 mod trial;
 
+pub use columns::{Column, Neighbours, Piece};
 pub use definition::{
     BeamSection, BoundarySection, ChangeSection, ColumnsSection, ComputationSection, DefectSection,
     Definition, DetectorSection, ParticleSection, SpecimenSection, StateSection, SupportSection,
@@ -25,14 +28,11 @@ pub use ingredients::Defect;
 pub use picture::Picture;
 pub use trial::{Extent, Verdict};
 
+use crate::Result;
 use crate::stem::Crystal;
-use crate::stem::library::{Frame, Imaging, Library, Recipe, Scene};
-use crate::units::Point;
-use crate::{Error, Result};
-use nalgebra::Vector2;
-use ndarray::Array2;
-use std::collections::BTreeMap;
-use std::path::Path;
+use crate::stem::library::Recipe;
+use columns::Columns;
+use std::path::{Path, PathBuf};
 
 /// A material, ready to be computed.
 ///
@@ -49,11 +49,10 @@ use std::path::Path;
 pub struct Material {
     definition: Definition,
     defects: Vec<Defect>,
-    /// Places within a period of the columns of a particle.
-    kinds: Vec<Vector2<f64>>,
-    /// For each kind and number of atoms the number of the thickness behind the last of them.
-    exits: Vec<Vec<usize>>,
+    columns: Columns,
     recipe: Recipe,
+    /// Folder of the shipped libraries.
+    shipped: PathBuf,
 }
 
 impl Material {
@@ -76,23 +75,13 @@ impl Material {
         let folder = file.parent().unwrap_or(Path::new("."));
         let crystal = Crystal::read_cif(folder.join(&definition.crystal))?;
         let cell = ingredients::cell(&definition, &crystal, file)?;
-        let (recipe, defects) = ingredients::recipe(&definition, &cell, file)?;
-        let columns = definition.columns.as_ref();
-        let kinds = columns.map_or_else(Vec::new, |columns| ingredients::kinds(columns, &cell));
-        let exits = columns.map_or_else(Vec::new, |columns| {
-            let all = ingredients::exits(columns, &cell, recipe.cell().extent().z);
-            let number = |exit: f64| all.partition_point(|other| *other < exit - 1e-6);
-            let of = |kind, atoms| number(ingredients::exit(kind, atoms, &cell));
-            (kinds.iter())
-                .map(|kind| (1..=columns.tallest).map(|atoms| of(kind, atoms)).collect())
-                .collect()
-        });
+        let (recipe, defects, columns) = ingredients::recipe(&definition, &cell, file)?;
         Ok(Self {
-            exits,
-            kinds: kinds.iter().map(|atom| atom.position.xy()).collect(),
             definition,
             defects,
+            columns,
             recipe,
+            shipped: folder.join("../libraries"),
         })
     }
 
@@ -120,91 +109,4 @@ impl Material {
     pub fn state(&self, name: &str) -> Option<usize> {
         self.definition.states().position(|state| state == name)
     }
-
-    /// Half an ellipsoid of columns on a round face of this radius (Å), flat where the beam enters, about the origin.
-    pub fn half_ellipsoid(&self, radius: f64) -> Vec<Column> {
-        let Some(columns) = &self.definition.columns else {
-            return Vec::new();
-        };
-        let period = self.recipe.cell().extent();
-        let reach = |edge: f64| (radius / edge).ceil() as i32;
-        let (across, along) = (reach(period.x), reach(period.y));
-        let corners = (-across..=across).flat_map(|i| (-along..=along).map(move |j| (i, j)));
-        let mut found = Vec::new();
-        for (i, j) in corners {
-            let corner = Vector2::new(f64::from(i) * period.x, f64::from(j) * period.y);
-            for (kind, offset) in self.kinds.iter().enumerate() {
-                let place = corner + offset;
-                let depth = (1.0 - (place.norm() / radius).powi(2)).max(0.0).sqrt();
-                let atoms = (depth * columns.tallest as f64).round() as usize;
-                if atoms > 0 {
-                    found.push(Column { kind, atoms, place });
-                }
-            }
-        }
-        found
-    }
-
-    /// Number of the thickness at which the response of a column is that of so many atoms: island `kind` of the recipe.
-    /// `None` for a kind or number of atoms that the material lacks.
-    pub fn thickness(&self, kind: usize, atoms: usize) -> Option<usize> {
-        let at = self.exits.get(kind)?.get(atoms.checked_sub(1)?);
-        at.copied()
-    }
-
-    /// Island and thickness of the response of one atom of the support.
-    pub fn support(&self) -> Option<(usize, usize)> {
-        let columns = self.definition.columns.as_ref()?;
-        let last = self.exits.iter().flatten().max()? + 1;
-        columns.support.as_ref().map(|_| (self.kinds.len(), last))
-    }
-
-    /// The image of columns and atoms of the support at their places.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for columns that the material lacks, and as
-    /// [`Response::image`](crate::stem::library::Response::image).
-    pub fn particle_image(
-        &self,
-        library: &Library,
-        detector: usize,
-        columns: &[Column],
-        support: &[Point],
-        frame: Frame,
-    ) -> Result<Array2<f64>> {
-        let mut scenes: BTreeMap<usize, Scene<'_>> = BTreeMap::new();
-        for column in columns {
-            let Some(thickness) = self.thickness(column.kind, column.atoms) else {
-                let found = format!("{column:?}");
-                return Err(Error::argument(
-                    "columns",
-                    found,
-                    "kinds and heights of the material",
-                ));
-            };
-            let islands = &mut scenes.entry(thickness).or_default().islands;
-            islands.push((column.kind, Point::new(column.place.y, column.place.x)));
-        }
-        if let Some((island, thickness)) = self.support() {
-            let islands = &mut scenes.entry(thickness).or_default().islands;
-            islands.extend(support.iter().map(|place| (island, *place)));
-        }
-        let mut image = Array2::zeros((frame.rows, frame.columns));
-        for (thickness, scene) in &scenes {
-            let response = library.response(detector, *thickness, &Imaging::default())?;
-            image += &response.image(scene, frame)?;
-        }
-        Ok(image)
-    }
-}
-
-/// A column of a particle.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Column {
-    /// Which of the columns of a period it is, and island of the recipe.
-    pub kind: usize,
-    /// Atoms behind one another.
-    pub atoms: usize,
-    /// Place (x, y), Å.
-    pub place: Vector2<f64>,
 }

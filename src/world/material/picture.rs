@@ -103,9 +103,19 @@ impl Material {
             columns: pixels,
             pixel: picture.pixel,
         };
+        let (detector, imaging) = (
+            picture.detector,
+            Imaging {
+                aberrations: trial.aberrations.clone(),
+                ..Imaging::default()
+            },
+        );
         let sharp = match &trial.particle {
-            Some(_) => self.particle_image(library, picture.detector, &columns, &support, frame)?,
-            None => (library.response(picture.detector, 0, &Imaging::default())?)
+            Some(_) => {
+                self.particle_image(library, detector, &imaging, &columns, &support, frame)?
+            }
+            None => library
+                .response(detector, 0, &imaging)?
                 .image(&scene, frame)?,
         };
         // after the pieces are joined, so that the seam between them is blurred too

@@ -6,6 +6,7 @@ use crate::random::{Purpose, Stream};
 use crate::stem::library::{
     Deviation, Domain, Frame, Imaging, Library, Patch, Progress, Report, Scene, Trial,
 };
+use crate::stem::{Aberrations, Probe};
 use crate::stem::{PlacedAtom, Structure};
 use crate::units::{Point, Seed};
 use crate::{Error, Result};
@@ -126,7 +127,7 @@ impl Material {
                     (_, Some(particle)) => self.particle(particle, extent, &mut stream)?,
                     (None, None) => continue,
                 };
-                patches.push(pair.patch(self, library, report)?);
+                patches.push(pair.patch(self, library, trial.aberrations.as_ref(), report)?);
             }
             patches
         };
@@ -255,7 +256,7 @@ impl Material {
             .as_ref()
             .and_then(|c| c.support.as_ref());
         let mut film: Vec<Vector3<f64>> = Vec::new();
-        if let (Some((island, _)), Some(support)) = (self.support(), support) {
+        if let (Some(piece), Some(support)) = (self.support(Point::default()), support) {
             let thickness = support.thickness;
             let count = particle.support_density * width.x * width.y;
             for _ in 0..count.round() as usize {
@@ -268,7 +269,7 @@ impl Material {
                 if !film.iter().any(near) {
                     film.push(place);
                     let by = place - Vector3::z() * (0.5 * thickness);
-                    let own = recipe.islands()[island].atoms().iter();
+                    let own = recipe.islands()[piece.island].atoms().iter();
                     atoms.extend(own.map(|atom| placed_at(atom, by)));
                 }
             }
@@ -290,8 +291,25 @@ impl Material {
 
 impl Pair {
     /// Both images.
-    fn patch(&self, material: &Material, library: &Library, report: Report<'_>) -> Result<Patch> {
+    fn patch(
+        &self,
+        material: &Material,
+        library: &Library,
+        aberrations: Option<&Aberrations>,
+        report: Report<'_>,
+    ) -> Result<Patch> {
         let (frame, recipe) = (self.frame, library.recipe());
+        let imaging = Imaging {
+            aberrations: aberrations.cloned(),
+            ..Imaging::default()
+        };
+        let probe = match aberrations {
+            None => recipe.probe().clone(),
+            Some(set) => {
+                let angle = recipe.probe().semiangle_mrad();
+                Probe::new(recipe.probe().beam(), angle, set.clone())?
+            }
+        };
         let simulation = recipe.multislice(&self.structure, self.cells)?.build()?;
         let places: Vec<Point> = (0..frame.rows * frame.columns)
             .map(|n| frame.place(n / frame.columns, n % frame.columns))
@@ -300,7 +318,7 @@ impl Pair {
         let mut signals = Array4::zeros(shape);
         let chunk = frame.columns;
         for (row, places_of_row) in places.chunks(chunk).enumerate() {
-            let part = simulation.scan(recipe.probe(), places_of_row, recipe.detectors())?;
+            let part = simulation.scan(&probe, places_of_row, recipe.detectors())?;
             let behind = part.dim().1 - 1; // the whole specimen
             for ((detector, thickness, column), value) in part.indexed_iter() {
                 if thickness == behind {
@@ -316,11 +334,11 @@ impl Pair {
         for detector in 0..shape.0 {
             let image = match &self.scene {
                 Assembly::Pieces(scene) => {
-                    let response = library.response(detector, 0, &Imaging::default())?;
+                    let response = library.response(detector, 0, &imaging)?;
                     response.image(scene, frame)?
                 }
                 Assembly::Particle(columns, support) => {
-                    material.particle_image(library, detector, columns, support, frame)?
+                    material.particle_image(library, detector, &imaging, columns, support, frame)?
                 }
             };
             for ((row, column), value) in image.indexed_iter() {
