@@ -19,6 +19,9 @@ pub enum MaterialCommand {
         files: Vec<PathBuf>,
         #[command(flatten)]
         folder: Folder,
+        /// Keep nothing, but say whether the bytes are those of the shipped libraries; fails where they are not.
+        #[arg(long)]
+        check: bool,
     },
     /// Print how far images put together from the libraries are from full multislice; fails where an error is too large.
     Trial {
@@ -70,16 +73,31 @@ pub enum MaterialCommand {
 /// Where libraries are kept.
 #[derive(Args)]
 pub struct Folder {
-    /// Folder of the libraries.
+    /// Folder of the libraries that are not shipped.
     #[arg(long, default_value = "target/libraries")]
     libraries: PathBuf,
 }
 
 pub fn run(command: &MaterialCommand) -> Result<()> {
     match command {
-        MaterialCommand::Build { files, folder } => files
+        MaterialCommand::Build {
+            files,
+            folder,
+            check: false,
+        } => files
             .iter()
             .try_for_each(|file| build(file, &folder.libraries)),
+        MaterialCommand::Build { files, .. } => {
+            let unlike = files.iter().map(|file| Ok(usize::from(!check(file)?)));
+            match unlike.sum::<Result<usize>>()? {
+                0 => Ok(()),
+                count => Err(Error::argument(
+                    "files",
+                    format!("{count} whose shipped library is not what they give"),
+                    "none",
+                )),
+            }
+        }
         MaterialCommand::Trial {
             files,
             folder,
@@ -168,7 +186,22 @@ fn build(file: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The library from the folder, or built.
+/// Whether the shipped library is what the material gives.
+fn check(file: &Path) -> Result<bool> {
+    let material = Material::load(file)?;
+    let bar = bar(&material.definition().name);
+    let same = material.is_shipped_as_built(&mut |progress| advance(&bar, progress))?;
+    bar.finish_and_clear();
+    let found = if same { "the same as" } else { "other than" };
+    println!(
+        "{}: bytes {found} {}",
+        material.definition().name,
+        material.shipped_file().display()
+    );
+    Ok(same)
+}
+
+/// The shipped library, that of the folder, or built.
 fn ready(material: &Material, folder: &Path) -> Result<Library> {
     let bar = bar(&format!("library of {}", material.definition().name));
     let library = material.library(folder, &mut |progress| advance(&bar, progress));

@@ -163,12 +163,17 @@ impl Numbers<'_> {
 }
 
 impl Library {
+    /// What a file of the library holds; the same library always gives the same bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.stored().to_bytes()
+    }
+
     /// Writes the library; the file is whole or not there, and the same library always gives the same bytes.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn save(&self, file: impl AsRef<Path>) -> Result<()> {
-        write_whole(file.as_ref(), &self.stored().to_bytes())
+        write_whole(file.as_ref(), &self.to_bytes())
     }
 
     /// Reads a library back, bit for bit.

@@ -18,7 +18,7 @@ use nalgebra::{Vector2, Vector3};
 use ndarray::Array2;
 use std::collections::BTreeMap;
 
-/// Distance of the support from the last atom of the tallest column, Å.
+/// Distance of the support from the tallest column, Å.
 const APART: f64 = 2.0;
 /// Neighbours may be so far from where the perfect crystal has them, Å: a sixth of the distance of columns of gold.
 const STRAYED: f64 = 0.4;
@@ -67,13 +67,19 @@ pub(super) struct Columns {
     /// Depths behind the n-th atom of every kind, Å: a column of fewer atoms than the tallest is the tallest one, looked
     /// at behind its last atom, since nothing scatters further down.
     pub exits: Vec<f64>,
+    /// Whether something lies behind.
+    pub support: bool,
 }
 
 impl Columns {
-    /// Of a crystal that is one period along the beam.
+    /// Of a crystal that is one period along the beam. Planes stand half their distance below the faces between them, so that
+    /// slices of this thickness hold one each and every exit is a face.
     pub fn new(section: &ColumnsSection, crystal: &Structure) -> Self {
         let period = crystal.extent();
-        let kinds = kinds(section, crystal);
+        let mut kinds = kinds(section, crystal);
+        for atom in &mut kinds {
+            atom.position.z += 0.5 * spacing(crystal);
+        }
         let column = |atom: &PlacedAtom, place: Vector2<f64>| {
             let (atom, first) = (*atom, atom.position.z);
             (0..section.tallest).map(move |n| PlacedAtom {
@@ -106,23 +112,31 @@ impl Columns {
             });
             islands.push(Island::new(name, atoms).beyond(parts));
         }
-        let last = kinds.iter().map(|atom| atom.position.z).fold(0.0, f64::max);
         if let Some(support) = &section.support {
-            let lowest = last + (section.tallest as f64 - 1.0) * period.z;
-            let depth = lowest + APART + 0.5 * support.thickness;
+            let height = section.tallest as f64 * period.z;
+            let depth = height + APART + 0.5 * support.thickness;
             let atom = PlacedAtom::new(support.element, Vector3::new(0.0, 0.0, depth));
             islands.push(Island::new("support", [atom]));
         }
-        // planes of all kinds lie evenly, so that half their distance is between any two of them
-        let behind = last + 0.5 * period.z / crystal.atoms().len() as f64;
-        let exits = (0..section.tallest).map(|n| behind + n as f64 * period.z);
         Self {
-            exits: exits.collect(),
+            exits: (1..=section.tallest).map(|n| n as f64 * period.z).collect(),
+            support: section.support.is_some(),
             kinds: kinds.iter().map(|atom| atom.position.xy()).collect(),
             neighbours,
             islands,
         }
     }
+
+    /// All thicknesses at which something is looked at, in a specimen of this height, Å.
+    pub fn exits(&self, height: f64) -> Vec<f64> {
+        let behind = self.support.then_some(height);
+        self.exits.iter().copied().chain(behind).collect()
+    }
+}
+
+/// Distance of the planes of all kinds, which lie evenly.
+pub(super) fn spacing(crystal: &Structure) -> f64 {
+    crystal.extent().z / crystal.atoms().len() as f64
 }
 
 /// Atoms of the columns that are met first: one of each kind.
@@ -272,8 +286,7 @@ impl Material {
 
     /// The response of an atom of the support at a place; `None` without support.
     pub fn support(&self, place: Point) -> Option<Piece> {
-        self.definition.columns.as_ref()?.support.as_ref()?;
-        Some(Piece {
+        self.columns.support.then(|| Piece {
             island: self.columns.islands.len() - 1,
             thickness: self.columns.exits.len(),
             place,

@@ -94,6 +94,9 @@ pub struct ComputationSection {
     pub window: f64,
     /// Frozen configurations of the vibrating atoms that images are averaged over; without it atoms stand still.
     pub phonons: Option<usize>,
+    /// Root mean square displacement along each axis by which the potential of every atom of the crystal is smeared, Å; without
+    /// it atoms are points. Not together with phonons.
+    pub smeared: Option<f64>,
     /// Whether images under aberrations come near those of multislice, at the price of the plane waves of the aperture; see
     /// [`Recipe::any_aberrations`](crate::stem::library::Recipe::any_aberrations).
     #[serde(default)]
@@ -279,6 +282,15 @@ impl Definition {
         if let Some(phonons) = self.computation.phonons.filter(|p| !(1..=1000).contains(p)) {
             let key = "computation.phonons";
             return refuse(key.into(), phonons.to_string(), "1 to 1000 configurations");
+        }
+        if let Some(smeared) = self.computation.smeared {
+            let key = || "computation.smeared".to_string();
+            if self.computation.phonons.is_some() {
+                return refuse(key(), "phonons too".into(), "one of both");
+            }
+            if !(0.0..=0.5).contains(&smeared) {
+                return refuse(key(), smeared.to_string(), "0 to 0.5 Å");
+            }
         }
         let states: Vec<&str> = self.states().collect();
         let names: [(&str, Vec<&str>); 3] = [

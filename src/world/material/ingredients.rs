@@ -1,11 +1,12 @@
 //! From a definition and a crystal to the recipe of a library.
 
 use super::super::key_refusal::refused_argument;
-use super::columns::{Columns, kinds};
+use super::columns::{Columns, kinds, spacing};
 use super::definition::{ColumnsSection, DefectSection, Definition, StateSection};
 use crate::stem::library::{Change, Edit, Motif, Recipe};
 use crate::stem::{
     AnnularDetector, AtomicMotion, Beam, Crystal, Element, Orientation, PlacedAtom, Structure,
+    Vibration,
 };
 use crate::units::Seed;
 use crate::{Error, Result};
@@ -84,7 +85,12 @@ pub(super) fn cell(definition: &Definition, crystal: &Crystal, file: &Path) -> R
         let allowed = "an element of the crystal";
         return Err(Error::config(file, "columns.element", found, allowed));
     }
-    cell.structure
+    let mut structure = cell.structure;
+    if let Some(smeared) = definition.computation.smeared {
+        let vibration = Vibration::Isotropic(smeared);
+        structure = structure.edited(|_, atom| Some(atom.vibration(vibration)))?;
+    }
+    structure
         .repeated([1, 1, specimen.cells])
         .map_err(|error| refused_argument(file, "specimen.cells", error))
 }
@@ -131,14 +137,15 @@ pub(super) fn recipe(
             seed,
         });
     }
+    if computation.smeared.is_some() {
+        recipe = recipe.motion(AtomicMotion::DebyeWaller);
+    }
     if computation.any_aberrations {
         recipe = recipe.any_aberrations();
     }
     if definition.columns.is_some() {
-        let exits: Vec<f64> = (columns.exits.iter().copied())
-            .chain([cell.extent().z])
-            .collect();
-        recipe = (recipe.exit_thicknesses(&exits)).map_err(refused("columns.tallest"))?;
+        recipe = (recipe.exit_thicknesses(&columns.exits(cell.extent().z)))
+            .map_err(refused("columns.tallest"))?;
     }
     for (index, state) in definition.state.iter().enumerate() {
         let changed = changed(&cell, state).and_then(|changed| recipe.clone().state(&changed));
@@ -193,16 +200,14 @@ fn changed(cell: &Structure, state: &StateSection) -> Result<Structure> {
     Structure::new(cell.extent(), atoms.collect())
 }
 
-/// Vacuum as wide as a cell and as high as the tallest column with what is behind it.
+/// Vacuum as wide as a cell and as high as the tallest column with what is behind it, in whole planes.
 fn emptied(crystal: &Structure, section: &ColumnsSection, columns: &Columns) -> Result<Structure> {
     let atoms = columns.islands.iter().flat_map(|island| island.atoms());
     let lowest = atoms.map(|atom| atom.position.z).fold(0.0, f64::max);
     let film = section.support.as_ref().map_or(0.0, |s| 0.5 * s.thickness);
-    let extent = Vector3::new(
-        crystal.extent().x,
-        crystal.extent().y,
-        lowest + film + BEHIND,
-    );
+    let planes = ((lowest + film + BEHIND) / spacing(crystal)).ceil();
+    let height = planes * spacing(crystal);
+    let extent = Vector3::new(crystal.extent().x, crystal.extent().y, height);
     Structure::new(extent, Vec::new())
 }
 

@@ -32,7 +32,7 @@ use crate::Result;
 use crate::stem::Crystal;
 use crate::stem::library::Recipe;
 use columns::Columns;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A material, ready to be computed.
 ///
@@ -51,6 +51,8 @@ pub struct Material {
     defects: Vec<Defect>,
     columns: Columns,
     recipe: Recipe,
+    /// Folder of the shipped libraries.
+    shipped: PathBuf,
 }
 
 impl Material {
@@ -79,6 +81,7 @@ impl Material {
             defects,
             columns,
             recipe,
+            shipped: folder.join("../libraries"),
         })
     }
 

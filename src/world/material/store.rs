@@ -1,8 +1,8 @@
-//! Libraries in a folder, each under a name that follows from all that its numbers depend on.
+//! Where libraries are kept: shipped beside the materials, or built once into a folder.
 
 use super::Material;
-use crate::Result;
 use crate::stem::library::{Library, Report};
+use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 impl Material {
@@ -13,15 +13,26 @@ impl Material {
         folder.join(format!("{name}-{key}.library"))
     }
 
-    /// The library from a folder, or else built and kept there. A file that cannot be read as the library of this recipe
-    /// is replaced.
+    /// Where a library of this recipe is if it is shipped: in `libraries`, next to the folder of the material file.
+    pub fn shipped_file(&self) -> PathBuf {
+        self.library_file(&self.shipped)
+    }
+
+    /// The shipped library; `None` if there is none of this recipe, or it cannot be read.
+    pub fn shipped_library(&self) -> Option<Library> {
+        self.stored_in(&self.shipped_file())
+    }
+
+    /// The shipped library, or that from a folder, or else built and kept in this folder. A file that cannot be read as the
+    /// library of this recipe is replaced.
     ///
     /// # Errors
     /// As [`Recipe::build`](crate::stem::library::Recipe::build) and [`Library::save`].
     pub fn library(&self, folder: &Path, report: Report<'_>) -> Result<Library> {
-        match Library::load(self.library_file(folder)) {
-            Ok(library) if *library.recipe() == self.recipe => Ok(library),
-            _ => self.rebuild_library(folder, report),
+        let kept = || self.stored_in(&self.library_file(folder));
+        match self.shipped_library().or_else(kept) {
+            Some(library) => Ok(library),
+            None => self.rebuild_library(folder, report),
         }
     }
 
@@ -33,5 +44,21 @@ impl Material {
         let library = self.recipe.build(report)?;
         library.save(self.library_file(folder))?;
         Ok(library)
+    }
+
+    /// Whether the library, built anew, is byte by byte the shipped one.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where none is shipped, and as [`Recipe::build`](crate::stem::library::Recipe::build).
+    pub fn is_shipped_as_built(&self, report: Report<'_>) -> Result<bool> {
+        let file = self.shipped_file();
+        let shipped = std::fs::read(&file).map_err(|source| Error::io(&file, source))?;
+        Ok(self.recipe.build(report)?.to_bytes() == shipped)
+    }
+
+    /// The library in a file, if it is one of this recipe.
+    fn stored_in(&self, file: &Path) -> Option<Library> {
+        let library = Library::load(file).ok()?;
+        (*library.recipe() == self.recipe).then_some(library)
     }
 }
