@@ -23,7 +23,14 @@ fn main() -> Result<()> {
             bb = bb.min(t.elapsed().as_secs_f64());
             std::hint::black_box(f);
         }
-        println!("{name}: load {:.0} ms, reset {:.2} ms, 64x64 {:.1} us ({:.0} ns/px), burst {:.1} us", load.as_secs_f64() * 1e3, reset * 1e3, best * 1e6, best * 1e9 / 4096.0, bb * 1e6);
+        println!(
+            "{name}: load {:.0} ms, reset {:.2} ms, 64x64 {:.1} us ({:.0} ns/px), burst {:.1} us",
+            load.as_secs_f64() * 1e3,
+            reset * 1e3,
+            best * 1e6,
+            best * 1e9 / 4096.0,
+            bb * 1e6
+        );
     }
     Ok(())
 }

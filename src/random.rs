@@ -32,6 +32,12 @@ pub enum Purpose {
     Resampling = 9,
     /// Gain of the detector.
     Gain = 10,
+    /// Times and directions of sudden shifts of the stage.
+    Kicks = 11,
+    /// Direction and phase of the mains' hum.
+    Hum = 12,
+    /// Where and when specks appear.
+    Nucleation = 13,
     /// Displacement of a vibrating atom in a frozen snapshot.
     Phonons = 20,
     /// Grains of other phases in a crystal.
@@ -88,10 +94,22 @@ impl Stream {
         Self { state }
     }
 
+    /// The stream that starts from a state; neighbouring states give independent streams.
+    pub(crate) const fn from_state(state: u64) -> Self {
+        Self { state }
+    }
+
     /// A standard normal deviate (Box-Muller, which spends exactly two draws and so keeps streams aligned).
     pub fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.random::<f64>()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.random::<f64>()).cos()
+    }
+
+    /// Two independent standard normal deviates for the price of one.
+    pub fn normals(&mut self) -> [f64; 2] {
+        let radius = (-2.0 * (1.0 - self.random::<f64>()).ln()).sqrt();
+        let (sine, cosine) = (std::f64::consts::TAU * self.random::<f64>()).sin_cos();
+        [radius * cosine, radius * sine]
     }
 
     /// A unit-rate exponential deviate.

@@ -15,6 +15,8 @@ const INTENSITY_STEPS: f64 = (1_u64 << 32) as f64;
 pub struct Charge(u64);
 
 impl Charge {
+    /// Ticks per electron.
+    pub(crate) const TICKS: f64 = TICKS;
     /// No electrons.
     pub const ZERO: Self = Self(0);
 
@@ -27,6 +29,11 @@ impl Charge {
     /// The charge in electrons.
     pub fn electrons(self) -> f64 {
         self.0 as f64 / TICKS
+    }
+
+    /// The charge in ticks of 2⁻²⁰ electron.
+    pub(crate) fn ticks(self) -> u64 {
+        self.0
     }
 
     /// Whether no electron is left.

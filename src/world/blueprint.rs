@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::crystal_plan::{CrystalPlan, Placed};
-use super::damage::{Contamination, DiffusionSection, NucleationSection};
+use super::damage::{Contamination, EnergyDiffusion, Nucleation};
 use super::illumination::Illumination;
 use super::lattice::Lattice;
 use super::particle_plan::ParticlePlan;
@@ -23,8 +23,8 @@ pub(super) struct Blueprint {
     /// Whether local dose is followed on a map.
     pub follows_dose: bool,
     pub contamination: Option<Contamination>,
-    pub diffusion: Option<DiffusionSection>,
-    pub nucleation: Option<NucleationSection>,
+    pub diffusion: Option<EnergyDiffusion>,
+    pub nucleation: Option<Nucleation>,
 }
 
 /// What the specimens are.

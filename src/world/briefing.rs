@@ -3,7 +3,7 @@
 use super::canvas::Tile;
 use super::crystal_plan::DefectClass;
 use super::damage::{Contamination, DoseMap};
-use super::distortion::ScanSection;
+use super::distortion::ScanSettings;
 use super::illumination::Illumination;
 use super::lattice::Lattice;
 use super::neighbourhood::Neighbourhood;
@@ -55,7 +55,7 @@ pub struct Briefing {
     /// Electrons per second that the beam carries.
     pub electrons_per_second: f64,
     /// Imperfections of the scan, as far as they are known: sizes, not directions.
-    pub scan: ScanSection,
+    pub scan: ScanSettings,
     /// Standard deviation of the readout noise, electrons.
     pub readout_noise: f64,
     /// Relative standard deviation of the gain from reading to reading.

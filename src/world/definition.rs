@@ -1,7 +1,7 @@
 //! A world file: TOML, read with serde, refused with file, key, found and allowed.
 
-use super::damage::{ContaminationSection, DecaySection, DiffusionSection, NucleationSection};
-use super::distortion::ScanSection;
+use super::damage::{Contamination, DecayChain, EnergyDiffusion, Nucleation};
+use super::distortion::ScanSettings;
 use super::key_refusal::read_toml;
 use super::pattern::{Clusters, Faults, Inclusions, Particle, Polar};
 use super::task::Task;
@@ -38,7 +38,8 @@ pub struct Definition {
     /// Detector.
     pub detector: DetectorSection,
     /// Imperfections of the scan.
-    pub scan: ScanSection,
+    #[serde(default)]
+    pub scan: ScanSettings,
     /// Point defects to be found. Of `defects`, `domains` and `particle` a world has exactly one.
     pub defects: Option<DefectSection>,
     /// Domains to be told apart.
@@ -145,13 +146,13 @@ pub struct DamageSection {
     pub temperature_k: f64,
     /// States that decay into others.
     #[serde(default)]
-    pub decay: Vec<DecaySection>,
+    pub decay: Vec<DecayChain>,
     /// Bright specks that appear where much dose has gone.
-    pub nucleation: Option<NucleationSection>,
+    pub nucleation: Option<Nucleation>,
     /// Energy that spreads to neighbouring positions.
-    pub diffusion: Option<DiffusionSection>,
+    pub diffusion: Option<EnergyDiffusion>,
     /// Carbon that is deposited.
-    pub contamination: Option<ContaminationSection>,
+    pub contamination: Option<Contamination>,
     /// Cross section for the hop of a surface atom of a particle, Å².
     #[serde(default)]
     pub hop_cross_section: f64,

@@ -60,6 +60,8 @@ pub struct Episode {
     scorer: Scorer,
     meter: DoseMeter,
     distortion: Distortion,
+    /// Root of the arrival processes of all places.
+    arrivals: u64,
     time: f64,
     visits: HashMap<u64, Visits, BuildHasherDefault<AlreadyMixed>>,
     curve: QualityCurve,
@@ -108,6 +110,7 @@ impl Episode {
             scorer: scorer(specimen.truth(), &briefing),
             distortion: Distortion::new(&briefing.scan, seed),
             specimen,
+            arrivals: Arrivals::root(seed),
             seed,
             time: 0.0,
             visits: HashMap::default(),
@@ -250,7 +253,7 @@ impl Episode {
             .distortion
             .displacement(time, line, [key, visits.number], along);
         let expected = self.specimen.expose(place + offset, charge, time);
-        let arrivals = Arrivals::new(self.seed, key);
+        let arrivals = Arrivals::of(self.arrivals, key);
         let mut signal = arrivals.between(visits.exposure, visits.exposure + expected) as f64;
         let briefing = &self.briefing;
         if briefing.gain_noise > 0.0 {

@@ -3,7 +3,6 @@
 use super::blueprint::{Blueprint, Content};
 use super::briefing::{Briefing, DomainCell, PerfectFact, PhaseFact};
 use super::crystal_plan;
-use super::damage::Contamination;
 use super::definition::Definition;
 use super::illumination::Illumination;
 use super::imager::{Lens, detector};
@@ -27,6 +26,8 @@ pub(super) const MARGIN: f64 = 12.0;
 /// Time in which a current of 1 pA carries one electron, s.
 const SECONDS_PER_ELECTRON_AT_ONE_PICOAMPERE: f64 =
     crate::stem::constants::ELEMENTARY_CHARGE / 1e-12;
+/// Where libraries that are not shipped are kept.
+const LIBRARIES: &str = "target/libraries";
 /// Specimens from which the shares of the phases are learned.
 const SPECIMENS: u64 = 40;
 
@@ -36,9 +37,7 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
     let folder = file.parent().unwrap_or(Path::new("."));
     let material_file = folder.join(&definition.material);
     let material = Material::load(&material_file)?;
-    let library = material.library(Path::new("target/libraries"), &mut |_| {
-        ControlFlow::Continue(())
-    })?;
+    let library = material.library(Path::new(LIBRARIES), &mut |_| ControlFlow::Continue(()))?;
     let Some(detector) = detector(&material, &definition.detector.name) else {
         let sections = &material.definition().detector;
         let names: Vec<&str> = sections.iter().map(|d| d.name.as_str()).collect();
@@ -111,8 +110,7 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
         let allowed = "a field with something to ask about in it";
         return Err(Error::config(file, "field", "no column or cell", allowed));
     }
-    let contamination = definition.damage.contamination.as_ref();
-    let contamination = contamination.map(Contamination::new);
+    let contamination = definition.damage.contamination;
     let damage = &definition.damage;
     let follows_dose =
         !damage.decay.is_empty() || damage.nucleation.is_some() || contamination.is_some();
@@ -133,7 +131,7 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
         phases,
         domain_classes,
         electrons_per_second: definition.beam.current_pa / SECONDS_PER_ELECTRON_AT_ONE_PICOAMPERE,
-        scan: definition.scan.clone(),
+        scan: definition.scan,
         readout_noise: definition.detector.readout_noise,
         gain_noise: definition.detector.gain_noise,
         image,
@@ -141,7 +139,7 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
         blank_curve: QualityCurve::new(definition.budget.dose)?,
         neighbourhood: Neighbourhood::new(&places),
         illumination: seen_illumination,
-        contamination: contamination.clone(),
+        contamination,
         pair_ratios,
         labels,
         numbers: (content.cells().iter().map(|(cell, _)| *cell).zip(0..)).collect(),
@@ -156,8 +154,8 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
         kinds,
         illumination,
         contamination,
-        diffusion: damage.diffusion.clone(),
-        nucleation: damage.nucleation.clone(),
+        diffusion: damage.diffusion,
+        nucleation: damage.nucleation,
     };
     Ok((briefing, blueprint))
 }

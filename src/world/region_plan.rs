@@ -1,14 +1,14 @@
 //! A world of domains: which phases there are, what they look like and decay into, and how they are laid out.
 
 use super::canvas::{Raster, Tile};
-use super::damage::{Decay, DecaySection};
+use super::damage::{Decay, DecayChain};
 use super::definition::{Definition, DomainsSection};
 use super::imager::{Imager, Lens};
 use super::lattice::Lattice;
 use super::material::Material;
 use super::pattern::{Cells, Faults, Inclusions, Polar, Variant};
 use super::plan::MARGIN;
-use super::regions::{LabelGrid, Phase, STAGES};
+use super::regions::{LabelGrid, Phase};
 use crate::error::{Error, Result};
 use crate::stem::library::Library;
 use crate::units::{Point, Seed};
@@ -224,7 +224,7 @@ fn sketches(
 /// The images of a phase and of what it decays into.
 fn phase(
     sketch: &Sketch,
-    chains: &[DecaySection],
+    chains: &[DecayChain],
     material: &Material,
     imager: &Imager<'_>,
     file: &Path,
@@ -241,7 +241,7 @@ fn phase(
             decay: None,
         });
     };
-    for (stage, section) in chain.stages.iter().enumerate().take(STAGES - 1) {
+    for (stage, section) in chain.stages.iter().enumerate() {
         let key = format!("damage.decay[{index}].stages[{stage}].to");
         // without order no place is brighter than another
         let tile = match section.to.as_str() {

@@ -7,9 +7,6 @@ use crate::normal::cdf;
 use crate::units::Point;
 use ndarray::Array2;
 
-/// Most stages of a decay.
-pub(super) const STAGES: usize = 4;
-
 /// What a place can be made of.
 #[derive(Debug, Clone)]
 pub(super) struct Phase {

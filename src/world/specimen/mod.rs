@@ -7,7 +7,7 @@ pub(super) use columns::Reach;
 
 use super::blueprint::{Blueprint, Content};
 use super::canvas::Canvas;
-use super::damage::{DoseMap, EnergyDiffusion};
+use super::damage::{DoseMap, EnergyTrail};
 use super::regions::Regions;
 use super::site::SiteKind;
 use super::task::Truth;
@@ -27,7 +27,7 @@ pub(super) struct Specimen {
     columns: Vec<Column>,
     wear: Option<Wear>,
     dose_map: Option<DoseMap>,
-    diffusion: Option<EnergyDiffusion>,
+    diffusion: Option<EnergyTrail>,
     nuclei: Vec<Nucleus>,
     truth: Truth,
     tally: Tally,

@@ -7,7 +7,7 @@ use crate::world::blueprint::{Blueprint, Content};
 use crate::world::briefing::Briefing;
 use crate::world::canvas::Canvas;
 use crate::world::crystal_plan::CrystalPlan;
-use crate::world::damage::{DoseMap, EnergyDiffusion};
+use crate::world::damage::{DoseMap, EnergyTrail};
 use crate::world::particle_plan::ParticlePlan;
 use crate::world::region_plan::RegionPlan;
 use crate::world::regions::Regions;
@@ -68,7 +68,7 @@ impl Specimen {
         });
         Self {
             dose_map: (blueprint.follows_dose).then(|| DoseMap::new(rows, cells, height, width)),
-            diffusion: blueprint.diffusion.as_ref().map(EnergyDiffusion::new),
+            diffusion: blueprint.diffusion.map(EnergyTrail::new),
             nuclei: nuclei
                 .map(|(place, threshold)| Nucleus {
                     place,
