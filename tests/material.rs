@@ -1,8 +1,11 @@
 //! Material files: what they say, what is refused, and that the specimens of their trials are what they claim to be.
 
-use dosewise::stem::library::Progress;
-use dosewise::units::Seed;
-use dosewise::world::material::{Definition, Extent, Material};
+use dosewise::stem::library::{Frame, Imaging, Progress};
+use dosewise::stem::{AtomicMotion, Multislice, PlacedAtom, Sampling, Structure};
+use dosewise::units::{Point, Seed};
+use dosewise::world::material::{Column, Definition, Extent, Material, Piece};
+use nalgebra::{Vector2, Vector3};
+use ndarray::Array2;
 use std::ops::ControlFlow;
 
 const CRYSTAL: &str = "data_po\n_cell_length_a 3.2\n_cell_length_b 3.2\n_cell_length_c 3.2\n_cell_angle_alpha 90\n\
@@ -103,6 +106,16 @@ fn refusals_name_the_key() {
             "trial[1].boundary.states",
         ),
         ("level = 2", "level = 4", "trial[1].level"),
+        (
+            "window = 2.0",
+            "window = 2.0\nsmeared = 9.0",
+            "computation.smeared",
+        ),
+        (
+            "window = 2.0",
+            "window = 2.0\nsmeared = 0.1\nphonons = 2",
+            "computation.smeared",
+        ),
         ("schema = 1", "schema = 2", "schema"),
         ("name = \"tiny\"", "name = \"a b\"", "name"),
     ] {
@@ -192,9 +205,225 @@ fn a_particle_has_the_columns_of_its_shape() {
         "{atoms} {volume}"
     );
     // one more atom is one exit further down, and the support is behind them all
+    let column = |kind, atoms| Column {
+        kind,
+        atoms,
+        place: Vector2::new(1.0, 2.0),
+    };
     let exits: Vec<usize> = (1..=tallest)
-        .map(|n| gold.thickness(1, n).unwrap())
+        .map(|n| gold.single(&column(1, n)).unwrap().thickness)
         .collect();
-    assert!(exits.is_sorted() && gold.thickness(1, tallest + 1).is_none());
-    assert!(gold.support().unwrap().1 > exits[tallest - 1]);
+    assert!(exits.is_sorted() && exits.len() == tallest);
+    assert!(gold.single(&column(1, tallest + 1)).is_none() && gold.single(&column(2, 1)).is_none());
+    let behind = gold.support(Point::new(0.0, 0.0)).unwrap();
+    assert!(behind.thickness > exits[tallest - 1]);
+    assert!(gold.pieces(&[column(0, tallest + 1)]).is_err());
+}
+
+/// In [110] a column has two neighbours along the edge of 2.88 Å and four at 2.50 Å; what a pair does ends with the
+/// shorter column, stands midway, and is found from either side, also where the crystal is strained.
+#[test]
+fn neighbours_are_found_from_either_side() {
+    let gold = Material::load("worlds/materials/gold.toml").unwrap();
+    let mut found: Vec<f64> = (gold.neighbours().iter())
+        .map(|n| n.offset.norm())
+        .collect();
+    found.sort_by(f64::total_cmp);
+    let (edge, diagonal) = (4.078 / 2f64.sqrt(), 0.5 * 4.078 * 1.5f64.sqrt());
+    let expected = [diagonal, diagonal, diagonal, diagonal, edge, edge];
+    assert!(
+        found
+            .iter()
+            .zip(expected)
+            .all(|(a, b)| (a - b).abs() < 1e-9),
+        "{found:?}"
+    );
+    let columns = gold.half_ellipsoid(12.0);
+    let mut pairs = 0;
+    for (number, column) in columns.iter().enumerate() {
+        for other in &columns[..number] {
+            let piece = gold.pair(column, other);
+            assert_eq!(piece, gold.pair(other, column));
+            let Some(piece) = piece else { continue };
+            assert_eq!(piece.thickness + 1, column.atoms.min(other.atoms));
+            let middle = 0.5 * (column.place + other.place);
+            assert!((piece.place.x - middle.x).hypot(piece.place.y - middle.y) < 1e-9);
+            let apart = (column.place - other.place).norm();
+            assert!(apart < edge + 1e-9, "{apart}");
+            pairs += 1;
+        }
+    }
+    // every pair within reach is one of them, and the parts of the pieces add up to the whole
+    let near = |a: &Column, b: &Column| (a.place - b.place).norm() < edge + 1e-9;
+    let within = |n: usize| columns[..n].iter().filter(|o| near(o, &columns[n])).count();
+    assert_eq!(pairs, (0..columns.len()).map(within).sum::<usize>());
+    assert_eq!(gold.pieces(&columns).unwrap().len(), columns.len() + pairs);
+    let of_each: usize = (0..columns.len())
+        .map(|n| gold.pieces_of(&columns, n).len())
+        .sum();
+    assert_eq!(of_each, columns.len() + 2 * pairs);
+    let mut strained = columns.clone();
+    for column in &mut strained {
+        column.place.x *= 1.03;
+    }
+    assert_eq!(gold.pieces(&strained).unwrap().len(), columns.len() + pairs);
+}
+
+const PARTICLE: &str = r#"
+schema = 1
+name = "tiny"
+title = "a test"
+crystal = "tiny.cif"
+[specimen]
+zone = [0, 0, 1]
+right = [1, 0, 0]
+cells = 1
+state = "oxide"
+[beam]
+energy_kev = 200.0
+semiangle_mrad = 15.0
+[[detector]]
+name = "ADF"
+inner_mrad = 20.0
+outer_mrad = 40.0
+[computation]
+pixel = 0.2
+slice_thickness = 1.6
+least_box = 9.0
+window = 6.0
+smeared = 0.05
+[columns]
+element = "Ni"
+tallest = 2
+neighbours = 3.21
+"#;
+
+/// Two columns beside one another are what multislice makes of them, since the pair is in the library; both alone are not.
+/// A map of differences, kept up to date by pieces, is the image anew.
+#[test]
+fn a_pair_of_columns_is_exact() {
+    let (folder, material) = material(PARTICLE);
+    let material = material.unwrap();
+    let library = material.library(folder.path(), &mut go).unwrap();
+    assert_eq!(material.neighbours().len(), 2);
+    let at = |x: f64, y: f64, atoms: usize| Column {
+        kind: 0,
+        atoms,
+        place: Vector2::new(x, y),
+    };
+    let columns = [at(7.4, 9.0, 2), at(10.6, 9.0, 2)];
+    let frame = Frame {
+        origin: Point::new(6.0, 6.4),
+        rows: 6,
+        columns: 9,
+        pixel: 0.8,
+    };
+    let image = |columns: &[Column]| {
+        (material.particle_image(&library, 0, &Imaging::default(), columns, &[], frame)).unwrap()
+    };
+    let assembled = image(&columns);
+    let single = |column: &Column| image(std::slice::from_ref(column));
+    let apart = single(&columns[0]) + single(&columns[1]);
+
+    let height = material.recipe().cell().extent().z;
+    let own = material.recipe().islands()[0].atoms().to_vec();
+    let atoms = columns.iter().flat_map(|column| {
+        own.iter().map(|atom| PlacedAtom {
+            position: atom.position + column.place.push(0.0),
+            ..*atom
+        })
+    });
+    // in the box of the islands, which holds as many plane waves
+    let structure = Structure::new(Vector3::new(18.0, 18.0, height), atoms.collect()).unwrap();
+    let recipe = material.recipe();
+    let probe = recipe.probe();
+    let simulation = Multislice::new(&structure, probe.beam(), Sampling::Pixel(0.2))
+        .unwrap()
+        .slice_thickness(1.6)
+        .motion(AtomicMotion::DebyeWaller)
+        .build()
+        .unwrap();
+    let places: Vec<Point> = (0..frame.rows * frame.columns)
+        .map(|n| frame.place(n / frame.columns, n % frame.columns))
+        .collect();
+    let truth = (simulation.scan(probe, &places, recipe.detectors())).unwrap();
+    let truth: Vec<f64> = (0..places.len()).map(|n| truth[[0, 0, n]]).collect();
+    let range = truth.iter().copied().fold(0.0, f64::max);
+    let worst = |image: &Array2<f64>| {
+        let errors = image.iter().zip(&truth).map(|(a, b)| (a - b).abs() / range);
+        errors.fold(0.0, f64::max)
+    };
+    let (with, without) = (worst(&assembled), worst(&apart));
+    assert!(with < 1e-3 && with < 0.1 * without, "{with} {without}");
+
+    let response = |piece: &Piece| {
+        let response = (library.response(0, piece.thickness, &Imaging::default())).unwrap();
+        let kernel = response.island(piece.island).unwrap().clone();
+        let place = piece.place;
+        Array2::from_shape_fn((frame.rows, frame.columns), |(row, column)| {
+            let at = frame.place(row, column) - place;
+            kernel.at(at.y, at.x)
+        })
+    };
+    let shorter = [columns[0], at(10.6, 9.0, 1)];
+    let mut kept = assembled;
+    for piece in material.pieces_of(&columns, 1) {
+        kept -= &response(&piece);
+    }
+    for piece in material.pieces_of(&shorter, 1) {
+        kept += &response(&piece);
+    }
+    let change = (&kept - &image(&shorter)).mapv(f64::abs);
+    assert!(change.iter().all(|d| *d < 1e-12 * range));
+}
+
+/// A shipped library is found before any folder is looked at, and held against what the material gives.
+#[test]
+fn a_shipped_library_is_found_first() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("materials");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("tiny.cif"), CRYSTAL).unwrap();
+    let file = folder.join("tiny.toml");
+    std::fs::write(&file, MATERIAL).unwrap();
+    let material = Material::load(&file).unwrap();
+    let stop = &mut |_: Progress| ControlFlow::Break(());
+    assert!(material.shipped_library().is_none());
+    assert!(material.is_shipped_as_built(stop).is_err());
+    let shipped = root.path().join("libraries");
+    let library = material.rebuild_library(&shipped, &mut go).unwrap();
+    let elsewhere = root.path().join("elsewhere");
+    assert_eq!(material.library(&elsewhere, stop).unwrap(), library);
+    assert!(!elsewhere.exists());
+    assert!(material.is_shipped_as_built(&mut go).unwrap());
+    let mut bytes = library.to_bytes();
+    bytes[300] ^= 1;
+    std::fs::write(material.shipped_file(), bytes).unwrap();
+    assert!(material.shipped_library().is_none());
+    assert!(!material.is_shipped_as_built(&mut go).unwrap());
+}
+
+/// Each material of the worlds has its library with it, there is no other, and all are small.
+#[test]
+fn the_libraries_of_the_worlds_are_shipped() {
+    let mut shipped = Vec::new();
+    for entry in std::fs::read_dir("worlds/materials").unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_some_and(|kind| kind == "toml") {
+            let material = Material::load(&file).unwrap();
+            assert!(material.shipped_library().is_some(), "{}", file.display());
+            shipped.push(material.shipped_file().file_name().unwrap().to_owned());
+        }
+    }
+    let mut size = 0;
+    for entry in std::fs::read_dir("worlds/libraries").unwrap() {
+        let entry = entry.unwrap();
+        assert!(
+            shipped.contains(&entry.file_name()),
+            "{:?}",
+            entry.file_name()
+        );
+        size += entry.metadata().unwrap().len();
+    }
+    assert!(size <= 5_000_000, "{size}");
 }

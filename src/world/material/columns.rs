@@ -235,7 +235,7 @@ impl Material {
             .single(one)?
             .thickness
             .min(self.single(other)?.thickness);
-        let middle = one.place + 0.5 * between;
+        let middle = 0.5 * (one.place + other.place);
         Some(Piece {
             island,
             thickness: ends,
