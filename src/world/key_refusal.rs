@@ -77,7 +77,7 @@ pub(super) fn refused_key(file: &Path, path: &str, message: &str) -> Error {
             let allowed = match expected {
                 "f64" => "a number",
                 "u8" => "a whole number from 0 to 255",
-                "u32" => "a whole number, not negative",
+                "u32" | "u64" | "usize" => "a whole number, not negative",
                 structure if structure.starts_with("struct ") => "a table",
                 _ => expected,
             };

@@ -52,7 +52,10 @@ pub fn run(options: &RunOptions) -> Result<()> {
     println!("DEC-AUC             {:.4}", trace.dec_auc());
     println!("quality at budget   {:.4}", trace.final_quality());
     if let Some(report) = &trace.report {
-        println!("answer              {report}");
+        println!("answer              {}", report.details);
+        if let Some(calibration) = &report.calibration {
+            println!("honesty             {calibration}");
+        }
     }
     println!(
         "dose spent          {:.2} of {}",

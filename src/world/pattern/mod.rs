@@ -43,7 +43,7 @@ const MOST: usize = 4096;
 /// ```
 /// use dosewise::world::pattern::Cells;
 /// let cells = Cells::new([24, 30], [6.3, 6.3], 2)?;
-/// let labels = ndarray::Array2::zeros(cells.dim());
+/// let labels = ndarray::Array2::<u8>::zeros(cells.dim());
 /// assert_eq!(cells.field(&labels).dim(), (20, 26));
 /// # Ok::<(), dosewise::Error>(())
 /// ```
