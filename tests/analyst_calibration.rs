@@ -42,7 +42,10 @@ fn reliability(world: &World, shares: &[f64], episodes: u64) -> Vec<Bin> {
             let record = Agent::new(raster, analyst)
                 .record(world.episode(seed))
                 .unwrap();
-            let sites = record.finding.sites.iter().zip(&record.truth);
+            let Truth::PointDefects { defects, .. } = &record.truth else {
+                panic!("{:?}", record.truth)
+            };
+            let sites = record.finding.sites().iter().zip(defects);
             sites
                 .map(|(s, t)| (s.log_odds, s.probability(), t.is_some()))
                 .collect()

@@ -16,15 +16,26 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn worlds_are_listed_described_and_checked() {
-    let list = text(&dosewise(&["world", "list"]).stdout);
-    for name in ["mos2-l1", "mos2-l2", "mos2-l3"] {
+    // a folder of one's own, whose worlds are of a material that stands elsewhere
+    let folder = tempfile::tempdir().unwrap();
+    let material = std::path::absolute("worlds/materials/mos2.toml").unwrap();
+    let names = ["mos2-l1", "mos2-l2", "mos2-l3"];
+    for name in names {
+        let world = std::fs::read_to_string(format!("worlds/{name}.toml")).unwrap();
+        let named = format!("{:?}", material.to_str().unwrap());
+        let world = world.replace("\"materials/mos2.toml\"", &named);
+        std::fs::write(folder.path().join(name).with_extension("toml"), world).unwrap();
+    }
+    let list = text(&dosewise(&["world", "list", folder.path().to_str().unwrap()]).stdout);
+    assert_eq!(list.lines().count(), 4, "{list}");
+    for name in names {
         assert!(list.contains(name), "{list}");
     }
+    assert!(list.contains("point_defects") && list.contains("monolayer MoS2"));
     let show = text(&dosewise(&["world", "show", "worlds/mos2-l3.toml"]).stdout);
-    assert!(
-        show.contains("single vacancy") && show.contains("clusters"),
-        "{show}"
-    );
+    for part in ["S, 1 missing", "W_Mo", "atoms at risk", "clusters"] {
+        assert!(show.contains(part), "{part} is missing in {show}");
+    }
     let check = dosewise(&[
         "world",
         "check",
@@ -41,7 +52,7 @@ fn a_faulty_world_is_refused_in_one_line() {
     let good = std::fs::read_to_string("worlds/mos2-l1.toml").unwrap();
     std::fs::write(
         &file,
-        good.replace("semiangle_mrad = 35.0", "semiangle_mrad = nan"),
+        good.replace("source_fwhm = 0.5", "source_fwhm = nan"),
     )
     .unwrap();
     let output = dosewise(&["world", "check", file.to_str().unwrap()]);
@@ -51,9 +62,9 @@ fn a_faulty_world_is_refused_in_one_line() {
     for part in [
         "error: ",
         "bad.toml",
-        "beam.semiangle_mrad",
+        "beam.source_fwhm",
         "NaN",
-        "5 to 60",
+        "0 to 3",
     ] {
         assert!(error.contains(part), "{part} is missing in {error}");
     }

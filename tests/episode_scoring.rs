@@ -1,28 +1,37 @@
 //! The score sheet: which answer counts when, what is refused, and that a run repeats to the last bit.
 
 use dosewise::prelude::*;
-use dosewise::world::Defect;
+use dosewise::world::LatticeSite;
 
 fn world(level: u8) -> World {
     World::load(format!("worlds/mos2-l{level}.toml")).unwrap()
 }
 
-fn truth(world: &World, seed: Seed) -> Vec<Option<Defect>> {
-    world.episode(seed).finish().truth
+/// The class of each place, `None` for perfect ones.
+fn truth(world: &World, seed: Seed) -> Vec<Option<usize>> {
+    match world.episode(seed).finish().truth {
+        Truth::PointDefects { defects, .. } => defects,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// One belief per site, with the log-odds that `f` gives to (site, is defect).
-fn answer(world: &World, truth: &[Option<Defect>], f: impl Fn(usize, bool) -> f64) -> Finding {
+fn beliefs(
+    world: &World,
+    truth: &[Option<usize>],
+    f: impl Fn(usize, bool) -> f64,
+) -> Vec<SiteBelief> {
     let sites = world.briefing().sites.iter().zip(truth).enumerate();
-    Finding {
-        sites: sites
-            .map(|(index, (site, defect))| SiteBelief {
-                position: site.position,
-                log_odds: f(index, defect.is_some()),
-                kind: *defect,
-            })
-            .collect(),
-    }
+    let belief = |(index, (site, class)): (usize, (&LatticeSite, &Option<usize>))| SiteBelief {
+        position: site.position,
+        log_odds: f(index, class.is_some()),
+        class: *class,
+    };
+    sites.map(belief).collect()
+}
+
+fn answer(world: &World, truth: &[Option<usize>], f: impl Fn(usize, bool) -> f64) -> Finding {
+    Finding::PointDefects(beliefs(world, truth, f))
 }
 
 fn spend(episode: &mut Episode, share: f64) {
@@ -84,17 +93,23 @@ fn without_an_answer_there_is_no_quality() {
 fn answers_that_are_not_numbers_are_refused_and_change_nothing() {
     let world = world(1);
     let known = truth(&world, Seed(9));
-    let perfect = answer(&world, &known, |_, defect| f64::from(u8::from(defect)));
+    let perfect = beliefs(&world, &known, |_, defect| f64::from(u8::from(defect)));
     let mut episode = world.episode(Seed(9));
-    episode.submit(&perfect).unwrap();
+    let held = Finding::PointDefects(perfect.clone());
+    episode.submit(&held).unwrap();
     spend(&mut episode, 0.5);
     for (log_odds, y) in [(f64::NAN, 1.0), (1.0, f64::NAN), (1.0, f64::INFINITY)] {
         let mut broken = perfect.clone();
-        broken.sites[17].log_odds = log_odds;
-        broken.sites[17].position.y = y;
+        broken[17].log_odds = log_odds;
+        broken[17].position.y = y;
+        let broken = Finding::PointDefects(broken);
         let message = episode.submit(&broken).unwrap_err().to_string();
-        assert!(message.contains("finding.sites[17]"), "{message}");
+        assert!(message.contains("finding.point_defects[17]"), "{message}");
     }
+    // nor is the answer to another question one to this
+    let other = Finding::empty(Task::Counting);
+    let message = episode.submit(&other).unwrap_err().to_string();
+    assert!(message.contains("finding"), "{message}");
     let certain = answer(&world, &known, |_, defect| {
         if defect {
             f64::INFINITY
@@ -111,56 +126,86 @@ fn answers_that_are_not_numbers_are_refused_and_change_nothing() {
 fn the_score_depends_on_the_ranking_alone() {
     let world = world(2);
     let known = truth(&world, Seed(6));
-    let quality = |finding: &Finding| {
+    let quality = |sites: &[SiteBelief]| {
         let mut episode = world.episode(Seed(6));
-        episode.submit(finding).unwrap();
+        let finding = Finding::PointDefects(sites.to_vec());
+        episode.submit(&finding).unwrap();
         episode.finish().curve.final_quality()
     };
     // A middling answer: the defects among pseudo-random scores.
     let noise = |index: usize| ((index as f64 * 0.754_877_666).fract() - 0.5) * 4.0;
-    let middling = answer(&world, &known, |i, defect| {
+    let middling = beliefs(&world, &known, |i, defect| {
         noise(i) + if defect { 1.5 } else { 0.0 }
     });
     let expected = quality(&middling);
     assert!(expected > 0.02 && expected < 0.9, "{expected}");
     let changed = |f: &dyn Fn(&mut SiteBelief)| {
         let mut copy = middling.clone();
-        copy.sites.iter_mut().for_each(f);
+        copy.iter_mut().for_each(f);
         quality(&copy)
     };
     assert_eq!(
         changed(&|b| b.log_odds = (b.log_odds - 7.0).exp()),
         expected
     );
-    assert_eq!(changed(&|b| b.kind = None), expected);
+    assert_eq!(changed(&|b| b.class = None), expected);
     assert_eq!(
         changed(&|b| b.position = b.position + Point::new(0.3, -0.3)),
         expected
     );
     // In another order the beliefs are matched by place; ties keep their order, and there are none here.
     let mut reversed = middling.clone();
-    reversed.sites.reverse();
+    reversed.reverse();
     assert_eq!(quality(&reversed), expected);
     // False alarms far from any column cost precision; a second belief on a defect is a false alarm too.
     let mut cluttered = middling.clone();
-    cluttered.sites.extend((0..40).map(|i| SiteBelief {
+    cluttered.extend((0..40).map(|i| SiteBelief {
         position: Point::new(-50.0 - f64::from(i), 0.0),
         log_odds: 9.0,
-        kind: None,
+        class: None,
     }));
     assert!(quality(&cluttered) < expected);
-    let perfect = answer(&world, &known, |_, defect| if defect { 1.0 } else { -1.0 });
+    let perfect = beliefs(&world, &known, |_, defect| if defect { 1.0 } else { -1.0 });
     let mut doubled = perfect.clone();
-    doubled
-        .sites
-        .extend(perfect.sites.iter().filter(|s| s.log_odds > 0.0).cloned());
+    doubled.extend(perfect.iter().filter(|s| s.log_odds > 0.0).cloned());
     let (single, double) = (quality(&perfect), quality(&doubled));
     assert_eq!(single, 1.0);
     assert!(double < 1.0 && double > 0.4, "{double}");
     // Only the flagged sites, as a detector without a lattice would hand them in.
     let mut short = perfect.clone();
-    short.sites.retain(|s| s.log_odds > 0.0);
+    short.retain(|s| s.log_odds > 0.0);
     assert_eq!(quality(&short), 1.0);
+}
+
+#[test]
+fn what_the_briefing_tells_earns_nothing() {
+    // On which element defects are known to sit, and how often, is no finding.
+    for level in 1..=3 {
+        let world = world(level);
+        let briefing = world.briefing();
+        let sites = briefing.sites.iter();
+        let prior = sites.map(|site| {
+            let prevalence = briefing.prevalence(site.kind);
+            SiteBelief {
+                position: site.position,
+                log_odds: (prevalence / (1.0 - prevalence)).ln(),
+                class: None,
+            }
+        });
+        let prior = Finding::PointDefects(prior.collect());
+        for seed in 0..5 {
+            let mut episode = world.episode(Seed(seed));
+            let known = truth(&world, Seed(seed));
+            episode.submit(&prior).unwrap();
+            spend(&mut episode, 0.5);
+            let perfect = answer(&world, &known, |_, defect| f64::from(u8::from(defect)));
+            episode.submit(&perfect).unwrap();
+            let outcome = episode.finish();
+            assert_eq!(outcome.curve.final_quality(), 1.0);
+            assert!(outcome.curve.events()[0].quality < 1e-12);
+            assert!((outcome.report.unwrap().quality - 1.0).abs() < 1e-12);
+        }
+    }
 }
 
 /// A user's own navigator: a line through the field, three times over.
@@ -231,7 +276,10 @@ fn policies_of_ones_own_run_and_a_constant_answer_scores_nothing() {
         assert_eq!(visits, 300);
         assert!((electrons / (0.6 * world.briefing().budget_electrons()) - 1.0).abs() < 1e-9);
         assert!((record.trace.spent.0 / world.briefing().budget.0 - 0.6).abs() < 1e-9);
-        assert_eq!(record.truth, known);
+        let Truth::PointDefects { defects, .. } = &record.truth else {
+            panic!("{:?}", record.truth)
+        };
+        assert_eq!(defects, &known);
     }
 }
 
@@ -261,12 +309,12 @@ fn what_a_policy_gets_wrong_ends_the_run_with_its_reason() {
         .unwrap_err();
     assert!(error.to_string().contains("dose"), "{error}");
     let seen = Default::default();
-    let mut finding = answer(&world, &truth(&world, Seed(0)), |_, _| 0.0);
-    finding.sites[2].log_odds = f64::NAN;
+    let known = truth(&world, Seed(0));
+    let finding = answer(&world, &known, |i, _| if i == 2 { f64::NAN } else { 0.0 });
     let error = Agent::new(Line { passes: 1 }, Constant { finding, seen })
         .run(world.episode(Seed(0)))
         .unwrap_err();
-    assert!(error.to_string().contains("finding.sites[2]"), "{error}");
+    assert!(error.to_string().contains("finding.point_defects[2]"), "{error}");
 }
 
 #[test]
@@ -283,7 +331,7 @@ fn runs_repeat_to_the_last_bit_on_any_number_of_threads() {
         let record = agent.record(world.episode(Seed(seed))).unwrap();
         let mut bits: Vec<u64> = record
             .finding
-            .sites
+            .sites()
             .iter()
             .map(|s| s.log_odds.to_bits())
             .collect();

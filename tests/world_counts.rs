@@ -2,22 +2,34 @@
 
 use dosewise::prelude::*;
 use dosewise::world::Definition;
-use dosewise::world::definition::DefectClassSection;
+use dosewise::world::definition::DisplacementSection;
+use dosewise::world::distortion::ScanSection;
 
-/// A world of `level` without defects, drift and damage, changed at will.
+/// A world of `level` without defects, damage and distortions other than jitter, and with exact readings of the detector,
+/// changed at will.
 fn clean(level: u8, change: impl Fn(&mut Definition)) -> World {
     let file = format!("worlds/mos2-l{level}.toml");
     let mut definition = Definition::load(&file).unwrap();
-    for class in &mut definition.defects.class {
-        match class {
-            DefectClassSection::Vacancy { density, .. }
-            | DefectClassSection::Substitution { density, .. } => *density = 0.0,
-        }
+    for class in &mut definition.defects.as_mut().unwrap().class {
+        class.density = 0.0;
     }
-    definition.scan.drift_speed = 0.0;
-    definition.damage.enhancement = 0.0;
+    still(&mut definition);
+    definition.detector.gain_noise = 0.0;
+    definition.damage = Default::default();
     change(&mut definition);
     World::from_definition(&definition, file).unwrap()
+}
+
+/// Of the distortions only the jitter stays: the others depend on time.
+fn still(definition: &mut Definition) {
+    let scan = &definition.scan;
+    definition.scan = ScanSection {
+        settle_us: scan.settle_us,
+        flyback_us: scan.flyback_us,
+        line_jitter: scan.line_jitter,
+        pixel_jitter: scan.pixel_jitter,
+        ..ScanSection::default()
+    };
 }
 
 fn small(definition: &mut Definition) {
@@ -29,9 +41,12 @@ fn small(definition: &mut Definition) {
 /// Sulphur lost with `square_angstrom` per atom.
 fn fragile(square_angstrom: f64) -> impl Fn(&mut Definition) {
     move |definition| {
-        definition.damage.enhancement = 1.0;
-        definition.damage.element[0].threshold_ev = None;
-        definition.damage.element[0].cross_section_barn = Some(square_angstrom * 1e8);
+        definition.damage.element = vec![DisplacementSection {
+            symbol: "S".parse().unwrap(),
+            cross_section_barn: Some(square_angstrom * 1e8),
+            threshold_ev: None,
+            enhancement: 1.0,
+        }];
         definition.budget.dose = 1e5;
     }
 }
@@ -112,6 +127,30 @@ fn readout_noise_adds_its_variance_at_every_readout() {
             &format!("level {level}, ten readouts"),
         );
     }
+}
+
+#[test]
+fn gain_noise_multiplies_what_is_counted() {
+    let gain = 0.05;
+    let world = clean(1, |d| {
+        small(d);
+        d.detector.gain_noise = gain;
+    });
+    let (place, electrons) = (Point::new(5.0, 7.0), 600_000.0);
+    let readings: Vec<f64> = (0..1500)
+        .map(|seed| {
+            let scan = Scan::at([place], Dose(electrons));
+            world.episode(Seed(seed)).scan(&scan).unwrap().signal[0]
+        })
+        .collect();
+    // Var(n(1 + g)) = λ + γ²(λ + λ²) for a count n of mean λ and a gain of variance γ²
+    let mean = electrons * world.briefing().perfect_image(place);
+    let variance = mean + gain * gain * (mean + mean * mean);
+    assert!(
+        variance > 2.0 * mean,
+        "the gain must matter here: {mean}, {variance}"
+    );
+    assert_moments(&readings, mean, variance, "noisy gain");
 }
 
 #[test]
@@ -210,7 +249,12 @@ fn atoms_survive_as_the_exponential_of_their_dose() {
         // Local dose of each column: what every visit brings, computed from the published beam.
         let (mut expected, mut variance, mut atoms) = (0.0, 0.0, 0.0);
         let mut inner = Vec::new();
-        for site in briefing.sites.iter().filter(|s| s.element.symbol() == "S") {
+        for site in &briefing.sites {
+            let kind = &briefing.kinds[site.kind];
+            if kind.element.symbol() != "S" {
+                continue;
+            }
+            let own = kind.atoms as f64;
             let fluence: f64 = (0..scan.len())
                 .map(|i| scan.position(i) - site.position)
                 .map(|offset| dose * briefing.illumination(offset.y, offset.x))
@@ -220,9 +264,9 @@ fn atoms_survive_as_the_exponential_of_their_dose() {
                 inner.push(fluence / dose);
             }
             let survival = (-sigma * fluence).exp();
-            expected += f64::from(site.atoms) * survival;
-            variance += f64::from(site.atoms) * survival * (1.0 - survival);
-            atoms += f64::from(site.atoms);
+            expected += own * survival;
+            variance += own * survival * (1.0 - survival);
+            atoms += own;
         }
         // On average a column inside the scan gets the dose of the scan; a stride of 1 Å leaves ripples of a tenth.
         let mean = inner.iter().sum::<f64>() / inner.len() as f64;
@@ -278,7 +322,7 @@ fn a_place_shows_the_same_electrons_whatever_was_scanned_elsewhere() {
     for level in 1..=3 {
         let file = format!("worlds/mos2-l{level}.toml");
         let mut definition = Definition::load(&file).unwrap();
-        definition.scan.drift_speed = 0.0;
+        still(&mut definition);
         let world = World::from_definition(&definition, file).unwrap();
         let here: Vec<Scan> = (0..3)
             .map(|i| {

@@ -7,8 +7,49 @@ use toml::{Table, Value};
 
 const FILE: &str = "worlds/some-world.toml";
 
-fn text(level: u8) -> String {
-    std::fs::read_to_string(format!("worlds/mos2-l{level}.toml")).unwrap()
+/// Point defects of every level, and each kind of specimen.
+const WORLDS: [&str; 7] = [
+    "mos2-l1",
+    "mos2-l2",
+    "mos2-l3",
+    "mapbi3-l1",
+    "pto-l2",
+    "cspbbr3-l1",
+    "gold-l1",
+];
+/// Keys without which a world does well.
+const OPTIONAL: [&str; 9] = [
+    "gain_noise",
+    "enhancement",
+    "temperature_k",
+    "states",
+    "roughness",
+    "apart",
+    "terrace",
+    "hop_cross_section",
+    "jog",
+];
+/// Tables whose ranges are tested where they are defined.
+const RANGES_ELSEWHERE: [&str; 5] = [
+    "scan.",
+    "damage.decay",
+    "damage.nucleation",
+    "damage.diffusion",
+    "damage.contamination",
+];
+
+fn text(world: &str) -> String {
+    std::fs::read_to_string(format!("worlds/{world}.toml")).unwrap()
+}
+
+/// Whether a refusal of `named` is about `key`: the key itself, or the list or aberration that it is part of.
+fn is_about(named: &str, key: &str) -> bool {
+    let whole = key.rsplit_once('[').map(|(list, _)| list);
+    let oriented = || {
+        key.strip_suffix(".magnitude")
+            .or(key.strip_suffix(".angle_deg"))
+    };
+    named == key || (key.ends_with(']') && Some(named) == whole) || Some(named) == oriented()
 }
 
 fn key_and_texts(text: &str) -> (String, String, String) {
@@ -55,8 +96,8 @@ fn parent<'a>(table: &'a mut Value, steps: &[String]) -> &'a mut Value {
     })
 }
 
-fn put(level: u8, steps: &[String], value: Option<Value>) -> String {
-    let mut root = Value::Table(text(level).parse::<Table>().unwrap());
+fn put(world: &str, steps: &[String], value: Option<Value>) -> String {
+    let mut root = Value::Table(text(world).parse::<Table>().unwrap());
     let (last, before) = steps.split_last().unwrap();
     match (parent(&mut root, before), value) {
         (Value::Table(table), Some(value)) => drop(table.insert(last.clone(), value)),
@@ -84,8 +125,8 @@ fn steps(path: &str) -> Vec<String> {
     path.split('.').map(String::from).collect()
 }
 
-fn all_leaves(level: u8) -> Vec<(Vec<String>, Value)> {
-    let mut root = Value::Table(text(level).parse::<Table>().unwrap());
+fn all_leaves(world: &str) -> Vec<(Vec<String>, Value)> {
+    let mut root = Value::Table(text(world).parse::<Table>().unwrap());
     let mut found = Vec::new();
     leaves(&root, &mut Vec::new(), &mut found);
     found
@@ -99,55 +140,58 @@ fn all_leaves(level: u8) -> Vec<(Vec<String>, Value)> {
 
 #[test]
 fn the_shipped_worlds_survive_the_round_trip() {
-    for level in 1..=3 {
-        let root = text(level).parse::<Table>().unwrap();
+    for world in WORLDS {
+        let root = text(world).parse::<Table>().unwrap();
         Definition::parse(&toml::to_string(&root).unwrap(), FILE).unwrap();
     }
 }
 
 #[test]
 fn every_key_that_is_missing_is_named() {
-    for level in 1..=3 {
-        for (steps, _) in all_leaves(level) {
+    for world in WORLDS {
+        for (steps, _) in all_leaves(world) {
             let key = dotted(&steps);
-            let changed = put(level, &steps, None);
-            if key.starts_with("beam.aberrations.C")
-                && !key.contains("magnitude")
-                && !key.contains("angle")
-            {
-                Definition::parse(&changed, FILE).unwrap();
+            let changed = put(world, &steps, None);
+            let in_list = key.ends_with(']');
+            let name = key.split('[').next().unwrap();
+            let name = name.rsplit('.').next().unwrap();
+            let whole_aberration = steps.len() == 3 && key.starts_with("beam.aberrations.C");
+            // of a list with several entries one may be left out, unless they are coordinates or bounds
+            let is_optional = whole_aberration
+                || OPTIONAL.contains(&steps.last().unwrap().as_str())
+                || key.starts_with("scan.");
+            if Definition::parse(&changed, FILE).is_ok() {
+                let spare = ["tasks", "states", "polar", "arrangements"].contains(&name);
+                assert!(is_optional || in_list && spare, "{world}: {key}");
                 continue;
             }
             let (named, found, _) = key_and_texts(&changed);
-            if key.starts_with("field.origin") {
-                assert_eq!(named, "field.origin");
-            } else if key.ends_with("threshold_ev") {
+            if key.ends_with("threshold_ev") {
                 assert_eq!(
                     (named.as_str(), found.as_str()),
                     ("damage.element[0]", "neither")
                 );
-            } else if key.starts_with("beam.aberrations") {
-                assert!(
-                    key.starts_with(&named) && named.contains("C"),
-                    "{key} {named}"
-                );
+            } else if in_list || key.starts_with("beam.aberrations") {
+                assert!(is_about(&named, &key), "{world}: {key} {named}");
             } else {
-                assert_eq!((named, found.as_str()), (key, "nothing"));
+                assert_eq!((named, found.as_str()), (key, "nothing"), "{world}");
             }
         }
-        for table in [
-            "field", "budget", "beam", "detector", "scan", "defects", "damage",
-        ] {
-            let (named, found, _) = key_and_texts(&put(level, &steps(table), None));
+        for table in ["field", "budget", "beam", "detector", "scan"] {
+            let (named, found, _) = key_and_texts(&put(world, &steps(table), None));
             assert_eq!((named.as_str(), found.as_str()), (table, "nothing"));
         }
+        let content = ["defects", "domains", "particle"];
+        let own = content.iter().find(|c| text(world).contains(&format!("[{c}")) || text(world).contains(&format!("[[{c}")));
+        let (named, ..) = key_and_texts(&put(world, &steps(own.unwrap()), None));
+        assert_eq!(named, content.join(", "));
     }
 }
 
 #[test]
 fn every_value_of_the_wrong_type_is_named() {
-    for level in 1..=3 {
-        for (steps, value) in all_leaves(level) {
+    for world in WORLDS {
+        for (steps, value) in all_leaves(world) {
             let key = dotted(&steps);
             for wrong in [
                 if value.is_str() {
@@ -159,13 +203,10 @@ fn every_value_of_the_wrong_type_is_named() {
                 Value::Table(Table::new()),
                 Value::Array(vec![]),
             ] {
-                let (named, found, allowed) = key_and_texts(&put(level, &steps, Some(wrong)));
-                let oriented = key
-                    .strip_suffix(".magnitude")
-                    .or(key.strip_suffix(".angle_deg"));
-                assert_eq!(named, oriented.unwrap_or(&key), "{found}, {allowed}");
+                let (named, found, allowed) = key_and_texts(&put(world, &steps, Some(wrong)));
+                assert!(is_about(&named, &key), "{key}: {named}, {found}, {allowed}");
                 assert!(
-                    !["f64", "u8", "u32"].contains(&allowed.as_str()),
+                    !["f64", "u8", "u32", "usize"].contains(&allowed.as_str()),
                     "{key}: {allowed}"
                 );
                 assert!(
@@ -179,12 +220,14 @@ fn every_value_of_the_wrong_type_is_named() {
 
 #[test]
 fn every_number_that_is_not_finite_or_huge_is_named() {
-    for level in 1..=3 {
-        for (steps, value) in all_leaves(level) {
-            if value.is_str() {
+    for world in WORLDS {
+        for (steps, value) in all_leaves(world) {
+            let key = dotted(&steps);
+            // the table of a particle is held against its material, which is not read here
+            let elsewhere = |table: &&str| key.starts_with(*table);
+            if value.is_str() || RANGES_ELSEWHERE.iter().chain(&["particle."]).any(elsewhere) {
                 continue;
             }
-            let key = dotted(&steps);
             let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e300];
             for number in numbers {
                 // An integer key refuses a float as a type, an oriented aberration is named as a whole.
@@ -192,11 +235,10 @@ fn every_number_that_is_not_finite_or_huge_is_named() {
                     continue;
                 }
                 let (named, found, allowed) =
-                    key_and_texts(&put(level, &steps, Some(Value::Float(number))));
-                let oriented = key
-                    .strip_suffix(".magnitude")
-                    .or(key.strip_suffix(".angle_deg"));
-                assert_eq!(named, oriented.unwrap_or(&key), "{found}, {allowed}");
+                    key_and_texts(&put(world, &steps, Some(Value::Float(number))));
+                // of two bounds either may be the one that is out of order
+                let pair = key.rsplit_once('[').is_some_and(|(list, _)| named.starts_with(list));
+                assert!(is_about(&named, &key) || pair, "{key}: {named}, {found}, {allowed}");
             }
         }
     }
@@ -205,30 +247,38 @@ fn every_number_that_is_not_finite_or_huge_is_named() {
 #[test]
 fn unknown_keys_are_named_in_every_table() {
     let tables = [
-        "colour",
-        "field.colour",
-        "budget.colour",
-        "beam.colour",
-        "beam.aberrations.C99",
-        "beam.aberrations.C12.colour",
-        "detector.colour",
-        "scan.colour",
-        "defects.colour",
-        "defects.class.0.colour",
-        "defects.class.2.removed",
-        "defects.class.0.with",
-        "defects.clusters.colour",
-        "damage.colour",
-        "damage.element.0.colour",
+        ("mos2-l3", "colour"),
+        ("mos2-l3", "task"),
+        ("mos2-l3", "crystal"),
+        ("mos2-l3", "field.colour"),
+        ("mos2-l3", "budget.colour"),
+        ("mos2-l3", "beam.colour"),
+        ("mos2-l3", "beam.energy_kev"),
+        ("mos2-l3", "beam.aberrations.C99"),
+        ("mos2-l3", "beam.aberrations.C12.colour"),
+        ("mos2-l3", "detector.colour"),
+        ("mos2-l3", "detector.inner_mrad"),
+        ("mos2-l3", "defects.colour"),
+        ("mos2-l3", "defects.class.0.colour"),
+        ("mos2-l3", "defects.class.2.removed"),
+        ("mos2-l3", "defects.clusters.colour"),
+        ("mos2-l3", "damage.colour"),
+        ("mos2-l3", "damage.element.0.colour"),
+        ("mapbi3-l1", "domains.colour"),
+        ("mapbi3-l1", "domains.inclusions.colour"),
+        ("mapbi3-l1", "domains.inclusions.class.0.colour"),
+        ("mapbi3-l1", "domains.inclusions.class.0.radius.colour"),
+        ("cspbbr3-l1", "domains.faults.colour"),
+        ("cspbbr3-l1", "domains.faults.size.colour"),
+        ("pto-l2", "domains.polar.colour"),
+        ("pto-l2", "domains.polar.domain.colour"),
+        ("gold-l1", "particle.colour"),
+        ("gold-l1", "particle.radius.colour"),
     ];
-    for path in tables {
+    for (world, path) in tables {
         let path = steps(path);
-        let value = match path.last().unwrap().as_str() {
-            "with" => Value::String("W".into()),
-            "removed" => Value::Integer(1),
-            _ => Value::Float(1.0),
-        };
-        let (named, found, allowed) = key_and_texts(&put(3, &path, Some(value)));
+        let (named, found, allowed) =
+            key_and_texts(&put(world, &path, Some(Value::Float(1.0))));
         let key = dotted(&path);
         if key.contains("aberrations.C12") {
             assert_eq!(named, "beam.aberrations.C12", "{found}, {allowed}");
@@ -251,20 +301,18 @@ fn values_just_out_of_range_are_refused_and_the_limits_are_not() {
         ("field.height", 10.0, 500.0),
         ("field.width", 10.0, 500.0),
         ("budget.dose", 1e-3, 1e7),
-        ("beam.energy_kev", 20.0, 400.0),
         ("beam.current_pa", 1e-3, 1e4),
-        ("beam.semiangle_mrad", 5.0, 60.0), // up to the detector's inner angle
         ("beam.source_fwhm", 0.0, 3.0),
-        ("detector.inner_mrad", 30.0, 179.0),
-        ("detector.outer_mrad", 61.0, 500.0),
         ("detector.readout_noise", 0.0, 100.0),
-        ("scan.drift_speed", 0.0, 10.0),
-        ("scan.line_jitter", 0.0, 1.0),
         ("defects.class.0.density", 0.0, 0.3),
         ("defects.clusters.number", 1.0, 1000.0),
         ("defects.clusters.background", 0.0, 1.0),
-        ("damage.enhancement", 0.0, 1e6),
+        ("field.rotation_deg", -360.0, 360.0),
+        ("field.origin.0", -100.0, 100.0),
+        ("detector.gain_noise", 0.0, 0.5),
         ("damage.temperature_k", 0.0, 2000.0),
+        ("damage.hop_cross_section", 0.0, 1.0),
+        ("damage.element.0.enhancement", 0.0, 1e6),
         ("damage.element.0.threshold_ev", 0.1, 1e3),
     ];
     for &(path, low, high) in limits {
@@ -278,14 +326,13 @@ fn values_just_out_of_range_are_refused_and_the_limits_are_not() {
             }
         };
         for limit in [low, high] {
-            Definition::parse(&put(3, &path, Some(value(limit))), FILE).unwrap();
+            Definition::parse(&put("mos2-l3", &path, Some(value(limit))), FILE).unwrap();
         }
         let step = |x: f64| if whole { 1.0 } else { 1e-6 * x.abs().max(1.0) };
         for beyond in [low - step(low), high + step(high)] {
-            let (named, _, allowed) = key_and_texts(&put(3, &path, Some(value(beyond))));
-            // The angles bound each other: the message names the one whose limit is broken.
-            let angles = named.ends_with("mrad") && dotted(&path).ends_with("mrad");
-            assert!(named == dotted(&path) || angles, "{named}");
+            let (named, _, allowed) =
+                key_and_texts(&put("mos2-l3", &path, Some(value(beyond))));
+            assert_eq!(named, dotted(&path));
             assert!(
                 allowed.contains(" to ") || allowed.contains("whole number"),
                 "{allowed}"
@@ -296,10 +343,12 @@ fn values_just_out_of_range_are_refused_and_the_limits_are_not() {
 
 #[test]
 fn contradictions_are_refused() {
-    let set = |path: &str, value: Value| put(3, &steps(path), Some(value));
-    let same = set("defects.class.2.with", Value::String("Mo".into()));
-    assert_eq!(key_and_texts(&same).0, "defects.class[2].with");
-    let mut root = text(3).parse::<Table>().unwrap();
+    let set = |path: &str, value: Value| put("mos2-l3", &steps(path), Some(value));
+    let strings = |words: &[&str]| {
+        let words = words.iter().map(|word| Value::String((*word).into()));
+        Value::Array(words.collect())
+    };
+    let mut root = text("mos2-l3").parse::<Table>().unwrap();
     let element = root["damage"]["element"][0].clone();
     root["damage"]["element"]
         .as_array_mut()
@@ -310,100 +359,102 @@ fn contradictions_are_refused() {
         (key.as_str(), found.as_str()),
         ("damage.element[1].symbol", "\"S\" again")
     );
-    let mut both = text(3).parse::<Table>().unwrap();
-    both["damage"]["element"][0]
-        .as_table_mut()
-        .unwrap()
-        .insert("cross_section_barn".into(), Value::Float(1.0));
-    let (key, found, _) = key_and_texts(&toml::to_string(&both).unwrap());
+    let both = set("damage.element.0.cross_section_barn", Value::Float(1.0));
+    let (key, found, _) = key_and_texts(&both);
     assert_eq!(
         (key.as_str(), found.as_str()),
         ("damage.element[0]", "both")
     );
-    let mut crowded = text(3).parse::<Table>().unwrap();
-    for index in 0..2 {
-        crowded["defects"]["class"][index]
-            .as_table_mut()
-            .unwrap()
-            .insert("density".into(), Value::Float(0.29));
+    for schema in [1, 3] {
+        assert_eq!(
+            key_and_texts(&set("schema", Value::Integer(schema))).0,
+            "schema"
+        );
     }
-    assert_eq!(
-        key_and_texts(&toml::to_string(&crowded).unwrap()).0,
-        "defects.class[1].density"
-    );
-    assert_eq!(key_and_texts(&set("schema", Value::Integer(2))).0, "schema");
-    assert_eq!(
-        key_and_texts(&set("name", Value::String("a/b".into()))).0,
-        "name"
-    );
-    assert_eq!(
-        key_and_texts(&set("task", Value::String("art".into()))).0,
-        "task"
-    );
-    assert_eq!(
-        key_and_texts(&set("defects.class", Value::Array(vec![]))).0,
-        "defects.class"
-    );
+    let slash = set("name", Value::String("a/b".into()));
+    assert_eq!(key_and_texts(&slash).0, "name");
+    let (key, _, allowed) = key_and_texts(&set("tasks", strings(&["art"])));
+    assert_eq!(key, "tasks[0]");
+    assert!(allowed.contains("point_defects"), "{allowed}");
+    let none = set("defects.class", Value::Array(vec![]));
+    assert_eq!(key_and_texts(&none).0, "defects.class");
 }
 
 #[test]
-fn what_the_crystal_does_not_have_is_refused_by_key() {
-    let load = |path: &str, value: Value| {
-        let definition = Definition::parse(&put(2, &steps(path), Some(value)), FILE)?;
-        World::from_definition(&definition, "worlds/mos2-l2.toml").map(|_| ())
-    };
-    let symbol = |s: &str| Value::String(s.into());
-    for (path, value, key) in [
-        (
-            "defects.class.0.element",
-            symbol("W"),
-            "defects.class[0].element",
-        ),
-        (
-            "defects.class.0.element",
-            symbol("Qq"),
-            "defects.class[0].element",
-        ),
-        (
-            "defects.class.2.element",
-            symbol("Se"),
-            "defects.class[2].element",
-        ),
-        (
-            "defects.class.2.with",
-            symbol("Xx"),
-            "defects.class[2].with",
-        ),
-        ("defects.class.2.with", symbol(""), "defects.class[2].with"),
-        (
-            "damage.element.0.symbol",
-            symbol("sulphur"),
-            "damage.element[0].symbol",
-        ),
-    ] {
-        match load(path, value) {
-            Err(Error::Config {
-                key: named,
-                allowed,
-                ..
-            }) => {
-                assert_eq!(named, key);
-                assert!(allowed.contains("element"), "{allowed}");
+fn a_specimen_is_one_thing_and_is_asked_what_it_can_answer() {
+    let tables = ["mapbi3-l1", "mos2-l1", "gold-l1"].map(|world| {
+        let root = text(world).parse::<Table>().unwrap();
+        ["domains", "defects", "particle"]
+            .into_iter()
+            .find_map(|name| root.get(name).map(|table| (name, table.clone())))
+            .unwrap()
+    });
+    for world in ["mapbi3-l1", "mos2-l1", "gold-l1"] {
+        for (name, table) in &tables {
+            if text(world).contains(&format!("[{name}")) {
+                continue;
             }
-            other => panic!("{path}: {other:?}"),
+            let two = put(world, &steps(name), Some(table.clone()));
+            assert_eq!(key_and_texts(&two).0, "defects, domains, particle");
         }
     }
-    // A column of one atom cannot lose two.
-    let mut definition = Definition::load("worlds/mos2-l2.toml").unwrap();
-    definition.defects.class[1] = dosewise::world::definition::DefectClassSection::Vacancy {
-        element: "Mo".into(),
-        removed: 2,
-        density: 0.01,
-    };
-    let message = World::from_definition(&definition, "worlds/mos2-l2.toml")
-        .unwrap_err()
-        .to_string();
-    assert!(message.contains("defects.class[1].removed"), "{message}");
+    for (world, task) in [
+        ("mos2-l1", "domains"),
+        ("mos2-l1", "counting"),
+        ("mapbi3-l1", "point_defects"),
+        ("gold-l1", "polarisation"),
+    ] {
+        let tasks = Value::Array(vec![Value::String(task.into())]);
+        let (key, found, allowed) = key_and_texts(&put(world, &steps("tasks"), Some(tasks)));
+        assert_eq!((key.as_str(), found), ("tasks", format!("{task:?}")));
+        assert!(!allowed.contains(task), "{allowed}");
+    }
+    let none = put("mos2-l1", &steps("tasks"), Some(Value::Array(vec![])));
+    let (key, found, _) = key_and_texts(&none);
+    assert_eq!((key.as_str(), found.as_str()), ("tasks", "none"));
+}
+
+/// The refusal of a changed world when it is planned.
+fn refusal(world: &str, path: &str, value: Value) -> (String, String, String) {
+    let text = put(world, &steps(path), Some(value));
+    let planned = Definition::parse(&text, FILE)
+        .and_then(|definition| World::from_definition(&definition, format!("worlds/{world}.toml")));
+    match planned {
+        Err(Error::Config {
+            key,
+            found,
+            allowed,
+            ..
+        }) => (key, found, allowed),
+        other => panic!("{path}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_the_material_does_not_have_is_refused_by_key() {
+    let word = |s: &str| Value::String(s.into());
+    for (world, path, value, key, offer) in [
+        ("mos2-l2", "detector.name", word("BF"), "detector.name", "HAADF, ADF"),
+        ("mos2-l2", "defects.class.1.defect", word("V_Te"), "defects.class[1].defect", "V_2S"),
+        ("mos2-l2", "damage.element.0.symbol", word("W"), "damage.element[0].symbol", "Mo, S"),
+        ("mos2-l2", "damage.element.0.symbol", word("Qq"), "damage.element[0].symbol", "element"),
+        ("mapbi3-l1", "domains.states.1", word("PbI7"), "domains", "MA0.5PbI3"),
+        ("mapbi3-l1", "damage.decay.0.state", word("MA"), "damage.decay[0].state", "MAPbI3"),
+        ("mapbi3-l1", "damage.decay.0.stages.0.to", word("Pb"), "damage.decay[0].stages[0].to", "MAPbI3"),
+    ] {
+        let (named, found, allowed) = refusal(world, path, value);
+        assert!(is_about(&named, key) || is_about(&dotted(&steps(path)), &named), "{path}: {named}");
+        assert!(allowed.contains(offer), "{path}: {found}, {allowed}");
+    }
+    // Two classes of one element that are each possible, and too much together.
+    let mut root = text("mos2-l3").parse::<Table>().unwrap();
+    for index in 0..2 {
+        let class = root["defects"]["class"][index].as_table_mut().unwrap();
+        class.insert("density".into(), Value::Float(0.29));
+    }
+    let classes = root["defects"]["class"].clone();
+    let (key, ..) = refusal("mos2-l3", "defects.class", classes);
+    assert_eq!(key, "defects.class[1].density");
 }
 
 #[test]
@@ -417,7 +468,11 @@ fn a_definition_made_in_code_is_checked_as_a_file_is() {
     };
     assert!(refused(&|d| d.field.height = f64::NAN).contains("field.height"));
     assert!(refused(&|d| d.budget.dose = -1.0).contains("budget.dose"));
-    assert!(
-        refused(&|d| d.defects.clusters.as_mut().unwrap().number = 0).contains("clusters.number")
-    );
+    assert!(refused(&|d| d.tasks.clear()).contains("tasks"));
+    assert!(refused(&|d| d.defects = None).contains("defects, domains, particle"));
+    let clusters = |d: &mut Definition| {
+        let defects = d.defects.as_mut().unwrap();
+        defects.clusters.as_mut().unwrap().number = 0;
+    };
+    assert!(refused(&clusters).contains("clusters.number"));
 }

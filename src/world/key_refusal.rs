@@ -60,7 +60,8 @@ pub(super) fn refused_key(file: &Path, path: &str, message: &str) -> Error {
     if let Some((found, allowed)) = message.split_once(", allowed is ")
         && let Some((name, found)) = found.split_once(": found ")
     {
-        let key = if path.ends_with(name) {
+        // an element is refused by what it is, not by a key inside its own
+        let key = if path.ends_with(name) || name == "element" {
             path.to_string()
         } else {
             join(name.to_string())
@@ -77,7 +78,7 @@ pub(super) fn refused_key(file: &Path, path: &str, message: &str) -> Error {
             let allowed = match expected {
                 "f64" => "a number",
                 "u8" => "a whole number from 0 to 255",
-                "u32" => "a whole number, not negative",
+                "u32" | "u64" | "usize" => "a whole number, not negative",
                 structure if structure.starts_with("struct ") => "a table",
                 _ => expected,
             };
@@ -118,6 +119,12 @@ mod tests {
                 "C10: found NaN, allowed is a length",
                 "beam.aberrations.C10",
                 "NaN",
+            ),
+            (
+                "damage.element[0].symbol",
+                "element: found Qq, allowed is a symbol",
+                "damage.element[0].symbol",
+                "Qq",
             ),
             (
                 "beam.aberrations",
