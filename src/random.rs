@@ -73,6 +73,7 @@ pub struct Stream {
 
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
+#[inline]
 fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -80,6 +81,7 @@ fn mix(mut z: u64) -> u64 {
 }
 
 /// A permutation of the 64-bit numbers that leaves no pattern: for keys.
+#[inline]
 pub(crate) fn mixed(key: u64) -> u64 {
     mix(key.wrapping_add(GOLDEN))
 }

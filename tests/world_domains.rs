@@ -2,9 +2,7 @@
 
 use dosewise::prelude::*;
 use dosewise::world::distortion::ScanSection;
-use dosewise::world::{
-    Briefing, Definition, DomainCell, LabelBelief, PhaseFact, VectorBelief,
-};
+use dosewise::world::{Briefing, Definition, DomainCell, LabelBelief, PhaseFact, VectorBelief};
 use std::collections::HashMap;
 
 /// One for each way in which domains are laid out: inclusions, polar domains, faults.
@@ -71,7 +69,12 @@ fn runs_repeat_to_the_last_bit_on_any_number_of_threads() {
     let worlds = WORLDS.map(world);
     let on = |threads: usize| -> Vec<Vec<u64>> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        let runs = || worlds.par_iter().map(|world| fingerprint(world, 5)).collect();
+        let runs = || {
+            worlds
+                .par_iter()
+                .map(|world| fingerprint(world, 5))
+                .collect()
+        };
         pool.build().unwrap().install(runs)
     };
     let one = on(1);
@@ -87,7 +90,10 @@ fn the_truth_is_the_specimen_before_the_beam() {
     for name in WORLDS {
         let world = world(name);
         let untouched = world.episode(Seed(3)).finish();
-        assert_eq!(untouched.truth.positions().len(), world.briefing().answers());
+        assert_eq!(
+            untouched.truth.positions().len(),
+            world.briefing().answers()
+        );
         let mut episode = world.episode(Seed(3));
         let dose = Dose(0.5 * world.briefing().budget.0);
         let (height, width) = (world.briefing().height, world.briefing().width);
@@ -95,7 +101,11 @@ fn the_truth_is_the_specimen_before_the_beam() {
         episode.scan(&half).unwrap();
         let scanned = episode.finish();
         assert_eq!(scanned.truth, untouched.truth, "{name}");
-        assert_ne!(world.episode(Seed(4)).finish().truth, untouched.truth, "{name}");
+        assert_ne!(
+            world.episode(Seed(4)).finish().truth,
+            untouched.truth,
+            "{name}"
+        );
     }
 }
 
@@ -117,7 +127,10 @@ fn a_world_is_scored_by_the_task_that_is_chosen() {
         assert_eq!(seen, before);
     }
     let refused = world.with_task(Task::Counting).unwrap_err().to_string();
-    assert!(refused.contains("counting") && refused.contains("polarisation, domains"), "{refused}");
+    assert!(
+        refused.contains("counting") && refused.contains("polarisation, domains"),
+        "{refused}"
+    );
 }
 
 /// What the shares of the phases alone tell, at every place alike.

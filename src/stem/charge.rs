@@ -144,11 +144,13 @@ impl Fluence {
     }
 
     /// What `charge` deposits at an intensity of so many steps of 2⁻³² 1/Å².
+    #[inline]
     pub(crate) fn of_steps(charge: Charge, steps: u64) -> Self {
         Self(u128::from(charge.0) * u128::from(steps))
     }
 
     /// The fraction of `step` after which `self` reaches `threshold`; `None` when the whole step does not reach it.
+    #[inline]
     pub fn crossing(self, step: Self, threshold: Self) -> Option<f64> {
         if threshold == Self::NEVER {
             return None;

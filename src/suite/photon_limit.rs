@@ -12,7 +12,7 @@ use rand::RngExt;
 
 /// Places that are drawn for the photon limit.
 const PLACES: usize = 3000;
-/// Distance of the probe positions in a cell, Å.
+/// Largest distance of the probe positions in a period, Å.
 const STEP: f64 = 0.4;
 /// Offset of a look at a column from its middle along each axis, Å; as the navigators look.
 const OFFSET: f64 = 0.2;
@@ -250,7 +250,7 @@ fn site_model(briefing: &Briefing) -> PlaceModel {
     }
 }
 
-/// A cell in the middle of the field, scanned evenly.
+/// A period of the crystal in the middle of the field, scanned evenly.
 fn cell_model(briefing: &Briefing) -> PlaceModel {
     let middle = Point::new(0.5 * briefing.height, 0.5 * briefing.width);
     let near = |a: &usize, b: &usize| {
@@ -259,13 +259,15 @@ fn cell_model(briefing: &Briefing) -> PlaceModel {
     };
     let cell = (0..briefing.cells.len()).min_by(near).unwrap_or(0);
     let centre = briefing.cells[cell].position;
-    let steps = (12.0 / STEP) as i32;
-    let positions: Vec<Point> = (-steps..=steps)
-        .flat_map(|row| (-steps..=steps).map(move |column| (row, column)))
-        .map(|(row, column)| centre + Point::new(STEP * f64::from(row), STEP * f64::from(column)))
-        .filter(|place| briefing.cell_of(*place) == Some(cell))
+    let [height, width] = briefing.period();
+    let count = |edge: f64| (edge / STEP).ceil();
+    let (rows, columns) = (count(height), count(width));
+    let positions: Vec<Point> = (0..(rows * columns) as usize)
+        .map(|n| (n as f64 / columns).floor() - 0.5 * rows)
+        .zip((0..).map(|n| f64::from(n % columns as u32) - 0.5 * columns))
+        .map(|(row, column)| centre + Point::new(row * height / rows, column * width / columns))
         .collect();
-    let electrons = briefing.budget.0 * STEP * STEP;
+    let electrons = briefing.budget.0 * height * width / (rows * columns);
     let rates = (0..briefing.phases.len()).map(|phase| {
         let seen = positions
             .iter()

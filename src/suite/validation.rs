@@ -18,6 +18,8 @@ pub const HIGHEST_EARLY: f64 = 0.6;
 pub const LOWEST_ORACLE: f64 = 0.6;
 /// First of the seeds on which baselines are tuned; they are never scored.
 const TUNING_SEED: u64 = 50_000;
+/// Budgets that the oracle's noise-free image is worth.
+const LONG: f64 = 100.0;
 /// Tuning seeds.
 const TUNING_SEEDS: u64 = 4;
 
@@ -155,8 +157,8 @@ pub fn episodes(world: &World, seeds: u64) -> u64 {
     baselines(world).len() as u64 * TUNING_SEEDS + seeds
 }
 
-/// Quality of the analyst's answer to the noise-free image of the pristine specimen, taken by a fine raster that spends the
-/// budget: what perception alone can do.
+/// Quality of the analyst's answer to the noise-free image of the pristine specimen, looked at for [`LONG`] times the budget:
+/// whether the answer is in the image at all.
 fn oracle_quality(world: &World, seed: Seed) -> Result<f64> {
     let briefing = world.briefing();
     let mut analyst = StandardAnalyst::for_world(world)?;
@@ -166,7 +168,7 @@ fn oracle_quality(world: &World, seed: Seed) -> Result<f64> {
     let finding = analyst.finding().clone();
     let view = View::new(briefing, &nothing, &finding, Dose(0.0));
     if let Step::Scan(scan) = raster.next(&view)? {
-        analyst.observe(&episode.without_noise(&scan))?;
+        analyst.observe(&episode.without_noise(&scan, LONG))?;
     }
     episode.submit(analyst.finding())?;
     Ok(episode.finish().curve.final_quality())

@@ -182,6 +182,11 @@ impl Briefing {
         [before, map.dose_at(crystal.y, crystal.x)]
     }
 
+    /// Edges of a period of the crystal in its own frame (y, x), Å.
+    pub fn period(&self) -> [f64; 2] {
+        self.lattice.period()
+    }
+
     /// Number of the cell that holds `place` of the field; `None` beyond the cells that are asked about, and in a world without
     /// domains.
     pub fn cell_of(&self, place: Point) -> Option<usize> {

@@ -29,6 +29,7 @@ impl Raster {
 }
 
 /// Keys' cubic weights in single precision, see [`crate::stem::interpolation`].
+#[inline]
 fn weights(t: f32) -> [f32; 4] {
     let (t2, t3) = (t * t, t * t * t);
     [
@@ -41,6 +42,7 @@ fn weights(t: f32) -> [f32; 4] {
 
 /// Cubic interpolation in an array of `stride` values a row; the sixteen samples around (`row`, `column`) must be there,
 /// else the value is zero.
+#[inline]
 fn interpolated(values: &[f32], stride: usize, row: f64, column: f64) -> f64 {
     // also refuses NaN; what remains is positive, so that truncation is the floor
     if !((1.0..1e9).contains(&row) && (1.0..1e9).contains(&column)) {
@@ -99,13 +101,15 @@ impl Tile {
     }
 
     /// Value at a place of the crystal, Å, all coordinates being positive.
+    #[inline]
     pub(crate) fn at(&self, place: Point) -> f64 {
         let wrapped = |value: f64, axis: usize| {
             let pixels = self.raster.pixels[axis] as f64;
             let position = value / self.raster.pixel[axis];
-            let turn = position - pixels * (position / pixels).floor();
+            // places are positive, so that truncation is the floor
+            let turn = position - pixels * (position / pixels) as i64 as f64;
             // rounding may leave a whole period
-            if turn >= pixels { 0.0 } else { turn }
+            if turn >= pixels { 0.0 } else { turn.max(0.0) }
         };
         let (row, column) = (wrapped(place.y, 0) + 1.0, wrapped(place.x, 1) + 1.0);
         let stride = self.values.ncols();

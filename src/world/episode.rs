@@ -327,11 +327,12 @@ impl Episode {
         )
     }
 
-    /// What an ideal detector would show of the pristine specimen, the beam hitting where it is aimed: for the oracle.
-    pub(crate) fn without_noise(&self, scan: &Scan) -> Frame {
+    /// What an ideal detector would show of the pristine specimen, the beam hitting where it is aimed, if each visit were that
+    /// many times as long and did no harm: for the oracle.
+    pub(crate) fn without_noise(&self, scan: &Scan, times: f64) -> Frame {
         let places: Vec<Point> = (0..scan.len()).map(|index| scan.position(index)).collect();
         let electrons: Vec<f64> = (0..scan.len())
-            .map(|i| scan.charge(i).electrons())
+            .map(|i| times * scan.charge(i).electrons())
             .collect();
         let seen = places.iter().zip(&electrons);
         Frame {

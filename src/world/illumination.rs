@@ -71,6 +71,7 @@ impl Illumination {
     }
 
     /// Intensity at a place when the beam is aimed at another, in the steps of [`Fluence::of_steps`].
+    #[inline]
     pub(crate) fn between(&self, aim: FixedPlace, place: FixedPlace) -> u64 {
         let half_step = 1 << (FINER - 1);
         let index = |aim: i32, place: i32| {

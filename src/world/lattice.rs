@@ -78,6 +78,7 @@ impl Lattice {
     }
 
     /// A place of the field in the crystal.
+    #[inline]
     pub(crate) fn to_crystal(&self, place: Point) -> Point {
         let offset = self.turn(place - self.origin);
         Point::new(offset.y - self.corner[0], offset.x - self.corner[1])

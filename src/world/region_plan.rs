@@ -15,6 +15,9 @@ use crate::units::{Point, Seed};
 use ndarray::Array2;
 use std::path::Path;
 
+/// Name of the state without order: the mean of the crystal, of the matrix if it is there from the beginning.
+const AMORPHOUS: &str = "amorphous";
+
 /// What specimens of a world of domains have in common.
 #[derive(Debug)]
 pub(super) struct RegionPlan {
@@ -233,7 +236,12 @@ fn phase(
         Some(number) => imager.tile(number, sketch.quarter_turns, sketch.shift),
         None => Err(unknown_state(file, key, state, material)),
     };
-    let mut stages = vec![image(&sketch.state, "domains".into())?];
+    // without order no place is brighter than another
+    let flat = |of: &Tile| Tile::flat(imager.raster(), of.mean());
+    let mut stages = vec![match sketch.state.as_str() {
+        AMORPHOUS => flat(&imager.tile(0, 0, [0.0; 2])?),
+        state => image(state, "domains.states".into())?,
+    }];
     let found = chains.iter().enumerate();
     let Some((index, chain)) = found.into_iter().find(|(_, c)| c.state == sketch.state) else {
         return Ok(Phase {
@@ -243,12 +251,8 @@ fn phase(
     };
     for (stage, section) in chain.stages.iter().enumerate() {
         let key = format!("damage.decay[{index}].stages[{stage}].to");
-        // without order no place is brighter than another
         let tile = match section.to.as_str() {
-            "amorphous" => {
-                let last: &Tile = &stages[stage];
-                Tile::flat(imager.raster(), last.mean())
-            }
+            AMORPHOUS => flat(&stages[stage]),
             state => image(state, key)?,
         };
         stages.push(tile);

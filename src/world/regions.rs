@@ -7,6 +7,9 @@ use crate::normal::cdf;
 use crate::units::Point;
 use ndarray::Array2;
 
+/// Standard deviations of the source beyond which a wall is not seen.
+const SEAM_REACH: f64 = 3.5;
+
 /// What a place can be made of.
 #[derive(Debug, Clone)]
 pub(super) struct Phase {
@@ -105,6 +108,15 @@ impl Regions {
             return;
         }
         let along = self.grid.coordinates(place);
+        let reach = |axis: usize| SEAM_REACH * self.seam / self.grid.pitch[axis];
+        let is_far = |axis: usize| {
+            let inside = along[axis] - cell[axis] as f64;
+            inside > reach(axis) && inside < 1.0 - reach(axis)
+        };
+        if is_far(0) && is_far(1) {
+            each(self.label(cell), 1.0);
+            return;
+        }
         // shares of the cell before, the own one, and the one behind it
         let weights = [0, 1].map(|axis| {
             let inside = along[axis] - cell[axis] as f64;
