@@ -269,6 +269,27 @@ fn neighbours_are_found_from_either_side() {
     assert_eq!(gold.pieces(&strained).unwrap().len(), columns.len() + pairs);
 }
 
+/// Atoms of gold can be counted: each adds to the signal of a column, at its peak and in all.
+#[test]
+fn each_atom_of_gold_adds_to_the_signal() {
+    let gold = Material::load("worlds/materials/gold.toml").unwrap();
+    let library = gold.shipped_library().unwrap();
+    let tallest = gold.definition().columns.as_ref().unwrap().tallest;
+    let signals: Vec<[f64; 2]> = (0..tallest)
+        .map(|thickness| {
+            let response = (library.response(0, thickness, &Imaging::default())).unwrap();
+            let kernel = response.island(0).unwrap();
+            [kernel.at(0.0, 0.0), kernel.integral()]
+        })
+        .collect();
+    println!("{signals:.4?}");
+    let rises = |n: usize, of: usize| signals[n][of] / signals[n - 1][of];
+    assert!(
+        (1..tallest).all(|n| rises(n, 0) > 1.05 && rises(n, 1) > 1.05),
+        "{signals:?}"
+    );
+}
+
 const PARTICLE: &str = r#"
 schema = 1
 name = "tiny"

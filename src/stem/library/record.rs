@@ -33,11 +33,13 @@ pub(super) struct Record {
     least_box: f64,
     window: f64,
     motifs: Vec<Motif>,
-    /// Name, atoms, and the number and place of each part that it goes beyond.
-    islands: Vec<(String, Vec<Atom>, Vec<(usize, [f64; 2])>)>,
+    islands: Vec<IslandRecord>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     any_aberrations: bool,
 }
+
+/// Name, atoms, and the number and place of each part that it goes beyond.
+type IslandRecord = (String, Vec<Atom>, Vec<(usize, [f64; 2])>);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
