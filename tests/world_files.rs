@@ -437,7 +437,7 @@ fn what_the_material_does_not_have_is_refused_by_key() {
         ("mos2-l2", "detector.name", word("BF"), "detector.name", "HAADF, ADF"),
         ("mos2-l2", "defects.class.1.defect", word("V_Te"), "defects.class[1].defect", "V_2S"),
         ("mos2-l2", "damage.element.0.symbol", word("W"), "damage.element[0].symbol", "Mo, S"),
-        ("mos2-l2", "damage.element.0.symbol", word("Qq"), "damage.element[0].symbol", "element"),
+        ("mos2-l2", "damage.element.0.symbol", word("Qq"), "damage.element[0].symbol", "chemical symbol"),
         ("mapbi3-l1", "domains.states.1", word("PbI7"), "domains", "MA0.5PbI3"),
         ("mapbi3-l1", "damage.decay.0.state", word("MA"), "damage.decay[0].state", "MAPbI3"),
         ("mapbi3-l1", "damage.decay.0.stages.0.to", word("Pb"), "damage.decay[0].stages[0].to", "MAPbI3"),

@@ -30,7 +30,7 @@ impl Measurements {
             frames: Vec::new(),
             electrons: Array2::zeros(shape),
             signal: Array2::zeros(shape),
-            site_fluence: vec![0.0; briefing.sites.len()],
+            site_fluence: vec![0.0; briefing.answers()],
         }
     }
 
@@ -42,7 +42,7 @@ impl Measurements {
             self.electrons[at] += frame.electrons[index];
             self.signal[at] += frame.signal[index];
             for site in briefing.sites_near(*place, REACH) {
-                let offset = *place - briefing.sites[site].position;
+                let offset = *place - briefing.answer_place(site);
                 self.site_fluence[site] +=
                     frame.electrons[index] * briefing.illumination(offset.y, offset.x);
             }
@@ -55,7 +55,7 @@ impl Measurements {
         &self.frames
     }
 
-    /// Local dose that has passed each site of the briefing, as aimed, e⁻/Å².
+    /// Local dose that has passed each place of an answer, as aimed, e⁻/Å².
     pub fn site_fluence(&self) -> &[f64] {
         &self.site_fluence
     }
