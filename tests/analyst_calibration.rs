@@ -155,3 +155,56 @@ fn drift_is_followed() {
         }
     }
 }
+
+/// Stated probability and outcome of every phase class at every cell of some specimens.
+fn domain_beliefs(world: &World, share: f64, seeds: u64) -> Vec<(f64, f64)> {
+    let runs = (0..seeds).into_par_iter().map(|seed| {
+        let analyst = StandardAnalyst::for_world(world).unwrap();
+        let raster = Raster::new(1.6).unwrap().dwell(share).unwrap();
+        let episode = world.episode(Seed(2000 + seed));
+        let record = Agent::new(raster, analyst).record(episode).unwrap();
+        let (Finding::Domains(beliefs), Truth::Domains { labels, .. }) =
+            (record.finding, record.truth)
+        else {
+            panic!("a world of domains");
+        };
+        let cells = beliefs.into_iter().zip(labels);
+        cells
+            .flat_map(|(belief, label)| {
+                let classes = belief.probabilities.into_iter().enumerate();
+                classes.map(move |(class, p)| (p, f64::from(u8::from(class == label))))
+            })
+            .collect::<Vec<_>>()
+    });
+    runs.collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn stated_probabilities_of_domains_are_about_frequencies() {
+    for name in ["mapbi3-l1", "cspbbr3-l1", "pto-l2"] {
+        let world = World::load(format!("worlds/{name}.toml")).unwrap();
+        let world = world.with_task(Task::Domains).unwrap();
+        for share in [0.05, 0.3] {
+            let beliefs = domain_beliefs(&world, share, 6);
+            let classes = world.briefing().domain_classes.len() as f64;
+            let mut bins = [(0.0, 0.0, 0.0); 10];
+            for &(p, truth) in &beliefs {
+                let bin = &mut bins[((p * 10.0) as usize).min(9)];
+                *bin = (bin.0 + 1.0, bin.1 + p, bin.2 + truth);
+            }
+            for (n, stated, observed) in bins.iter().filter(|bin| bin.0 > 0.0) {
+                eprintln!(
+                    "{name} at {share}: {n:>6} stated {:.3}, observed {:.3}",
+                    stated / n,
+                    observed / n
+                );
+            }
+            // per cell, so that the many classes that are out of the question do not dilute it
+            let gaps: f64 = bins.iter().map(|bin| (bin.1 - bin.2).abs()).sum();
+            let error = gaps * classes / beliefs.len() as f64;
+            eprintln!("{name} at {share}: calibration error {error:.4} a cell");
+            // neighbours are coupled by an approximation
+            assert!(error < 0.12, "{name} at {share}: {error}");
+        }
+    }
+}

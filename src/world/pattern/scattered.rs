@@ -186,8 +186,6 @@ pub(super) fn poisson(stream: &mut Stream, mean: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::World;
-    use crate::world::draw_defects;
 
     const CLUSTERS: Clusters = Clusters {
         number: 3,
@@ -201,47 +199,6 @@ mod tests {
         (0..49 * 49)
             .map(|i| Point::new(at(i / 49), at(i % 49)))
             .collect()
-    }
-
-    #[test]
-    fn worlds_of_point_defects_keep_their_specimens() {
-        for file in ["worlds/mos2-l1.toml", "worlds/mos2-l3.toml"] {
-            let world = World::load(file).unwrap();
-            let briefing = world.briefing();
-            let clusters = briefing.clusters.map(|c| Clusters {
-                number: c.number,
-                radius: c.radius,
-                background: c.background,
-            });
-            let sites: Vec<_> = briefing
-                .sites
-                .iter()
-                .chain(&briefing.beyond)
-                .copied()
-                .collect();
-            let places: Vec<Point> = sites.iter().map(|site| site.position).collect();
-            let hosts: Vec<Vec<usize>> = (briefing.classes.iter())
-                .map(|class| {
-                    let own = |i: &usize| sites[*i].element == class.element;
-                    (0..sites.len()).filter(own).collect()
-                })
-                .collect();
-            let classes: Vec<Class<'_>> = (hosts.iter().zip(&briefing.classes))
-                .map(|(hosts, class)| Class {
-                    hosts,
-                    density: class.density,
-                })
-                .collect();
-            let scatter = Scatter::new([briefing.height, briefing.width], clusters).unwrap();
-            for seed in 0..3 {
-                let expected = draw_defects(briefing, &sites, Seed(seed));
-                let found = scatter.draw(&places, &classes, Seed(seed));
-                let found: Vec<_> = (found.iter())
-                    .map(|class| class.map(|index| briefing.classes[index].defect))
-                    .collect();
-                assert_eq!(found, expected);
-            }
-        }
     }
 
     /// Mean and variance of the number in the field, mean number in the margin, mean number of pairs within 6 Å.
