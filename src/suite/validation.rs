@@ -160,8 +160,9 @@ pub fn episodes(world: &World, seeds: u64) -> u64 {
 /// Quality of the analyst's answer to the noise-free image of the pristine specimen, looked at for [`LONG`] times the budget:
 /// whether the answer is in the image at all.
 fn oracle_quality(world: &World, seed: Seed) -> Result<f64> {
-    let briefing = world.briefing();
-    let mut analyst = StandardAnalyst::for_world(world)?;
+    let harmless = world.harmless();
+    let briefing = harmless.briefing();
+    let mut analyst = StandardAnalyst::for_world(&harmless)?;
     let mut episode = world.episode(seed);
     let mut raster = Raster::new(0.4)?;
     let nothing = Measurements::new(briefing);

@@ -107,6 +107,18 @@ impl World {
         })
     }
 
+    /// The same world told to an analyst as one in which dose changes nothing: for the oracle.
+    pub(crate) fn harmless(&self) -> Self {
+        let briefing = Briefing {
+            follows_dose: false,
+            ..(*self.briefing).clone()
+        };
+        Self {
+            briefing: Arc::new(briefing),
+            blueprint: self.blueprint.clone(),
+        }
+    }
+
     /// What the operator knows.
     pub fn briefing(&self) -> &Arc<Briefing> {
         &self.briefing
