@@ -56,6 +56,47 @@ pub enum Purpose {
     Replacement = 36,
 }
 
+/// What names a stream: a hash of (seed, purpose) and of any number of further parts.
+///
+/// Hot loops keep the key of what stays the same and add the rest, one multiply-and-shift hash for a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StreamKey(u64);
+
+impl StreamKey {
+    /// The key that all streams of `purpose` under `seed` begin with.
+    pub(crate) const fn new(seed: Seed, purpose: Purpose) -> Self {
+        Self(mix(seed.0.wrapping_add(GOLDEN))).with(purpose as u64)
+    }
+
+    /// The key with one more part.
+    #[inline]
+    pub(crate) const fn with(self, part: u64) -> Self {
+        Self(mix(
+            self.0.wrapping_add(GOLDEN) ^ part.wrapping_mul(0xD6E8_FEB8_6659_FD93)
+        ))
+    }
+
+    /// The key with two more parts for the price of one hash.
+    #[inline]
+    pub(crate) const fn with_pair(self, first: u64, second: u64) -> Self {
+        let parts = first.wrapping_mul(0xD6E8_FEB8_6659_FD93)
+            ^ second.wrapping_mul(0xA076_1D64_78BD_642F).rotate_left(32);
+        Self(mix(self.0.wrapping_add(GOLDEN) ^ parts))
+    }
+
+    /// The stream of that name.
+    #[inline]
+    pub(crate) const fn stream(self) -> Stream {
+        Stream { state: self.0 }
+    }
+
+    /// One draw without a stream: 64 random bits that the stream itself does not give.
+    #[inline]
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
 /// A reproducible stream of random numbers; implements the generator traits of `rand`.
 ///
 /// ```
@@ -74,7 +115,7 @@ pub struct Stream {
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 #[inline]
-fn mix(mut z: u64) -> u64 {
+const fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
@@ -89,16 +130,10 @@ pub(crate) fn mixed(key: u64) -> u64 {
 impl Stream {
     /// The stream of `purpose` under `seed` for a two-part key, e.g. (atom, 0) or (position, visit).
     pub fn new(seed: Seed, purpose: Purpose, key: [u64; 2]) -> Self {
-        let mut state = mix(seed.0.wrapping_add(GOLDEN));
-        for part in [purpose as u64, key[0], key[1]] {
-            state = mix(state.wrapping_add(GOLDEN) ^ part.wrapping_mul(0xD6E8_FEB8_6659_FD93));
-        }
-        Self { state }
-    }
-
-    /// The stream that starts from a state; neighbouring states give independent streams.
-    pub(crate) const fn from_state(state: u64) -> Self {
-        Self { state }
+        StreamKey::new(seed, purpose)
+            .with(key[0])
+            .with(key[1])
+            .stream()
     }
 
     /// A standard normal deviate (Box-Muller, which spends exactly two draws and so keeps streams aligned).

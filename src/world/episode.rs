@@ -9,7 +9,7 @@ use super::specimen::Specimen;
 use super::task::{Finding, Report, Scorer, SiteBelief, Task, Truth};
 use crate::error::{Error, Result};
 use crate::metric::QualityCurve;
-use crate::random::{Purpose, Stream};
+use crate::random::{Purpose, Stream, StreamKey};
 use crate::stem::{Arrivals, Charge, DoseMeter};
 use crate::units::{Dose, Point, Seed};
 use ndarray::Array2;
@@ -61,7 +61,7 @@ pub struct Episode {
     meter: DoseMeter,
     distortion: Distortion,
     /// Root of the arrival processes of all places.
-    arrivals: u64,
+    arrivals: StreamKey,
     time: f64,
     visits: HashMap<u64, Visits, BuildHasherDefault<AlreadyMixed>>,
     curve: QualityCurve,
@@ -110,7 +110,7 @@ impl Episode {
             scorer: scorer(specimen.truth(), &briefing),
             distortion: Distortion::new(&briefing.scan, seed),
             specimen,
-            arrivals: Arrivals::root(seed),
+            arrivals: StreamKey::new(seed, Purpose::Counts),
             seed,
             time: 0.0,
             visits: HashMap::default(),
