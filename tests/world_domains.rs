@@ -4,13 +4,12 @@ use dosewise::prelude::*;
 use dosewise::world::distortion::ScanSection;
 use dosewise::world::{Briefing, Definition, DomainCell, LabelBelief, PhaseFact, VectorBelief};
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// One for each way in which domains are laid out: inclusions, polar domains, faults.
-const WORLDS: [&str; 3] = ["mapbi3-l1", "pto-l2", "cspbbr3-l1"];
-
-fn world(name: &str) -> World {
-    World::load(format!("worlds/{name}.toml")).unwrap()
-}
+const NAMES: [&str; 3] = ["mapbi3-l1", "pto-l2", "cspbbr3-l1"];
+static WORLDS: LazyLock<[World; 3]> =
+    LazyLock::new(|| NAMES.map(|name| World::load(format!("worlds/{name}.toml")).unwrap()));
 
 /// A world whose beam lands where it is aimed, with walls as sharp as the source allows.
 fn steady(name: &str, source_fwhm: f64) -> World {
@@ -66,11 +65,10 @@ fn fingerprint(world: &World, seed: u64) -> Vec<u64> {
 #[test]
 fn runs_repeat_to_the_last_bit_on_any_number_of_threads() {
     use rayon::prelude::*;
-    let worlds = WORLDS.map(world);
     let on = |threads: usize| -> Vec<Vec<u64>> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let runs = || {
-            worlds
+            WORLDS
                 .par_iter()
                 .map(|world| fingerprint(world, 5))
                 .collect()
@@ -80,15 +78,15 @@ fn runs_repeat_to_the_last_bit_on_any_number_of_threads() {
     let one = on(1);
     assert!(one.iter().all(|bits| bits.len() > 20_000));
     assert_eq!(one, on(2));
-    for (world, bits) in worlds.iter().zip(&one) {
+    for (world, bits) in WORLDS.iter().zip(&one) {
         assert_ne!(&fingerprint(world, 6), bits, "another seed");
     }
 }
 
 #[test]
 fn the_truth_is_the_specimen_before_the_beam() {
-    for name in WORLDS {
-        let world = world(name);
+    for world in WORLDS.iter() {
+        let name = &world.briefing().name;
         let untouched = world.episode(Seed(3)).finish();
         assert_eq!(
             untouched.truth.positions().len(),
@@ -111,19 +109,19 @@ fn the_truth_is_the_specimen_before_the_beam() {
 
 #[test]
 fn a_world_is_scored_by_the_task_that_is_chosen() {
-    let world = world("pto-l2");
+    let world = &WORLDS[1];
     assert_eq!(world.briefing().task, world.briefing().tasks[0]);
     for task in [Task::Domains, Task::Polarisation] {
-        let world = world.with_task(task).unwrap();
-        assert_eq!(world.briefing().task, task);
-        let truth = world.episode(Seed(1)).finish().truth;
+        let asked = world.with_task(task).unwrap();
+        assert_eq!(asked.briefing().task, task);
+        let truth = asked.episode(Seed(1)).finish().truth;
         assert_eq!(truth.task(), task);
-        let analyst = StandardAnalyst::for_world(&world).unwrap();
+        let analyst = StandardAnalyst::for_world(&asked).unwrap();
         assert_eq!(analyst.finding().task(), task);
         // the specimen is the same whatever is asked about it
         let scan = Scan::at([Point::new(20.0, 30.0)], Dose(1e4));
-        let seen = world.episode(Seed(1)).scan(&scan).unwrap();
-        let before = self::world("pto-l2").episode(Seed(1)).scan(&scan).unwrap();
+        let seen = asked.episode(Seed(1)).scan(&scan).unwrap();
+        let before = world.episode(Seed(1)).scan(&scan).unwrap();
         assert_eq!(seen, before);
     }
     let refused = world.with_task(Task::Counting).unwrap_err().to_string();
@@ -166,8 +164,8 @@ fn prior(briefing: &Briefing) -> Finding {
 
 #[test]
 fn the_truth_scores_one_and_what_is_known_beforehand_scores_nothing() {
-    for name in WORLDS {
-        let world = world(name);
+    for world in WORLDS.iter() {
+        let name = &world.briefing().name;
         for task in world.briefing().tasks.clone() {
             let world = world.with_task(task).unwrap();
             let before = StandardAnalyst::for_world(&world).unwrap();
@@ -193,13 +191,13 @@ fn the_truth_scores_one_and_what_is_known_beforehand_scores_nothing() {
 
 #[test]
 fn the_stated_shares_are_those_of_the_specimens() {
-    for name in WORLDS {
-        let world = world(name);
+    for world in WORLDS.iter() {
+        let name = &world.briefing().name;
         let specimens = 24;
         let number = world.briefing().phases.len();
         let mut shares = vec![Vec::new(); number];
         for seed in 0..specimens {
-            let phases = phases(&world, Seed(seed));
+            let phases = phases(world, Seed(seed));
             for (phase, list) in shares.iter_mut().enumerate() {
                 let own = phases.iter().filter(|p| **p == phase).count();
                 list.push(own as f64 / phases.len() as f64);
@@ -248,7 +246,7 @@ const SPECIMEN: Seed = Seed(2);
 
 #[test]
 fn a_domain_looks_like_its_phase() {
-    for name in WORLDS {
+    for name in NAMES {
         let blurred = steady(name, 0.7);
         let phases = phases(&blurred, SPECIMEN);
         let cells = &blurred.briefing().cells;

@@ -210,7 +210,8 @@ fn the_signal_of_a_defect_is_the_change_of_its_cross_section() {
             // the first Born approximation knows nothing of a beam that one atom focuses on the next
             ("V_S", one - two, 0.25),
             ("V_2S", -two, 0.25),
-            ("W_Mo", born("W", None) - born("Mo", None), 0.3),
+            // nor of phase shifts as large as one, Zα/β for tungsten
+            ("W_Mo", born("W", None) - born("Mo", None), 0.6),
         ] {
             let world = only(level, defect, 0.003, |_| ());
             let briefing = world.briefing();
