@@ -1,7 +1,7 @@
 //! Worlds of domains: what is where follows from the seed alone, is what the image shows, and is what is scored.
 
 use dosewise::prelude::*;
-use dosewise::world::distortion::ScanSection;
+use dosewise::world::distortion::ScanSettings;
 use dosewise::world::{Briefing, Definition, DomainCell, LabelBelief, PhaseFact, VectorBelief};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ static WORLDS: LazyLock<[World; 3]> =
 fn steady(name: &str, source_fwhm: f64) -> World {
     let file = format!("worlds/{name}.toml");
     let mut definition = Definition::load(&file).unwrap();
-    definition.scan = ScanSection::default();
+    definition.scan = ScanSettings::default();
     definition.beam.source_fwhm = source_fwhm;
     World::from_definition(&definition, file).unwrap()
 }

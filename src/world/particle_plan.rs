@@ -176,9 +176,9 @@ fn stamps(
             support: None,
             embedded: vec![Vec::new(); kinds],
         });
-        for kind in 0..kinds {
+        for (kind, offset) in offsets.iter().enumerate() {
             if let Some(piece) = material.single(&alone(kind)) {
-                found.singles[kind].push(imager.island(piece.island, offsets[kind])?);
+                found.singles[kind].push(imager.island(piece.island, *offset)?);
             }
         }
         let mut halves: Vec<Vec<Stamp>> = vec![Vec::new(); kinds];

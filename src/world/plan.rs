@@ -126,7 +126,7 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
         sites,
         kinds: kinds.clone(),
         classes,
-        clusters: definition.defects.as_ref().and_then(|d| d.clusters.clone()),
+        clusters: definition.defects.as_ref().and_then(|d| d.clusters),
         cells,
         phases,
         domain_classes,
