@@ -3,7 +3,7 @@
 use dosewise::prelude::*;
 use dosewise::world::Definition;
 use dosewise::world::definition::DisplacementSection;
-use dosewise::world::distortion::ScanSection;
+use dosewise::world::distortion::ScanSettings;
 
 /// A world of `level` without defects, damage and distortions other than jitter, and with exact readings of the detector,
 /// changed at will.
@@ -23,12 +23,12 @@ fn clean(level: u8, change: impl Fn(&mut Definition)) -> World {
 /// Of the distortions only the jitter stays: the others depend on time.
 fn still(definition: &mut Definition) {
     let scan = &definition.scan;
-    definition.scan = ScanSection {
+    definition.scan = ScanSettings {
         settle_us: scan.settle_us,
         flyback_us: scan.flyback_us,
         line_jitter: scan.line_jitter,
         pixel_jitter: scan.pixel_jitter,
-        ..ScanSection::default()
+        ..ScanSettings::default()
     };
 }
 
