@@ -47,6 +47,9 @@ pub enum WorldCommand {
         /// Pixel, Å.
         #[arg(long, default_value_t = 0.2)]
         pixel: f64,
+        /// Width of the figure, mm.
+        #[arg(long, default_value_t = 85.0)]
+        width: f64,
         /// Figure to write, .png or .svg; for several worlds a folder, in which each is drawn as NAME.png.
         #[arg(long)]
         out: PathBuf,
@@ -63,15 +66,16 @@ pub fn run(command: &WorldCommand) -> Result<()> {
             files,
             seed,
             pixel,
+            width,
             out,
         } => match &files[..] {
-            [file] => render(file, Seed(*seed), *pixel, out),
+            [file] => render(file, Seed(*seed), (*pixel, *width), out),
             _ => {
                 std::fs::create_dir_all(out).map_err(|source| Error::io(out, source))?;
                 files.iter().try_for_each(|file| {
                     let name = file.file_stem().unwrap_or(file.as_os_str());
                     let out = out.join(name).with_extension("png");
-                    render(file, Seed(*seed), *pixel, &out)
+                    render(file, Seed(*seed), (*pixel, *width), &out)
                 })
             }
         },
@@ -266,13 +270,14 @@ fn check(files: &[PathBuf]) -> Result<()> {
     first_fault.map_or(Ok(()), Err)
 }
 
-fn render(file: &Path, seed: Seed, pixel: f64, out: &Path) -> Result<()> {
+fn render(file: &Path, seed: Seed, (pixel, width): (f64, f64), out: &Path) -> Result<()> {
     let world = World::load(file)?;
     let image = world.episode(seed).into_image(pixel)?;
     let mut figure = FieldImage::new(
         FieldMap::new(image.mapv(|v| 100.0 * v), pixel),
         "detected / %",
     );
+    figure.width_mm = width;
     figure.title = Some(format!("{}, seed {}", world.briefing().name, seed.0));
     figure.save(out)?;
     println!("{}", out.display());
