@@ -3,11 +3,9 @@
 use crate::world::Briefing;
 use std::collections::HashMap;
 
-/// Share of the correlation of neighbours that is believed. On a grid evidence goes round in loops and comes back; with more of
-/// it one phase takes all cells before any evidence is in (`tests/analyst_calibration.rs` measures how sure beliefs are).
-const TRUST: f64 = 0.3;
-/// Steps in which the weights are brought to where neighbours that know nothing leave the priors as they are.
-const BALANCING: usize = 300;
+/// Share of the correlation of neighbours that is believed. On a grid evidence goes round in loops and comes back; with all of
+/// it the beliefs become too sure (`tests/analyst_calibration.rs` measures it).
+const TRUST: f64 = 0.8;
 
 /// Sum-product belief propagation with pair potentials P(k, l) / P(k) P(l), those of neighbours along y and along x under the
 /// world's published law: exact on a tree (J. S. Yedidia, W. T. Freeman and Y. Weiss, IEEE Trans. Inf. Theory 51 (2005) 2282,
@@ -54,43 +52,6 @@ impl Coupling {
             potentials: [potential(0), potential(1)],
             messages: vec![1.0; briefing.cells.len() * 4 * phases],
         }
-    }
-
-    /// The weight of each phase with which cells that have seen nothing believe its prior: common phases are neighbours of one
-    /// another, and messages alone would make them commoner. Found on a grid without end, where all cells are alike.
-    pub(super) fn balanced(&self, priors: &[f64]) -> Vec<f64> {
-        let phases = self.phases;
-        let mut weights = priors.to_vec();
-        let mut messages = vec![vec![1.0; phases]; 4];
-        for _ in 0..BALANCING {
-            let told: Vec<Vec<f64>> = (0..4)
-                .map(|side| {
-                    let others = (0..4).filter(|told| *told != side ^ 1);
-                    let mut product = weights.clone();
-                    for other in others {
-                        let pairs = product.iter_mut().zip(&messages[other]);
-                        pairs.for_each(|(value, message)| *value *= message);
-                    }
-                    let potential = &self.potentials[side / 2];
-                    let into = |l: usize| -> f64 {
-                        let pair = |k: usize| match side % 2 == 0 {
-                            true => k * phases + l,
-                            false => l * phases + k,
-                        };
-                        (0..phases).map(|k| product[k] * potential[pair(k)]).sum()
-                    };
-                    normalised((0..phases).map(into).collect(), phases as f64)
-                })
-                .collect();
-            messages = told;
-            let belief = |k: usize| weights[k] * messages.iter().map(|m| m[k]).product::<f64>();
-            let beliefs = normalised((0..phases).map(belief).collect(), 1.0);
-            for ((weight, prior), belief) in weights.iter_mut().zip(priors).zip(beliefs) {
-                *weight *= (prior / belief.max(1e-12)).sqrt();
-            }
-            weights = normalised(weights, 1.0);
-        }
-        weights
     }
 
     /// Passes messages all over the grid once and once back; `evidence` holds for each cell the weight of each phase from its
@@ -161,18 +122,4 @@ impl Coupling {
             }
         }
     }
-}
-
-/// Numbers with this sum; all alike if there is nothing to scale.
-fn normalised(mut values: Vec<f64>, sum: f64) -> Vec<f64> {
-    let total: f64 = values.iter().sum();
-    let even = sum / values.len().max(1) as f64;
-    for value in &mut values {
-        *value = if total > 0.0 && total.is_finite() {
-            *value * sum / total
-        } else {
-            even
-        };
-    }
-    values
 }

@@ -46,15 +46,12 @@ impl DomainLikelihood {
             let found = format!("{}, of {}", briefing.name, briefing.task.name());
             return Err(Error::argument("world", found, "a world of domains"));
         }
-        let coupling = Coupling::new(&briefing);
-        let priors: Vec<f64> = briefing.phases.iter().map(|p| p.prior).collect();
-        let weights = coupling.balanced(&priors);
-        let priors: Vec<f64> = weights.iter().map(|weight| weight.ln()).collect();
+        let priors: Vec<f64> = briefing.phases.iter().map(|p| p.prior.ln()).collect();
         let cells = briefing.cells.len();
         let mut analyst = Self {
             log_evidence: priors.repeat(cells),
             beliefs: vec![0.0; cells * priors.len()],
-            coupling,
+            coupling: Coupling::new(&briefing),
             drift: DriftTracker::new(&briefing),
             dose_map: briefing.dose_map(),
             finding: Finding::empty(briefing.task),
