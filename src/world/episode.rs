@@ -14,6 +14,7 @@ use crate::stem::{Arrivals, Charge, DoseMeter};
 use crate::units::{Dose, Point, Seed};
 use ndarray::Array2;
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
@@ -52,7 +53,6 @@ struct Visits {
 /// assert!((episode.spent().0 * world.briefing().area() - 100.0).abs() < 1e-5); // one Å² at 100 e⁻/Å²
 /// # Ok::<(), dosewise::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Episode {
     briefing: Arc<Briefing>,
     seed: Seed,
@@ -349,6 +349,17 @@ impl Episode {
     /// The truth, for the one navigator that may know it: the clairvoyant reference.
     pub(crate) fn truth_for_bound(&self) -> &Truth {
         self.specimen.truth()
+    }
+}
+
+/// Shows what an operator may know; the specimen and the seed from which it follows stay hidden.
+impl fmt::Debug for Episode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Episode")
+            .field("world", &self.briefing.name)
+            .field("spent", &self.spent())
+            .field("remaining", &self.remaining())
+            .finish_non_exhaustive()
     }
 }
 
