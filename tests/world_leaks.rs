@@ -76,6 +76,7 @@ fn fields(frame: &Frame) -> (Vec<Point>, Vec<f64>, Vec<f64>, Vec<f64>, bool) {
         signal,
         time,
         truncated,
+        lines: _, // the scan's own
     } = frame.clone();
     (positions, electrons, signal, time, truncated)
 }

@@ -3,6 +3,7 @@
 use super::Analyst;
 use super::coupling::Coupling;
 use super::drift::DriftTracker;
+use super::kick_watch::KickWatch;
 use super::reading::Reading;
 use crate::error::{Error, Result};
 use crate::units::Point;
@@ -31,6 +32,7 @@ pub struct DomainLikelihood {
     beliefs: Vec<f64>,
     coupling: Coupling,
     drift: Option<DriftTracker>,
+    kicks: Option<KickWatch>,
     dose_map: Option<DoseMap>,
     finding: Finding,
 }
@@ -53,6 +55,7 @@ impl DomainLikelihood {
             beliefs: vec![0.0; cells * priors.len()],
             coupling: Coupling::new(&briefing),
             drift: DriftTracker::new(&briefing),
+            kicks: KickWatch::new(&briefing),
             dose_map: briefing.dose_map(),
             finding: Finding::empty(briefing.task),
             briefing,
@@ -134,16 +137,30 @@ impl Analyst for DomainLikelihood {
         if let Some(drift) = &mut self.drift {
             drift.pass(end);
         }
-        let shift = self
+        let briefing = self.briefing.clone();
+        let mut shift = self
             .drift
             .as_ref()
             .map_or(Point::default(), DriftTracker::shift);
-        let briefing = self.briefing.clone();
+        if let Some(mut kicks) = self.kicks.take() {
+            let kick = kicks.look(frame, shift, &briefing, |place| {
+                let cell = briefing.cell_of(place);
+                let known = cell.map(|cell| self.mean_image(cell, place, [0.0; 2]));
+                known.unwrap_or_else(|| briefing.perfect_image(place))
+            });
+            if let (Some(step), Some(drift)) = (kick, &mut self.drift) {
+                drift.kick(step);
+                shift = drift.shift();
+            }
+            self.kicks = Some(kicks);
+        }
         let phases = briefing.phases.len();
-        let noise = briefing.readout_noise;
         let mut reading = Reading::default();
         for (index, aim) in frame.positions.iter().enumerate() {
-            let (place, electrons) = (*aim + shift, frame.electrons[index]);
+            let (mut place, electrons) = (*aim + shift, frame.electrons[index]);
+            if let Some(position) = frame.position_in_line(index) {
+                place.x -= briefing.scan.lag(position);
+            }
             let mut doses = [0.0; 2];
             if let Some(map) = &mut self.dose_map {
                 doses = briefing.expose_map(map, place, electrons);
@@ -152,10 +169,8 @@ impl Analyst for DomainLikelihood {
                 continue;
             };
             let carbon = briefing.contamination(doses);
-            reading.read(
-                frame.signal[index],
-                briefing.reading_noise(frame.signal[index]),
-            );
+            let noise = briefing.reading_noise(frame.signal[index]);
+            reading.read(frame.signal[index], noise);
             for phase in 0..phases {
                 let seen = briefing.phase_image(phase, place, doses) + carbon;
                 let rate = electrons * seen.max(1e-9);

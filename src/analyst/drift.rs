@@ -6,6 +6,8 @@ use nalgebra::{Matrix2, Vector2};
 
 /// Longest correction of the displacement at a time, Å.
 const LONGEST_STEP: f64 = 0.3;
+/// Standard deviation along each axis of where a kick that was noticed has led, Å.
+const AFTER_KICK: f64 = 0.4;
 
 /// A Kalman filter of the beam's displacement on the specimen.
 ///
@@ -23,9 +25,9 @@ pub(super) struct DriftTracker {
 }
 
 impl DriftTracker {
-    /// `None` for a world without drift.
+    /// `None` for a world whose specimen stays where it is.
     pub(super) fn new(briefing: &Briefing) -> Option<Self> {
-        (briefing.scan.drift_speed > 0.0).then(|| Self {
+        (briefing.scan.drift_speed > 0.0 || briefing.scan.kick_interval.is_some()).then(|| Self {
             shift: Vector2::zeros(),
             covariance: Matrix2::zeros(),
             gradient: Vector2::zeros(),
@@ -50,6 +52,12 @@ impl DriftTracker {
         let (before, after) = (travelled(self.time), travelled(self.time) + step);
         self.covariance += Matrix2::identity() * (0.5 * (after * after - before * before));
         self.time = self.time.max(time);
+    }
+
+    /// The stage has been kicked by about this.
+    pub(super) fn kick(&mut self, step: Point) {
+        self.shift += Vector2::new(step.y, step.x);
+        self.covariance += Matrix2::identity() * AFTER_KICK.powi(2);
     }
 
     /// One visit at the believed true place: the slope of its log-likelihood by the expected number of electrons, the

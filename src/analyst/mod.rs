@@ -3,6 +3,7 @@
 mod coupling;
 mod domain_likelihood;
 mod drift;
+mod kick_watch;
 mod reading;
 mod site_likelihood;
 mod site_states;

@@ -2,11 +2,13 @@
 
 use super::Analyst;
 use super::drift::DriftTracker;
+use super::kick_watch::KickWatch;
 use super::reading::Reading;
 use super::site_states::{SiteStates, log_sum_exp};
 use super::spatial_prior::SpatialPrior;
 use crate::error::Result;
 use crate::units::Point;
+use crate::world::damage::DoseMap;
 use crate::world::{Briefing, Finding, Frame, LatticeSite, NumberBelief, SiteBelief, Task, World};
 use nalgebra::Vector2;
 use std::sync::Arc;
@@ -34,6 +36,8 @@ pub struct SiteLikelihood {
     log_prior: Vec<Vec<f64>>,
     spatial: Option<Arc<SpatialPrior>>,
     drift: Option<DriftTracker>,
+    kicks: Option<KickWatch>,
+    dose_map: Option<DoseMap>,
     /// Probability of each appearance of each column as it is now.
     appearance: Vec<Vec<f64>>,
     log_likelihood: Vec<Vec<f64>>,
@@ -70,6 +74,8 @@ impl SiteLikelihood {
             appearance: vec![Vec::new(); kind_of.len()],
             spatial: SpatialPrior::learn(&briefing).map(Arc::new),
             drift: DriftTracker::new(&briefing),
+            kicks: KickWatch::new(&briefing),
+            dose_map: briefing.dose_map(),
             fluence: vec![0.0; kind_of.len()],
             beliefs: briefing.sites.iter().map(believed).collect(),
             numbers: vec![(0.0, 0.0); kind_of.len()],
@@ -169,7 +175,6 @@ impl Analyst for SiteLikelihood {
         let Some(&end) = frame.time.last() else {
             return Ok(());
         };
-        let noise = self.briefing.readout_noise;
         let mut reading = Reading::default();
         let mut touched: Vec<usize> = Vec::new();
         let mut is_touched = vec![false; self.kind_of.len()];
@@ -179,16 +184,33 @@ impl Analyst for SiteLikelihood {
         if let Some(drift) = &mut self.drift {
             drift.pass(end);
         }
-        let shift = self
+        let briefing = self.briefing.clone();
+        let mut shift = self
             .drift
             .as_ref()
             .map_or(Point::default(), DriftTracker::shift);
-        let briefing = self.briefing.clone();
+        if let Some(mut kicks) = self.kicks.take() {
+            let kick = kicks.look(frame, shift, &briefing, |place| {
+                briefing.perfect_image(place)
+            });
+            if let (Some(step), Some(drift)) = (kick, &mut self.drift) {
+                drift.kick(step);
+                shift = drift.shift();
+            }
+            self.kicks = Some(kicks);
+        }
         for (index, aim) in frame.positions.iter().enumerate() {
-            let (place, electrons) = (*aim + shift, frame.electrons[index]);
+            let (mut place, electrons) = (*aim + shift, frame.electrons[index]);
+            if let Some(position) = frame.position_in_line(index) {
+                place.x -= briefing.scan.lag(position);
+            }
+            let mut doses = [0.0; 2];
+            if let Some(map) = &mut self.dose_map {
+                doses = briefing.expose_map(map, place, electrons);
+            }
             near.clear();
             responses.clear();
-            let perfect = briefing.perfect_image(place);
+            let perfect = briefing.perfect_image(place) + briefing.contamination(doses);
             let mut mean = perfect;
             for site in briefing.sites_near(place, REACH) {
                 let offset = place - briefing.sites[site].position;
@@ -199,6 +221,7 @@ impl Analyst for SiteLikelihood {
                 self.fluence[site] += electrons * briefing.illumination(offset.y, offset.x);
                 near.push((site, start..responses.len(), deviation));
             }
+            let noise = briefing.reading_noise(frame.signal[index]);
             reading.read(frame.signal[index], noise);
             // Interpolation may undershoot zero between columns; no place is perfectly dark.
             let darkest = (1e-3 * perfect).max(1e-9);

@@ -39,7 +39,7 @@ pub use crystal_plan::DefectClass;
 pub use definition::Definition;
 pub use episode::{Episode, Outcome};
 pub use measurements::Measurements;
-pub use scan::{Frame, Scan};
+pub use scan::{Frame, Lines, Scan};
 pub use site::{Appearance, Hypothesis, LatticeSite, SiteKind};
 pub use task::{Finding, LabelBelief, NumberBelief, SiteBelief, Task, Truth, VectorBelief};
 

@@ -188,6 +188,12 @@ impl Scan {
         matches!(self.shape, Shape::Rectangle { .. })
     }
 
+    /// How the visits from the `first` on lie in lines.
+    pub(crate) fn lines(&self, first: usize) -> Option<Lines> {
+        let length = self.line_length();
+        self.is_rectangle().then_some(Lines { length, first })
+    }
+
     /// Refuses a scan that a microscope with this field cannot run.
     pub(crate) fn check(&self, height: f64, width: f64) -> Result<()> {
         let area = self.area_per_position();
@@ -246,9 +252,26 @@ pub struct Frame {
     pub time: Vec<f64>,
     /// Whether the budget ended before the scan did.
     pub truncated: bool,
+    /// How the visits lie in scan lines; none for a list of positions.
+    pub lines: Option<Lines>,
+}
+
+/// How the visits of a frame lie in scan lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lines {
+    /// Positions a line.
+    pub length: usize,
+    /// Number of the frame's first visit in its scan.
+    pub first: usize,
 }
 
 impl Frame {
+    /// Which position of its scan line a visit is, counted from zero; none for a list of positions.
+    pub fn position_in_line(&self, visit: usize) -> Option<usize> {
+        let lines = self.lines?;
+        (lines.first + visit).checked_rem(lines.length)
+    }
+
     /// An empty frame with room for so many visits.
     pub(crate) fn with_capacity(visits: usize) -> Self {
         // a scan may be cut off long before its end
@@ -259,6 +282,7 @@ impl Frame {
             signal: Vec::with_capacity(visits),
             time: Vec::with_capacity(visits),
             truncated: false,
+            lines: None,
         }
     }
 
