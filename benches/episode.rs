@@ -5,30 +5,47 @@ use dosewise::prelude::*;
 use std::hint::black_box;
 use std::time::Duration;
 
-fn worlds() -> Vec<(u8, World)> {
-    (1..=3)
-        .map(|level| {
-            let world = World::load(format!("worlds/mos2-l{level}.toml"));
-            (level, world.expect("a shipped world"))
-        })
-        .collect()
+const MATERIALS: [&str; 5] = ["mos2", "gold", "pto", "cspbbr3", "mapbi3"];
+
+fn world(name: &str) -> World {
+    World::load(format!("worlds/{name}.toml")).expect("a shipped world")
 }
 
-fn square(corner: Point, side: usize, stride: f64, dose: Dose) -> Scan {
+/// All worlds by name.
+fn worlds() -> Vec<(String, World)> {
+    let names = MATERIALS
+        .iter()
+        .flat_map(|material| (1..=3).map(move |l| format!("{material}-l{l}")));
+    names.map(|name| (name.clone(), world(&name))).collect()
+}
+
+/// So many positions along either axis, one part of the budget in all.
+fn square(world: &World, side: usize, stride: f64, part: f64) -> Scan {
     let length = side as f64 * stride;
-    Scan::rectangle(corner, length, length, stride, dose).expect("a square in the field")
+    let dose = part * world.briefing().budget_electrons() / (length * length);
+    Scan::rectangle(Point::new(0.0, 0.0), length, length, stride, Dose(dose))
+        .expect("a square in the field")
+}
+
+/// 64 x 64 positions over the whole field, half of the budget.
+fn whole_field(world: &World) -> Scan {
+    let length = world.briefing().height.min(world.briefing().width);
+    square(world, 64, length / 64.0, 0.5)
 }
 
 fn load(criterion: &mut Criterion) {
-    criterion.bench_function("load a world", |b| {
-        b.iter(|| black_box(World::load("worlds/mos2-l2.toml")))
-    });
+    let mut group = criterion.benchmark_group("load a world");
+    for material in MATERIALS {
+        let file = format!("worlds/{material}-l2.toml");
+        group.bench_function(material, |b| b.iter(|| black_box(World::load(&file))));
+    }
 }
 
 fn reset(criterion: &mut Criterion) {
-    for (level, world) in worlds() {
+    let mut group = criterion.benchmark_group("reset");
+    for (name, world) in worlds() {
         let mut seed = 0;
-        criterion.bench_function(&format!("reset, level {level}"), |b| {
+        group.bench_function(name, |b| {
             b.iter(|| {
                 seed += 1;
                 black_box(world.episode(Seed(seed)))
@@ -38,21 +55,20 @@ fn reset(criterion: &mut Criterion) {
 }
 
 fn scan(criterion: &mut Criterion) {
-    let corner = Point::new(10.0, 10.0);
-    let scans = [
-        (
-            "64 x 64 scan",
-            square(Point::new(0.0, 0.0), 64, 1.0, Dose(50.0)),
-        ),
-        ("16 x 16 burst", square(corner, 16, 0.5, Dose(50.0))),
+    type Kind = (&'static str, fn(&World) -> Scan);
+    let kinds: [Kind; 2] = [
+        ("64 x 64 scan", whole_field),
+        ("16 x 16 burst", |world| square(world, 16, 0.5, 0.03)),
     ];
-    for (level, world) in worlds() {
-        for (name, scan) in &scans {
-            criterion.bench_function(&format!("{name}, level {level}"), |b| {
+    for (kind, scan) in kinds {
+        let mut group = criterion.benchmark_group(kind);
+        for (name, world) in worlds() {
+            let scan = scan(&world);
+            group.bench_function(name, |b| {
                 b.iter_batched(
                     || world.episode(Seed(1)),
                     |mut episode| {
-                        let frame = episode.scan(scan);
+                        let frame = episode.scan(&scan);
                         (black_box(frame), episode)
                     },
                     BatchSize::PerIteration,
@@ -63,41 +79,37 @@ fn scan(criterion: &mut Criterion) {
 }
 
 fn observe(criterion: &mut Criterion) {
-    for (level, world) in worlds() {
-        let frame = world
-            .episode(Seed(1))
-            .scan(&square(Point::new(0.0, 0.0), 64, 1.0, Dose(50.0)))
-            .expect("a scan within the budget");
-        let analyst = SiteLikelihood::for_world(&world).expect("an analyst for every world");
-        criterion.bench_function(
-            &format!("analyst, frame of 4096 visits, level {level}"),
-            |b| {
-                b.iter_batched(
-                    || analyst.clone(),
-                    |mut analyst| {
-                        analyst.observe(&frame).expect("a frame of this world");
-                        analyst
-                    },
-                    BatchSize::PerIteration,
-                )
-            },
-        );
+    let mut group = criterion.benchmark_group("analyst, frame of 4096 visits");
+    for material in MATERIALS {
+        let world = world(&format!("{material}-l3"));
+        let frame =
+            (world.episode(Seed(1)).scan(&whole_field(&world))).expect("a scan within the budget");
+        let analyst = StandardAnalyst::for_world(&world).expect("an analyst for every world");
+        group.bench_function(material, |b| {
+            b.iter_batched(
+                || analyst.clone(),
+                |mut analyst| {
+                    analyst.observe(&frame).expect("a frame of this world");
+                    analyst
+                },
+                BatchSize::PerIteration,
+            )
+        });
     }
 }
 
 fn run(criterion: &mut Criterion) {
-    for (level, world) in worlds() {
-        criterion.bench_function(
-            &format!("dose index to the end of the budget, level {level}"),
-            |b| {
-                b.iter(|| {
-                    let analyst =
-                        SiteLikelihood::for_world(&world).expect("an analyst for every world");
-                    let agent = Agent::new(DoseIndex::default(), analyst);
-                    black_box(agent.run(world.episode(Seed(1))))
-                })
-            },
-        );
+    let mut group = criterion.benchmark_group("dose index to the end of the budget");
+    for level in 1..=3 {
+        let world = world(&format!("mos2-l{level}"));
+        group.bench_function(format!("level {level}"), |b| {
+            b.iter(|| {
+                let analyst =
+                    SiteLikelihood::for_world(&world).expect("an analyst for every world");
+                let agent = Agent::new(DoseIndex::default(), analyst);
+                black_box(agent.run(world.episode(Seed(1))))
+            })
+        });
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::units::Seed;
 use rand::{RngExt, TryRng};
+use rand_distr::{Distribution, StandardNormal};
 use std::convert::Infallible;
 
 /// What a stream is for; streams of different purpose are independent.
@@ -18,7 +19,7 @@ pub enum Purpose {
     DamageThreshold = 2,
     /// Detected electrons at a probe position.
     Counts = 3,
-    /// Readout noise of the detector.
+    /// Readout and gain noise of the detector.
     Readout = 4,
     /// Direction of the specimen drift.
     Drift = 5,
@@ -30,8 +31,6 @@ pub enum Purpose {
     Policy = 8,
     /// Resampling and restarts in statistics and optimisation.
     Resampling = 9,
-    /// Gain of the detector.
-    Gain = 10,
     /// Times and directions of sudden shifts of the stage.
     Kicks = 11,
     /// Direction and phase of the mains' hum.
@@ -147,6 +146,13 @@ impl Stream {
         let radius = (-2.0 * (1.0 - self.random::<f64>()).ln()).sqrt();
         let (sine, cosine) = (std::f64::consts::TAU * self.random::<f64>()).sin_cos();
         [radius * cosine, radius * sine]
+    }
+
+    /// A standard normal deviate by the ziggurat method, which takes a tenth of the time of [`Stream::normal`] and a varying
+    /// number of draws: for a short stream of its own.
+    #[inline]
+    pub(crate) fn quick_normal(&mut self) -> f64 {
+        StandardNormal.sample(self)
     }
 
     /// A unit-rate exponential deviate.

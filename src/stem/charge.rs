@@ -9,6 +9,8 @@ use std::ops::{Add, AddAssign, Sub};
 const TICKS: f64 = (1_u64 << 20) as f64;
 /// Resolution of the probe intensity in a fluence: 2⁻³² per Å².
 const INTENSITY_STEPS: f64 = (1_u64 << 32) as f64;
+/// Steps of intensity to one of a table, as a power of two.
+const COARSER: u32 = 6;
 
 /// A number of electrons in fixed point (2⁻²⁰ electron); the expected number, the beam's own shot noise apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
@@ -138,15 +140,15 @@ impl Fluence {
         Self(u128::from(charge.0).saturating_mul(steps))
     }
 
-    /// An intensity (1/Å²) in the steps of [`Fluence::of_steps`].
-    pub(crate) fn intensity_steps(intensity: f64) -> u64 {
-        (intensity * INTENSITY_STEPS).round() as u64
+    /// An intensity (1/Å²) in the steps of [`Fluence::of_steps`], at most 64: more than any probe's peak.
+    pub(crate) fn intensity_steps(intensity: f64) -> u32 {
+        (intensity * INTENSITY_STEPS / f64::from(1 << COARSER)).round() as u32
     }
 
-    /// What `charge` deposits at an intensity of so many steps of 2⁻³² 1/Å².
+    /// What `charge` deposits at an intensity of so many steps of 2⁻²⁶ 1/Å².
     #[inline]
-    pub(crate) fn of_steps(charge: Charge, steps: u64) -> Self {
-        Self(u128::from(charge.0) * u128::from(steps))
+    pub(crate) fn of_steps(charge: Charge, steps: u32) -> Self {
+        Self(u128::from(charge.0) * u128::from(u64::from(steps) << COARSER))
     }
 
     /// The fraction of `step` after which `self` reaches `threshold`; `None` when the whole step does not reach it.
@@ -163,7 +165,15 @@ impl Fluence {
     }
 }
 
+impl Sub for Fluence {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
 impl AddAssign for Fluence {
+    #[inline]
     fn add_assign(&mut self, other: Self) {
         self.0 = self.0.saturating_add(other.0);
     }

@@ -17,6 +17,8 @@ pub(crate) struct Raster {
     pub pixels: [usize; 2],
     /// Their edges, Å.
     pub pixel: [f64; 2],
+    /// Pixels a Å.
+    per_angstrom: [f64; 2],
 }
 
 impl Raster {
@@ -24,7 +26,11 @@ impl Raster {
     pub(crate) fn new(period: [f64; 2], band: f64) -> Self {
         let pixels = period.map(|edge| (edge * band / PIXEL_OF_BAND).ceil().max(4.0) as usize);
         let pixel = [0, 1].map(|axis| period[axis] / pixels[axis] as f64);
-        Self { pixels, pixel }
+        Self {
+            pixels,
+            pixel,
+            per_angstrom: pixel.map(f64::recip),
+        }
     }
 }
 
@@ -40,30 +46,51 @@ fn weights(t: f32) -> [f32; 4] {
     ]
 }
 
-/// Cubic interpolation in an array of `stride` values a row; the sixteen samples around (`row`, `column`) must be there,
-/// else the value is zero.
-#[inline]
-fn interpolated(values: &[f32], stride: usize, row: f64, column: f64) -> f64 {
-    // also refuses NaN; what remains is positive, so that truncation is the floor
-    if !((1.0..1e9).contains(&row) && (1.0..1e9).contains(&column)) {
-        return 0.0;
+/// The sixteen samples around a place, and how much of each is in the value there: cubic interpolation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patch {
+    row: usize,
+    column: usize,
+    along_y: [f32; 4],
+    along_x: [f32; 4],
+}
+
+impl Patch {
+    /// Around (`row`, `column`) in units of pixels; nothing before the second sample, far away, or at NaN.
+    #[inline]
+    fn new(row: f64, column: f64) -> Option<Self> {
+        if !((1.0..1e9).contains(&row) && (1.0..1e9).contains(&column)) {
+            return None;
+        }
+        // what remains is positive, so that truncation is the floor
+        let (first_row, first_column) = (row as usize, column as usize);
+        Some(Self {
+            row: first_row - 1,
+            column: first_column - 1,
+            along_y: weights((row - first_row as f64) as f32),
+            along_x: weights((column - first_column as f64) as f32),
+        })
     }
-    let (first_row, first_column) = (row as usize, column as usize);
-    if first_column + 3 > stride {
-        return 0.0;
+
+    /// The value in an array of `stride` values a row; zero where a sample is missing.
+    #[inline]
+    fn sum(&self, values: &[f32], stride: usize) -> f64 {
+        let start = self.row * stride + self.column;
+        let end = start + 3 * stride + 4;
+        if self.column + 4 > stride || end > values.len() {
+            return 0.0;
+        }
+        // four columns side by side, as the processor takes them
+        let mut columns = [0.0_f32; 4];
+        for (line, weight) in self.along_y.iter().enumerate() {
+            let line = &values[start + line * stride..][..4];
+            for (sum, value) in columns.iter_mut().zip(line) {
+                *sum += weight * value;
+            }
+        }
+        let [a, b, c, d] = [0, 1, 2, 3].map(|n| columns[n] * self.along_x[n]);
+        f64::from((a + b) + (c + d))
     }
-    let start = (first_row - 1) * stride + first_column - 1;
-    let Some(patch) = values.get(start..start + 3 * stride + 4) else {
-        return 0.0;
-    };
-    let along_y = weights((row - first_row as f64) as f32);
-    let along_x = weights((column - first_column as f64) as f32);
-    let mut sum = 0.0;
-    for (weight, line) in along_y.iter().zip(patch.chunks(stride)) {
-        let line: f32 = along_x.iter().zip(line).map(|(w, v)| w * v).sum();
-        sum += weight * line;
-    }
-    f64::from(sum)
 }
 
 /// One period of the image of a perfect crystal, looked up periodically.
@@ -100,21 +127,30 @@ impl Tile {
         sum / (rows * columns) as f64
     }
 
-    /// Value at a place of the crystal, Å, all coordinates being positive.
+    /// Where a place of the crystal lies in this tile and all others of its raster; coordinates (Å) are positive.
     #[inline]
-    pub(crate) fn at(&self, place: Point) -> f64 {
+    pub(crate) fn patch(&self, place: Point) -> Option<Patch> {
         let wrapped = |value: f64, axis: usize| {
             let pixels = self.raster.pixels[axis] as f64;
-            let position = value / self.raster.pixel[axis];
+            let position = value * self.raster.per_angstrom[axis];
             // places are positive, so that truncation is the floor
             let turn = position - pixels * (position / pixels) as i64 as f64;
             // rounding may leave a whole period
             if turn >= pixels { 0.0 } else { turn.max(0.0) }
         };
-        let (row, column) = (wrapped(place.y, 0) + 1.0, wrapped(place.x, 1) + 1.0);
-        let stride = self.values.ncols();
-        let values = self.values.as_slice().unwrap_or(&[]);
-        interpolated(values, stride, row, column)
+        Patch::new(wrapped(place.y, 0) + 1.0, wrapped(place.x, 1) + 1.0)
+    }
+
+    /// Value in a patch of a tile of the same raster.
+    #[inline]
+    pub(crate) fn under(&self, patch: &Patch) -> f64 {
+        patch.sum(self.values.as_slice().unwrap_or(&[]), self.values.ncols())
+    }
+
+    /// Value at a place of the crystal, Å, all coordinates being positive.
+    #[inline]
+    pub(crate) fn at(&self, place: Point) -> f64 {
+        self.patch(place).map_or(0.0, |patch| self.under(&patch))
     }
 }
 
@@ -213,10 +249,10 @@ impl Stamp {
 
     /// Value at an offset (y, x) from the column in the frame of the crystal, Å.
     pub(crate) fn at(&self, offset: Point) -> f64 {
-        let row = offset.y / self.raster.pixel[0] + self.centre[0];
-        let column = offset.x / self.raster.pixel[1] + self.centre[1];
+        let row = offset.y * self.raster.per_angstrom[0] + self.centre[0];
+        let column = offset.x * self.raster.per_angstrom[1] + self.centre[1];
         let values = self.values.as_slice().unwrap_or(&[]);
-        interpolated(values, self.values.ncols(), row, column)
+        Patch::new(row, column).map_or(0.0, |patch| patch.sum(values, self.values.ncols()))
     }
 
     /// Sum of the values times the area of a pixel, Å².
@@ -341,10 +377,10 @@ impl Canvas {
 
     /// Value at a place of the crystal, Å; zero outside.
     pub(crate) fn at(&self, place: Point) -> f64 {
-        let row = place.y / self.raster.pixel[0] + Self::RIM as f64;
-        let column = place.x / self.raster.pixel[1] + Self::RIM as f64;
+        let row = place.y * self.raster.per_angstrom[0] + Self::RIM as f64;
+        let column = place.x * self.raster.per_angstrom[1] + Self::RIM as f64;
         let values = self.values.as_slice().unwrap_or(&[]);
-        interpolated(values, self.values.ncols(), row, column)
+        Patch::new(row, column).map_or(0.0, |patch| patch.sum(values, self.values.ncols()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where the beam truly hits: drift, kicks of the stage, jitter, lag after the flyback, hum of the mains.
 
 use crate::Result;
-use crate::random::{Purpose, Stream};
+use crate::random::{Purpose, Stream, StreamKey};
 use crate::units::{Point, Seed};
 use crate::world::definition::in_range;
 use rand::RngExt;
@@ -87,6 +87,11 @@ impl ScanSettings {
         range("hum_hz", self.hum_hz, 1.0, 1e4)
     }
 
+    /// How far the beam lags behind at the n-th position of a line, counted from zero, Å along x.
+    pub fn lag(&self, position: usize) -> f64 {
+        self.flyback_length * (-(position as f64) / self.flyback_positions).exp()
+    }
+
     /// Standard deviation per axis by which a position misses its aim at random, Å: jitter of line and position, and the hum,
     /// whose phase nobody knows (half of its mean square along each axis on average over its direction).
     pub fn jitter(&self) -> f64 {
@@ -104,12 +109,14 @@ impl ScanSettings {
 #[derive(Debug, Clone)]
 pub(super) struct Distortion {
     settings: ScanSettings,
-    seed: Seed,
+    line_jitter: StreamKey,
+    pixel_jitter: StreamKey,
     drift: Point,
     hum: Point,
     hum_phase: f64,
-    /// Times of the kicks with the sum of all up to each.
+    /// Times of the kicks with the sum of all up to each, and how many there had been when it was last asked.
     kicks: Vec<(f64, Point)>,
+    kicked: usize,
     /// Lag at the first positions of a line, Å.
     lags: Vec<f64>,
 }
@@ -134,8 +141,7 @@ impl Distortion {
                 kicks.push((time, sum));
             }
         }
-        let length = settings.flyback_length;
-        let lags = (0..).map(|n| length * (-f64::from(n) / settings.flyback_positions).exp());
+        let lags = (0..).map(|n| settings.lag(n));
         Self {
             // what is below a thousandth of an Å is nothing
             lags: lags.take_while(|lag| *lag > 1e-3).collect(),
@@ -145,55 +151,66 @@ impl Distortion {
             ),
             hum: along(angle(Purpose::Hum, 0), settings.hum_amplitude),
             hum_phase: angle(Purpose::Hum, 1),
+            line_jitter: StreamKey::new(seed, Purpose::LineJitter),
+            pixel_jitter: StreamKey::new(seed, Purpose::PixelJitter),
             settings: *settings,
-            seed,
             kicks,
+            kicked: 0,
         }
     }
 
-    /// How far the beam is from its aim at a time (s). `line` is the place where the line begins and how often that was
-    /// visited before, `visit` the place itself and how often, `position` the number in the line if there is one.
-    pub(super) fn displacement(
-        &self,
+    /// How far a scan line is displaced as a whole: `line` is the place where it begins and how often that was visited before.
+    pub(super) fn of_line(&self, line: [u64; 2]) -> Point {
+        jitter(self.line_jitter, line, self.settings.line_jitter)
+    }
+
+    /// How far the beam is from its aim at a time (s), besides what displaces the whole line. `visit` is the place and how
+    /// often it was visited before, `position` the number in the line if there is one.
+    pub(super) fn of_visit(
+        &mut self,
         time: f64,
-        line: [u64; 2],
         visit: [u64; 2],
         position: Option<usize>,
     ) -> Point {
         let settings = &self.settings;
-        let mut sum = Point::default();
+        let mut sum = jitter(self.pixel_jitter, visit, settings.pixel_jitter);
         if settings.drift_speed > 0.0 {
-            let share = -(-time / settings.drift_decay).exp_m1();
+            let share = 1.0 - (-time / settings.drift_decay).exp();
             sum = sum + Point::new(share * self.drift.y, share * self.drift.x);
-        }
-        if let Some((_, kicked)) = self
-            .kicks
-            .partition_point(|(at, _)| *at <= time)
-            .checked_sub(1)
-            .map(|n| self.kicks[n])
-        {
-            sum = sum + kicked;
-        }
-        if settings.line_jitter > 0.0 {
-            sum = sum + self.normal(Purpose::LineJitter, line, settings.line_jitter);
-        }
-        if settings.pixel_jitter > 0.0 {
-            sum = sum + self.normal(Purpose::PixelJitter, visit, settings.pixel_jitter);
-        }
-        if let Some(lag) = position.and_then(|n| self.lags.get(n)) {
-            sum.x -= lag;
         }
         if settings.hum_amplitude > 0.0 {
             let swing = (TAU * settings.hum_hz * time + self.hum_phase).sin();
             sum = sum + Point::new(swing * self.hum.y, swing * self.hum.x);
         }
-        sum
+        if let Some(lag) = position.and_then(|n| self.lags.get(n)) {
+            sum.x -= lag;
+        }
+        sum + self.kicked(time)
     }
 
-    fn normal(&self, purpose: Purpose, key: [u64; 2], deviation: f64) -> Point {
-        let [y, x] = Stream::new(self.seed, purpose, key).normals();
-        Point::new(deviation * y, deviation * x)
+    /// The sum of all kicks until a time. Times mostly grow, so that the search begins where the last one ended.
+    fn kicked(&mut self, time: f64) -> Point {
+        while (self.kicks.get(self.kicked)).is_some_and(|(at, _)| *at <= time) {
+            self.kicked += 1;
+        }
+        while self.kicked > 0 && self.kicks[self.kicked - 1].0 > time {
+            self.kicked -= 1;
+        }
+        match self.kicked {
+            0 => Point::default(),
+            number => self.kicks[number - 1].1,
+        }
     }
+}
+
+/// Two normal deviates of a name.
+fn jitter(root: StreamKey, [first, second]: [u64; 2], deviation: f64) -> Point {
+    if deviation == 0.0 {
+        return Point::default();
+    }
+    let mut stream = root.with_pair(first, second).stream();
+    let [y, x] = [stream.quick_normal(), stream.quick_normal()];
+    Point::new(deviation * y, deviation * x)
 }
 
 #[cfg(test)]
@@ -208,18 +225,16 @@ mod tests {
 
     #[test]
     fn a_perfect_scan_hits_its_aim() {
-        let perfect = only(|_| ());
-        assert_eq!(
-            perfect.displacement(3.0, [1, 2], [3, 4], Some(0)),
-            Point::default()
-        );
+        let mut perfect = only(|_| ());
+        assert_eq!(perfect.of_visit(3.0, [3, 4], Some(0)), Point::default());
+        assert_eq!(perfect.of_line([1, 2]), Point::default());
     }
 
     #[test]
     fn drift_starts_at_its_speed_and_dies_out() {
-        let drift = only(|s| (s.drift_speed, s.drift_decay) = (0.3, 20.0));
-        let length = |time| {
-            let d = drift.displacement(time, [0; 2], [0; 2], None);
+        let mut drift = only(|s| (s.drift_speed, s.drift_decay) = (0.3, 20.0));
+        let mut length = |time| {
+            let d = drift.of_visit(time, [0; 2], None);
             d.y.hypot(d.x)
         };
         assert!((length(1e-3) / 1e-3 - 0.3).abs() < 1e-4);
@@ -236,7 +251,12 @@ mod tests {
                 kick_length: 2.0,
                 ..ScanSettings::default()
             };
-            let kicks = Distortion::new(&settings, Seed(seed)).kicks;
+            let mut distortion = Distortion::new(&settings, Seed(seed));
+            let kicks = distortion.kicks.clone();
+            for n in [3, 0, 7, 6] {
+                assert_eq!(distortion.kicked(kicks[n].0), kicks[n].1);
+            }
+            assert_eq!(distortion.kicked(0.0), Point::default());
             number += kicks.iter().filter(|(time, _)| *time < 40.0).count();
             seeds += 1;
             let (first, second) = (kicks[0].1, kicks[1].1 - kicks[0].1);
@@ -252,8 +272,8 @@ mod tests {
 
     #[test]
     fn jitter_has_its_deviation_and_depends_on_its_own_key_alone() {
-        let jitter = only(|s| s.pixel_jitter = 0.05);
-        let at = |key| jitter.displacement(0.0, [9, 9], key, None);
+        let mut jitter = only(|s| s.pixel_jitter = 0.05);
+        let mut at = |key| jitter.of_visit(0.0, key, None);
         let n = 20_000;
         let squares: f64 = (0..n)
             .map(|k| at([k, 0]))
@@ -262,25 +282,20 @@ mod tests {
         assert!((squares / (2.0 * n as f64) / 0.0025 - 1.0).abs() < 0.03);
         let product: f64 = (0..n).map(|k| at([k, 0])).map(|d| d.y * d.x).sum();
         assert!((product / n as f64).abs() < 4.0 * 0.0025 / (n as f64).sqrt());
-        assert_eq!(
-            at([5, 1]),
-            jitter.displacement(77.0, [1, 1], [5, 1], Some(3))
-        );
-        assert_ne!(at([5, 1]), at([5, 2]));
+        let (first, second) = (at([5, 1]), at([5, 2]));
+        assert_eq!(first, jitter.of_visit(77.0, [5, 1], Some(3)));
+        assert_ne!(first, second);
     }
 
     #[test]
     fn lag_and_hum_follow_their_laws() {
-        let lag = only(|s| (s.flyback_length, s.flyback_positions) = (3.0, 10.0));
-        let x = |n| lag.displacement(0.0, [0; 2], [0; 2], Some(n)).x;
+        let mut lag = only(|s| (s.flyback_length, s.flyback_positions) = (3.0, 10.0));
+        let mut x = |n| lag.of_visit(0.0, [0; 2], Some(n)).x;
         assert_eq!(x(0), -3.0);
         assert!((x(10) + 3.0 * (-1.0_f64).exp()).abs() < 1e-12);
-        assert_eq!(
-            lag.displacement(0.0, [0; 2], [0; 2], None),
-            Point::default()
-        );
-        let hum = only(|s| s.hum_amplitude = 0.1);
-        let at = |time| hum.displacement(time, [0; 2], [0; 2], None);
+        assert_eq!(lag.of_visit(0.0, [0; 2], None), Point::default());
+        let mut hum = only(|s| s.hum_amplitude = 0.1);
+        let mut at = |time| hum.of_visit(time, [0; 2], None);
         assert!(at(0.0031).distance(at(0.0231)) < 1e-12); // a period of 20 ms
         let most = (0..200)
             .map(|n| at(1e-4 * f64::from(n)))

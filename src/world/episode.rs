@@ -9,7 +9,7 @@ use super::specimen::Specimen;
 use super::task::{Finding, Report, Scorer, SiteBelief, Task, Truth};
 use crate::error::{Error, Result};
 use crate::metric::QualityCurve;
-use crate::random::{Purpose, Stream, StreamKey};
+use crate::random::{Purpose, StreamKey};
 use crate::stem::{Arrivals, Charge, DoseMeter};
 use crate::units::{Dose, Point, Seed};
 use ndarray::Array2;
@@ -55,13 +55,14 @@ struct Visits {
 /// ```
 pub struct Episode {
     briefing: Arc<Briefing>,
-    seed: Seed,
     specimen: Specimen,
     scorer: Scorer,
     meter: DoseMeter,
     distortion: Distortion,
     /// Root of the arrival processes of all places.
     arrivals: StreamKey,
+    /// Root of the noise that the detector adds.
+    noise: StreamKey,
     time: f64,
     visits: HashMap<u64, Visits, BuildHasherDefault<AlreadyMixed>>,
     curve: QualityCurve,
@@ -77,8 +78,8 @@ pub(crate) struct Progress {
     /// Line of the next one, and its place in the line.
     line: usize,
     along: usize,
-    /// Where the line begins and how often that place had been visited.
-    line_key: [u64; 2],
+    /// How far that line is displaced as a whole.
+    displaced: Point,
 }
 
 /// The score sheet of a finished episode.
@@ -111,7 +112,7 @@ impl Episode {
             distortion: Distortion::new(&briefing.scan, seed),
             specimen,
             arrivals: StreamKey::new(seed, Purpose::Counts),
-            seed,
+            noise: StreamKey::new(seed, Purpose::Readout),
             time: 0.0,
             visits: HashMap::default(),
             last: None,
@@ -175,7 +176,7 @@ impl Episode {
             done: 0,
             line: 0,
             along: 0,
-            line_key: [0; 2],
+            displaced: Point::default(),
         })
     }
 
@@ -189,6 +190,7 @@ impl Episode {
     ) -> Frame {
         let left = scan.len().saturating_sub(progress.done);
         let mut frame = Frame::with_capacity(left);
+        frame.lines = scan.lines(progress.done);
         let length = scan.line_length();
         let is_rectangle = scan.is_rectangle();
         // all visits of a rectangle are alike
@@ -207,11 +209,11 @@ impl Episode {
                 }
                 let start = place_key(place);
                 let visited = self.visits.get(&start).map_or(0, |v| v.number);
-                progress.line_key = [start, visited];
+                progress.displaced = self.distortion.of_line([start, visited]);
             }
             // a beam that jumps from place to place has no line along which it could lag
             let along = is_rectangle.then_some(progress.along);
-            let (signal, time) = self.visit(place, progress.line_key, along, charge);
+            let (signal, time) = self.visit(place, progress.displaced, along, charge);
             given += charge.electrons();
             frame.positions.push(place);
             frame.electrons.push(charge.electrons());
@@ -240,7 +242,7 @@ impl Episode {
     fn visit(
         &mut self,
         place: Point,
-        line: [u64; 2],
+        displaced: Point,
         along: Option<usize>,
         charge: Charge,
     ) -> (f64, f64) {
@@ -249,20 +251,16 @@ impl Episode {
         let settled = self.time + 1e-6 * self.briefing.scan.settle_us;
         let time = settled + 0.5 * duration;
         let visits = self.visits.entry(key).or_default();
-        let offset = self
-            .distortion
-            .displacement(time, line, [key, visits.number], along);
-        let expected = self.specimen.expose(place + offset, charge, time);
+        let offset = (self.distortion).of_visit(time, [key, visits.number], along);
+        let truly = place + displaced + offset;
+        let expected = self.specimen.expose(truly, charge, time);
         let arrivals = Arrivals::of(self.arrivals, key);
         let mut signal = arrivals.between(visits.exposure, visits.exposure + expected) as f64;
         let briefing = &self.briefing;
-        if briefing.gain_noise > 0.0 {
-            let gain = Stream::new(self.seed, Purpose::Gain, [key, visits.number]).normal();
-            signal *= 1.0 + briefing.gain_noise * gain;
-        }
-        if briefing.readout_noise > 0.0 {
-            let noise = Stream::new(self.seed, Purpose::Readout, [key, visits.number]).normal();
-            signal += briefing.readout_noise * noise;
+        if briefing.gain_noise > 0.0 || briefing.readout_noise > 0.0 {
+            let mut noise = self.noise.with_pair(key, visits.number).stream();
+            signal *= 1.0 + briefing.gain_noise * noise.quick_normal();
+            signal += briefing.readout_noise * noise.quick_normal();
         }
         visits.exposure += expected;
         visits.number += 1;
@@ -343,6 +341,8 @@ impl Episode {
             positions: places,
             electrons,
             truncated: false,
+            // the beam hits where it is aimed
+            lines: None,
         }
     }
 

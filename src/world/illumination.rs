@@ -38,10 +38,10 @@ impl From<Point> for FixedPlace {
 /// Intensity of the beam at an offset of the aim from a place, 1/Å², in the frame of the crystal.
 #[derive(Debug, Clone)]
 pub(crate) struct Illumination {
-    half: isize,
+    half: i32,
     side: usize,
-    /// In the steps of a [`Fluence`].
-    steps: Vec<u64>,
+    /// In the steps of a [`Fluence`]; the last row and column are zero, for all that is farther away.
+    steps: Vec<u32>,
 }
 
 impl Illumination {
@@ -50,9 +50,9 @@ impl Illumination {
         // The model asks for a detector; what lands on the specimen does not depend on it.
         let any = AnnularDetector::new(2.0 * probe.semiangle_mrad(), 4.0 * probe.semiangle_mrad())?;
         let kernel = IncoherentModel::new(probe.clone(), any, blur)?.illumination();
-        let half = (REACH / PIXEL).ceil() as isize;
-        let side = (2 * half + 1) as usize;
-        let offset = |index: usize| (index as isize - half) as f64 * PIXEL;
+        let half = (REACH / PIXEL).ceil() as i32;
+        let side = (2 * half + 2) as usize;
+        let offset = |index: usize| (index as f64 - f64::from(half)) * PIXEL;
         let mut intensity = Array2::from_shape_fn((side, side), |(row, column)| {
             let (y, x) = (offset(row), offset(column));
             match y * y + x * x < REACH * REACH {
@@ -72,17 +72,14 @@ impl Illumination {
 
     /// Intensity at a place when the beam is aimed at another, in the steps of [`Fluence::of_steps`].
     #[inline]
-    pub(crate) fn between(&self, aim: FixedPlace, place: FixedPlace) -> u64 {
+    pub(crate) fn between(&self, aim: FixedPlace, place: FixedPlace) -> u32 {
         let half_step = 1 << (FINER - 1);
         let index = |aim: i32, place: i32| {
-            (((aim - place + half_step) >> FINER) as isize + self.half) as usize
+            let steps = ((aim - place + half_step) >> FINER) + self.half;
+            // negative numbers become huge ones
+            (steps as u32 as usize).min(self.side - 1)
         };
-        let (row, column) = (index(aim.y, place.y), index(aim.x, place.x));
-        // negative numbers have become huge ones
-        match row < self.side && column < self.side {
-            true => self.steps[row * self.side + column],
-            false => 0,
-        }
+        self.steps[index(aim.y, place.y) * self.side + index(aim.x, place.x)]
     }
 
     /// Intensity at an offset, 1/Å².

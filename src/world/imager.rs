@@ -62,7 +62,7 @@ impl<'a> Imager<'a> {
 
     /// The perfect crystal in a state, turned by quarters from x towards y and shifted by parts of a period (y, x).
     pub(super) fn tile(&self, state: usize, quarter_turns: u8, shift: [f64; 2]) -> Result<Tile> {
-        let Raster { pixels, pixel } = self.raster;
+        let Raster { pixels, pixel, .. } = self.raster;
         let [height, width] = [0, 1].map(|axis| pixels[axis] as f64 * pixel[axis]);
         let domain = Domain::default()
             .mixture(&[(state, 1.0)])

@@ -145,9 +145,12 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
         numbers: (content.cells().iter().map(|(cell, _)| *cell).zip(0..)).collect(),
         follows_dose,
     };
-    let reach = content.placed().iter().map(|placed| placed.crystal);
+    let reach = content.placed().iter().map(|placed| {
+        let hypotheses = &kinds[placed.site.kind].hypotheses;
+        (placed.crystal, hypotheses.iter().any(|h| h.at_risk() > 0))
+    });
     let blueprint = Blueprint {
-        reach: Reach::new(reach.collect()),
+        reach: Reach::new(reach),
         follows_dose,
         lattice,
         content,

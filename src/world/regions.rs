@@ -1,14 +1,17 @@
 //! Pieces of crystal side by side: which phase is where, what the phases look like, how they decay.
 
-use super::canvas::Tile;
+use super::canvas::{Patch, Tile};
 use super::damage::Decay;
 use super::lattice::Lattice;
 use crate::normal::cdf;
 use crate::units::Point;
 use ndarray::Array2;
+use std::sync::LazyLock;
 
 /// Standard deviations of the source beyond which a wall is not seen.
 const SEAM_REACH: f64 = 3.5;
+/// Entries of the table of a blurred wall for each of them.
+const STEPS: f64 = 128.0;
 
 /// What a place can be made of.
 #[derive(Debug, Clone)]
@@ -101,52 +104,64 @@ impl Regions {
     }
 
     /// The phases around a place with their weights: walls are as sharp as the source allows.
-    pub(super) fn shares(&self, place: Point, mut each: impl FnMut(usize, f64)) {
+    #[inline]
+    fn shares(&self, place: Point, mut each: impl FnMut(usize, f64)) {
         let cell = self.grid.cell(place);
         if self.uniform[cell] || self.seam == 0.0 {
             each(self.label(cell), 1.0);
             return;
         }
+        self.shares_at_wall(place, cell, each);
+    }
+
+    /// The same where the cell or one beside it differs.
+    fn shares_at_wall(&self, place: Point, cell: [usize; 2], mut each: impl FnMut(usize, f64)) {
         let along = self.grid.coordinates(place);
-        let reach = |axis: usize| SEAM_REACH * self.seam / self.grid.pitch[axis];
-        let is_far = |axis: usize| {
-            let inside = along[axis] - cell[axis] as f64;
-            inside > reach(axis) && inside < 1.0 - reach(axis)
-        };
-        if is_far(0) && is_far(1) {
-            each(self.label(cell), 1.0);
-            return;
-        }
         // shares of the cell before, the own one, and the one behind it
         let weights = [0, 1].map(|axis| {
             let inside = along[axis] - cell[axis] as f64;
             let scale = self.grid.pitch[axis] / self.seam;
-            let before = cdf(-inside * scale);
-            let behind = cdf((inside - 1.0) * scale);
+            let before = blurred_step(-inside * scale);
+            let behind = blurred_step((inside - 1.0) * scale);
             [before, 1.0 - before - behind, behind]
         });
-        for (dy, wy) in weights[0].iter().enumerate() {
-            for (dx, wx) in weights[1].iter().enumerate() {
-                let weight = wy * wx;
-                if weight > 1e-6 {
-                    let near = |axis: usize, d: usize| {
-                        (cell[axis] + d)
-                            .saturating_sub(1)
-                            .min(self.grid.shape[axis] - 1)
-                    };
-                    each(self.label([near(0, dy), near(1, dx)]), weight);
+        let near = |axis: usize, step: usize| {
+            (cell[axis] + step)
+                .saturating_sub(1)
+                .min(self.grid.shape[axis] - 1)
+        };
+        // at most nine labels, mostly one or two: each is named once
+        let mut found = [(0, 0.0); 9];
+        let mut number = 0;
+        for (row, down) in weights[0].iter().enumerate().filter(|(_, w)| **w > 0.0) {
+            for (column, across) in weights[1].iter().enumerate().filter(|(_, w)| **w > 0.0) {
+                let label = self.label([near(0, row), near(1, column)]);
+                match found[..number].iter_mut().find(|known| known.0 == label) {
+                    Some(known) => known.1 += down * across,
+                    None => {
+                        found[number] = (label, down * across);
+                        number += 1;
+                    }
                 }
             }
+        }
+        for &(label, weight) in &found[..number] {
+            each(label, weight);
         }
     }
 
     /// The image at a place of the crystal, after its local dose has grown from the first to the second of `doses` during
     /// the visit.
+    #[inline]
     pub(super) fn signal(&self, phases: &[Phase], place: Point, doses: [f64; 2]) -> f64 {
+        // all phases of a world are sampled alike
+        let Some(patch) = phases.first().and_then(|phase| phase.patch(place)) else {
+            return 0.0;
+        };
         let mut sum = 0.0;
         self.shares(place, |label, weight| {
             if let Some(phase) = phases.get(label) {
-                sum += weight * phase.signal(place, doses);
+                sum += weight * phase.under(&patch, doses);
             }
         });
         sum
@@ -155,12 +170,45 @@ impl Regions {
 
 impl Phase {
     /// The image at a place of the crystal, averaged over a visit during which the local dose grows.
-    pub(super) fn signal(&self, place: Point, [before, after]: [f64; 2]) -> f64 {
+    pub(super) fn signal(&self, place: Point, doses: [f64; 2]) -> f64 {
+        let patch = self.patch(place);
+        patch.map_or(0.0, |patch| self.under(&patch, doses))
+    }
+
+    #[inline]
+    fn patch(&self, place: Point) -> Option<Patch> {
+        self.stages.first().and_then(|tile| tile.patch(place))
+    }
+
+    #[inline]
+    fn under(&self, patch: &Patch, [before, after]: [f64; 2]) -> f64 {
         let Some(decay) = &self.decay else {
-            return self.stages.first().map_or(0.0, |tile| tile.at(place));
+            return self.stages.first().map_or(0.0, |tile| tile.under(patch));
         };
         let shares = decay.mean_fractions(before, after);
         let stages = self.stages.iter().zip(shares);
-        stages.map(|(tile, share)| share * tile.at(place)).sum()
+        stages.map(|(tile, share)| share * tile.under(patch)).sum()
+    }
+}
+
+/// The normal distribution function cut off at [`SEAM_REACH`], read off a table whose steps leave 2e-6.
+fn blurred_step(z: f64) -> f64 {
+    static TABLE: LazyLock<Vec<f64>> = LazyLock::new(|| {
+        let entries = (2.0 * SEAM_REACH * STEPS) as usize + 1;
+        let rest = cdf(-SEAM_REACH);
+        let at = |n: usize| cdf(n as f64 / STEPS - SEAM_REACH);
+        (0..entries)
+            .map(|n| (at(n) - rest) / (1.0 - 2.0 * rest))
+            .collect()
+    });
+    let position = (z + SEAM_REACH) * STEPS;
+    // what is not a number is on neither side
+    if position.is_nan() || position <= 0.0 {
+        return 0.0;
+    }
+    let index = position as usize;
+    match TABLE.get(index..index + 2) {
+        Some(pair) => pair[0] + (position - index as f64) * (pair[1] - pair[0]),
+        None => 1.0,
     }
 }

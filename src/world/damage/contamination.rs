@@ -1,5 +1,6 @@
 //! Contamination: carbon that the beam deposits, and that scatters too.
 
+use super::mean_of_decay;
 use crate::Result;
 use crate::world::definition::in_range;
 use serde::Deserialize;
@@ -27,8 +28,7 @@ impl Contamination {
 
     /// What is added to the fraction detected, averaged over a visit during which the local dose grows.
     pub fn mean(&self, before: f64, after: f64) -> f64 {
-        let x = (after - before) / self.dose;
-        let mean = if x < 1e-9 { 1.0 } else { -(-x).exp_m1() / x };
+        let mean = mean_of_decay((after - before) / self.dose);
         self.most * (1.0 - (-before / self.dose).exp() * mean)
     }
 }

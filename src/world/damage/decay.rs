@@ -1,5 +1,6 @@
 //! Radiolysis: a crystal that passes through stages as its dose grows.
 
+use super::mean_of_decay;
 use crate::world::definition::in_range;
 use crate::{Error, Result};
 use serde::Deserialize;
@@ -8,8 +9,8 @@ use std::path::Path;
 /// Most stages, the pristine one among them.
 pub(in crate::world) const STAGES: usize = 4;
 /// Relative difference below which two rates are moved apart, so that no quotient is nought over nought. The shares err by less
-/// than this.
-const APART: f64 = 1e-6;
+/// than five times this.
+const APART: f64 = 2e-6;
 
 /// States that follow one another: a world file's `[[damage.decay]]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -121,12 +122,7 @@ impl Decay {
         if step.is_nan() || step <= 0.0 {
             return self.fractions(before);
         }
-        self.shares(|rate| {
-            let x = rate * step;
-            // (1 − e⁻ˣ)/x, smooth where x vanishes
-            let mean = if x < 1e-9 { 1.0 } else { -(-x).exp_m1() / x };
-            (-rate * before).exp() * mean
-        })
+        self.shares(|rate| (-rate * before).exp() * mean_of_decay(rate * step))
     }
 
     fn shares(&self, exponential: impl Fn(f64) -> f64) -> [f64; 4] {

@@ -5,6 +5,10 @@ use crate::stem::Charge;
 /// Parts into which a step from one cell to the next is divided.
 const PARTS: f64 = 256.0;
 
+/// The four cells around a place and the parts of it that fall to each.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::world) struct Corners([(usize, u64); 4]);
+
 /// The dose that has gone into each cell, as the secondary electrons spread it: linearly over the four nearest cells.
 ///
 /// Weights and charges are whole numbers, so that the sums do not depend on the order of visits, and two charges at one place
@@ -14,6 +18,9 @@ pub struct DoseMap {
     rows: usize,
     columns: usize,
     edge: [f64; 2],
+    per_edge: [f64; 2],
+    /// Dose of a cell for each of its ticks and part of a place, e⁻/Å².
+    scale: f64,
     /// Ticks of charge times 2¹⁶ parts.
     ticks: Vec<u64>,
 }
@@ -22,37 +29,50 @@ impl DoseMap {
     /// So many cells of `height` × `width` Å, without dose.
     pub fn new(rows: usize, columns: usize, height: f64, width: f64) -> Self {
         let (rows, columns) = (rows.max(1), columns.max(1));
+        let whole = PARTS * PARTS;
         Self {
+            scale: 1.0 / (whole * whole * Charge::TICKS * height * width),
             rows,
             columns,
             edge: [height, width],
+            per_edge: [1.0 / height, 1.0 / width],
             ticks: vec![0; rows * columns],
         }
     }
 
     /// Cell before a place along one axis and the parts of it that fall to that and to the next one.
-    fn split(place: f64, edge: f64, count: usize) -> (usize, usize, u64) {
-        let position = (place / edge - 0.5).clamp(0.0, count as f64 - 1.0);
+    #[inline]
+    fn split(place: f64, per_edge: f64, count: usize) -> (usize, usize, u64) {
+        let position = (place * per_edge - 0.5).clamp(0.0, count as f64 - 1.0);
         let first = (position as usize).min(count - 1);
         let behind = ((position - first as f64) * PARTS) as u64;
         (first, (first + 1).min(count - 1), behind)
     }
 
-    fn corners(&self, y: f64, x: f64) -> [(usize, u64); 4] {
-        let (top, bottom, down) = Self::split(y, self.edge[0], self.rows);
-        let (left, right, across) = Self::split(x, self.edge[1], self.columns);
+    /// The cells that share a visit at a place, Å from the corner of the first cell, and how; places outside count for the
+    /// nearest cell.
+    #[inline]
+    pub(in crate::world) fn corners(&self, y: f64, x: f64) -> Corners {
+        let (top, bottom, down) = Self::split(y, self.per_edge[0], self.rows);
+        let (left, right, across) = Self::split(x, self.per_edge[1], self.columns);
         let (up, back) = (PARTS as u64 - down, PARTS as u64 - across);
-        [
+        Corners([
             (top * self.columns + left, up * back),
             (top * self.columns + right, up * across),
             (bottom * self.columns + left, down * back),
             (bottom * self.columns + right, down * across),
-        ]
+        ])
     }
 
     /// Books a charge at a place, Å from the corner of the first cell; places outside count for the nearest cell.
     pub fn deposit(&mut self, charge: Charge, y: f64, x: f64) {
-        for (cell, weight) in self.corners(y, x) {
+        self.deposit_in(self.corners(y, x), charge);
+    }
+
+    /// Books a charge in cells that are known.
+    #[inline]
+    pub(in crate::world) fn deposit_in(&mut self, corners: Corners, charge: Charge) {
+        for (cell, weight) in corners.0 {
             let part = charge.ticks().saturating_mul(weight);
             self.ticks[cell] = self.ticks[cell].saturating_add(part);
         }
@@ -60,11 +80,16 @@ impl DoseMap {
 
     /// Local dose at a place, e⁻/Å², interpolated between cells.
     pub fn dose_at(&self, y: f64, x: f64) -> f64 {
-        let parts: f64 = (self.corners(y, x).iter())
+        self.dose_in(self.corners(y, x))
+    }
+
+    /// Local dose between cells that are known, e⁻/Å².
+    #[inline]
+    pub(in crate::world) fn dose_in(&self, corners: Corners) -> f64 {
+        let parts: f64 = (corners.0.iter())
             .map(|(cell, weight)| *weight as f64 * self.ticks[*cell] as f64)
             .sum();
-        let whole = PARTS * PARTS;
-        parts / (whole * whole * Charge::TICKS * self.edge[0] * self.edge[1])
+        self.scale * parts
     }
 
     /// How far from a visit the dose may rise along each axis, Å.

@@ -7,12 +7,12 @@ use crate::world::illumination::{FixedPlace, Illumination, REACH};
 use crate::world::site::Hypothesis;
 
 /// Side of the bins in which columns are looked up, Å.
-const BIN: f64 = 2.0;
+const BIN: f64 = 1.0;
 /// No probe is brighter than this, 1/Å²: a coherent one of 60 mrad at 400 keV has a peak of π(α/λ)² = 42. An atom that
 /// would need more than the whole budget at this intensity stays for ever, and need not be watched.
 const HIGHEST_INTENSITY: f64 = 100.0;
 
-/// Columns by place: for each bin those that a beam in it can reach.
+/// Columns that a beam may wear by place: for each bin those that a beam in it can reach.
 #[derive(Debug, Clone)]
 pub(in crate::world) struct Reach {
     rows: usize,
@@ -24,15 +24,16 @@ pub(in crate::world) struct Reach {
 }
 
 impl Reach {
-    /// Of columns at these places of the crystal; coordinates are not negative.
-    pub(in crate::world) fn new(places: Vec<Point>) -> Self {
+    /// Of columns at these places of the crystal, and whether they have atoms at risk; coordinates are not negative.
+    pub(in crate::world) fn new(columns: impl Iterator<Item = (Point, bool)>) -> Self {
+        let (places, worn): (Vec<Point>, Vec<bool>) = columns.unzip();
         let extent = |of: fn(&Point) -> f64| {
             let far = places.iter().map(of).fold(0.0, f64::max);
             ((far + REACH) / BIN).ceil() as usize + 1
         };
         let (rows, columns) = (extent(|p| p.y), extent(|p| p.x));
         let mut lists: Vec<Vec<u32>> = vec![Vec::new(); rows * columns];
-        for (index, place) in places.iter().enumerate() {
+        for (index, place) in places.iter().enumerate().filter(|(n, _)| worn[*n]) {
             let range = |at: f64, limit: usize| {
                 let low = ((at - REACH) / BIN).floor().max(0.0) as usize;
                 let high = ((at + REACH) / BIN).floor().max(0.0) as usize;
@@ -83,11 +84,17 @@ impl Reach {
 /// How worn the columns of a specimen are.
 #[derive(Debug, Clone)]
 pub(super) struct Wear {
-    fluence: Vec<Fluence>,
-    /// The dose at which the next atom of a column goes.
-    next: Vec<Fluence>,
-    /// Those after it, the earliest last.
+    columns: Vec<Worn>,
+    /// For each column the doses at which atoms go after the next one, the earliest last.
     waiting: Vec<Vec<Fluence>>,
+}
+
+/// How worn a column is.
+#[derive(Debug, Clone, Copy)]
+struct Worn {
+    fluence: Fluence,
+    /// The dose at which the next atom goes.
+    next: Fluence,
 }
 
 impl Wear {
@@ -99,8 +106,7 @@ impl Wear {
     ) -> Self {
         let highest = HIGHEST_INTENSITY * budget_electrons;
         let mut wear = Self {
-            fluence: Vec::new(),
-            next: Vec::new(),
+            columns: Vec::new(),
             waiting: Vec::new(),
         };
         for (index, hypothesis) in columns.enumerate() {
@@ -112,8 +118,10 @@ impl Wear {
             });
             let mut thresholds: Vec<Fluence> = atoms.collect();
             thresholds.sort_by(|a, b| b.cmp(a));
-            wear.fluence.push(Fluence::default());
-            wear.next.push(thresholds.pop().unwrap_or(Fluence::NEVER));
+            wear.columns.push(Worn {
+                fluence: Fluence::default(),
+                next: thresholds.pop().unwrap_or(Fluence::NEVER),
+            });
             wear.waiting.push(thresholds);
         }
         wear
@@ -121,6 +129,8 @@ impl Wear {
 
     /// Lets a charge pass at a place of the crystal; appends for each atom that goes the share of the charge after which it
     /// does, and its column.
+    // by itself, so that the loop has all registers
+    #[inline(never)]
     pub(super) fn pass(
         &mut self,
         reach: &Reach,
@@ -132,19 +142,18 @@ impl Wear {
         let aim = FixedPlace::from(place);
         for &index in reach.near(place) {
             let column = index as usize;
+            // no look at whether it is zero: for a third it is, and the processor cannot foresee for which
             let intensity = illumination.between(aim, reach.places[column]);
-            if intensity == 0 {
-                continue;
-            }
             let step = Fluence::of_steps(charge, intensity);
-            let before = self.fluence[column];
-            self.fluence[column] += step;
-            if self.fluence[column] < self.next[column] {
+            let worn = &mut self.columns[column];
+            worn.fluence += step;
+            if worn.fluence < worn.next {
                 continue;
             }
-            while let Some(share) = before.crossing(step, self.next[column]) {
+            let before = worn.fluence - step;
+            while let Some(share) = before.crossing(step, worn.next) {
                 departures.push((share, column));
-                self.next[column] = self.waiting[column].pop().unwrap_or(Fluence::NEVER);
+                worn.next = self.waiting[column].pop().unwrap_or(Fluence::NEVER);
             }
         }
     }
@@ -162,7 +171,7 @@ mod tests {
             beam in (-2.0..44.0_f64, -2.0..44.0_f64),
         ) {
             let places: Vec<Point> = places.into_iter().map(|(y, x)| Point::new(y, x)).collect();
-            let reach = Reach::new(places.clone());
+            let reach = Reach::new(places.iter().map(|place| (*place, true)));
             let beam = Point::new(beam.0, beam.1);
             let near = reach.near(beam);
             for (index, place) in places.iter().enumerate() {

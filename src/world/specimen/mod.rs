@@ -28,9 +28,12 @@ pub(super) struct Specimen {
     wear: Option<Wear>,
     dose_map: Option<DoseMap>,
     diffusion: Option<EnergyTrail>,
+    /// Sorted by y.
     nuclei: Vec<Nucleus>,
     truth: Truth,
     tally: Tally,
+    /// What goes or appears during a visit, with the share of the visit after which it does; empty between visits but for its
+    /// memory.
     departures: Vec<(f64, usize)>,
 }
 
@@ -124,29 +127,36 @@ impl Specimen {
     /// lets go what has to. Within the visit the image changes at the moment something does, and decay is averaged over
     /// the visit, so that a visit split into parts is exactly the same as the whole.
     pub(super) fn expose(&mut self, place: Point, charge: Charge, time: f64) -> f64 {
-        let blueprint = self.blueprint.clone();
+        let Self {
+            blueprint,
+            wear,
+            dose_map,
+            diffusion,
+            nuclei,
+            departures,
+            ..
+        } = self;
         let crystal = blueprint.lattice.to_crystal(place);
-        let electrons = charge.electrons();
-        let mut departures = std::mem::take(&mut self.departures);
         departures.clear();
-        if let Some(wear) = &mut self.wear {
+        if let Some(wear) = wear {
             let (reach, illumination) = (&blueprint.reach, &blueprint.illumination);
-            wear.pass(reach, illumination, crystal, charge, &mut departures);
+            wear.pass(reach, illumination, crystal, charge, departures);
         }
         let mut doses = [0.0; 2];
-        if let Some(map) = &mut self.dose_map {
-            doses[0] = map.dose_at(crystal.y, crystal.x);
-            let passed = match &mut self.diffusion {
+        if let Some(map) = dose_map {
+            let corners = map.corners(crystal.y, crystal.x);
+            doses[0] = map.dose_in(corners);
+            let passed = match diffusion {
                 None => charge,
                 Some(diffusion) => diffusion.effective(charge, crystal.y, crystal.x, time),
             };
-            let grown: Vec<(usize, f64)> = nuclei_near(&self.nuclei, map, crystal);
-            map.deposit(passed, crystal.y, crystal.x);
-            doses[1] = map.dose_at(crystal.y, crystal.x);
-            for (index, before) in grown {
+            let near = nuclei_near(nuclei, map, crystal);
+            map.deposit_in(corners, passed);
+            doses[1] = map.dose_in(corners);
+            for (index, before) in near {
                 let Nucleus {
                     place, threshold, ..
-                } = self.nuclei[index];
+                } = nuclei[index];
                 let after = map.dose_at(place.y, place.x);
                 if after >= threshold && after > before {
                     let share = ((threshold - before) / (after - before)).clamp(0.0, 1.0);
@@ -154,22 +164,28 @@ impl Specimen {
                 }
             }
         }
+        match self.departures.is_empty() {
+            true => charge.electrons() * self.signal_between(crystal, doses),
+            false => self.expose_changing(crystal, charge, doses),
+        }
+    }
+
+    /// The number of electrons expected of a visit during which something goes or appears.
+    #[cold]
+    fn expose_changing(&mut self, crystal: Point, charge: Charge, doses: [f64; 2]) -> f64 {
+        let blueprint = self.blueprint.clone();
+        let mut departures = std::mem::take(&mut self.departures);
+        departures.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let at = |share: f64| doses[0] + share * (doses[1] - doses[0]);
-        let expected = if departures.is_empty() {
-            electrons * self.signal_between(crystal, doses)
-        } else {
-            departures.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            let (mut expected, mut elapsed) = (0.0, 0.0);
-            for &(share, what) in departures.iter().chain([&(1.0, usize::MAX)]) {
-                let doses = [at(elapsed), at(share)];
-                expected += electrons * (share - elapsed) * self.signal_between(crystal, doses);
-                elapsed = share;
-                if what != usize::MAX {
-                    self.change(&blueprint, what);
-                }
+        let (mut expected, mut elapsed) = (0.0, 0.0);
+        for &(share, what) in departures.iter().chain([&(1.0, usize::MAX)]) {
+            let part = charge.electrons() * (share - elapsed);
+            expected += part * self.signal_between(crystal, [at(elapsed), at(share)]);
+            elapsed = share;
+            if what != usize::MAX {
+                self.change(&blueprint, what);
             }
-            expected
-        };
+        }
         self.departures = departures;
         expected
     }
@@ -208,17 +224,13 @@ impl Specimen {
     }
 }
 
-/// Specks yet to come whose dose a deposit at a place may raise, with their dose now.
+/// Specks yet to come whose dose a deposit at a place may raise, with their dose now; `nuclei` are sorted by y.
 fn nuclei_near(nuclei: &[Nucleus], map: &DoseMap, place: Point) -> Vec<(usize, f64)> {
-    let reach = map.reach();
-    nuclei
-        .iter()
-        .enumerate()
-        .filter(|(_, nucleus)| {
-            !nucleus.grown
-                && (nucleus.place.y - place.y).abs() <= reach[0]
-                && (nucleus.place.x - place.x).abs() <= reach[1]
-        })
+    let [along_y, along_x] = map.reach();
+    let first = nuclei.partition_point(|nucleus| nucleus.place.y < place.y - along_y);
+    let near = nuclei.iter().enumerate().skip(first);
+    near.take_while(|(_, nucleus)| nucleus.place.y <= place.y + along_y)
+        .filter(|(_, nucleus)| !nucleus.grown && (nucleus.place.x - place.x).abs() <= along_x)
         .map(|(index, nucleus)| (index, map.dose_at(nucleus.place.y, nucleus.place.x)))
         .collect()
 }

@@ -66,16 +66,19 @@ impl Specimen {
             let extent = [rows as f64 * height, cells as f64 * width];
             nucleation.draw(extent, seed).into_iter()
         });
+        let mut nuclei: Vec<Nucleus> = nuclei
+            .map(|(place, threshold)| Nucleus {
+                place,
+                threshold,
+                grown: false,
+            })
+            .collect();
+        nuclei.sort_by(|a, b| a.place.y.total_cmp(&b.place.y));
         Self {
             dose_map: (blueprint.follows_dose).then(|| DoseMap::new(rows, cells, height, width)),
-            diffusion: blueprint.diffusion.map(EnergyTrail::new),
-            nuclei: nuclei
-                .map(|(place, threshold)| Nucleus {
-                    place,
-                    threshold,
-                    grown: false,
-                })
-                .collect(),
+            diffusion: (blueprint.diffusion)
+                .map(|law| EnergyTrail::new(law, rows as f64 * height, cells as f64 * width)),
+            nuclei,
             tally: Tally { at_risk, lost: 0 },
             departures: Vec::new(),
             canvas,
