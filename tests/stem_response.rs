@@ -97,49 +97,6 @@ fn cases() -> &'static [Case] {
 }
 
 #[test]
-fn the_reference_follows_the_world_files() {
-    #[derive(Deserialize)]
-    struct World {
-        beam: BeamSection,
-        detector: DetectorSection,
-    }
-    #[derive(Deserialize)]
-    struct BeamSection {
-        energy_kev: f64,
-        semiangle_mrad: f64,
-        source_fwhm: f64,
-        #[serde(default)]
-        aberrations: Aberrations,
-    }
-    #[derive(Deserialize)]
-    struct DetectorSection {
-        inner_mrad: f64,
-        outer_mrad: f64,
-    }
-    let files = [
-        include_str!("../worlds/mos2-l1.toml"),
-        include_str!("../worlds/mos2-l2.toml"),
-        include_str!("../worlds/mos2-l3.toml"),
-    ];
-    for (file, case) in files.into_iter().zip(cases()) {
-        let World { beam, detector } = toml::from_str(file).unwrap();
-        let probe = Probe::new(
-            Beam::new(beam.energy_kev).unwrap(),
-            beam.semiangle_mrad,
-            beam.aberrations,
-        )
-        .unwrap();
-        let grid = Grid::square(128, 0.2);
-        let difference =
-            probe.intensity(grid).unwrap() - case.model.probe().intensity(grid).unwrap();
-        assert!(difference.iter().all(|d| d.abs() < 1e-12));
-        let annulus = numbers(&case.reference["detector"]);
-        assert_eq!(annulus, [detector.inner_mrad, detector.outer_mrad]);
-        assert!((case.source * (8.0 * 2_f64.ln()).sqrt() - beam.source_fwhm).abs() < 1e-12);
-    }
-}
-
-#[test]
 fn kernels_agree_with_the_model_computed_elsewhere() {
     for case in cases() {
         // The staircase edge of the aperture on the box, and the look-up between pixels; blur smooths both.

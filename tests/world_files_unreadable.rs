@@ -127,10 +127,12 @@ fn syntax_errors_name_their_line() {
         ("schema = 2", "schema == 2"),
         ("[field]", "[field"),
         ("height = 64.0", "height = "),
-        ("dose = 1200.0", "dose = 12OO"),
+        ("dose = 1000.0", "dose = 1OOO"),
         ("[scan]", "]"),
     ] {
-        let number = lines.iter().position(|l| l == line).unwrap();
+        let number = (lines.iter())
+            .position(|l| l.split('#').next().unwrap().trim_end() == line)
+            .unwrap();
         let mut changed = lines.clone();
         changed[number] = broken.into();
         match Definition::parse(&changed.join("\n"), FILE) {
