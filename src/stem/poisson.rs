@@ -1,22 +1,21 @@
 //! Detected electrons as one Poisson process per probe position.
 
 use super::binomial::{halve, unimodal};
-use super::stirling::log_factorial_growth;
 use crate::random::{Purpose, Stream, StreamKey};
 use crate::units::Seed;
 use rand::Rng;
 
-/// Length of a leaf, in expected electrons: the stretch in which arrivals are laid down one by one.
+/// Length of the first leaves, in expected electrons: short ones, whose few arrivals take two draws.
 const LEAF: f64 = 2.0;
-/// Leaves, from the beginning, that are drawn one by one; beyond them come blocks of doubling length.
-const LEAVES: u64 = 32;
-/// Steps to an expected electron: the places of arrivals are whole multiples of 2⁻³² leaf, and both ends of an exposure are
-/// rounded to them, each once and always the same way.
-const STEPS: f64 = (1_u64 << 32) as f64 / LEAF;
+/// How many of them there are; beyond them come blocks that end at four times their beginning.
+const LEAVES: u64 = 8;
+/// Length of the leaves that blocks are halved down to, expected electrons: most have at most 64 arrivals.
+const LONG_LEAF: f64 = 48.0;
+/// Steps to a leaf: the places of arrivals are whole multiples of 2⁻³² leaf, and both ends of an exposure are rounded
+/// to them, each once and always the same way.
+const STEPS: f64 = (1_u64 << 32) as f64;
 /// Exposure at which the process ends, expected electrons.
 const END: f64 = 1e11;
-/// Random bits of a place or a probability.
-const BITS: u32 = 53;
 
 /// The arrivals of a unit-rate Poisson process that is fixed by (seed, key).
 ///
@@ -24,11 +23,12 @@ const BITS: u32 = 53;
 /// Counts of disjoint visits are then independent Poisson variables, the same exposure always shows the same
 /// electrons, and a visit split into parts detects exactly what the whole visit would have.
 ///
-/// The first 64 expected electrons are 32 leaves, each with a Poisson number of arrivals at independent uniform places.
-/// Beyond them lie blocks of 64, 64, 128, 256, … expected electrons: each has a Poisson number of arrivals, of which a
-/// binomial half falls into its first half, and so on down to leaves (a Poisson process given its number is a set of
-/// independent uniform places: Kingman, Poisson Processes, 1993, section 2.4). A visit draws only the leaves and nodes
-/// that its ends cut, so its cost grows with the logarithm of the exposure.
+/// The first 16 expected electrons are 8 leaves, each with a Poisson number of arrivals at independent uniform places.
+/// Beyond them lie blocks of 48, 192, 768, … expected electrons: each has a Poisson number of arrivals, of which a
+/// binomial half falls into its first half, and so on down to leaves of 48 (a Poisson process given its number is a set
+/// of independent uniform places: Kingman, Poisson Processes, 1993, section 2.4). A visit draws only the numbers of the
+/// leaves and blocks that it touches and the nodes that its ends cut, so its cost grows with the logarithm of the
+/// exposure.
 ///
 /// Everything is made of integers and of IEEE sums, products, quotients and roots, which round alike on every machine;
 /// no logarithm or exponential of a mathematics library is called.
@@ -66,7 +66,7 @@ impl Arrivals {
         }
         let (from, to) = (from.max(0.0), to.min(END));
         if to < LEAVES as f64 * LEAF {
-            let (start, end) = (whole(from * STEPS), whole(to * STEPS));
+            let [start, end] = [from, to].map(|exposure| whole(exposure * (STEPS / LEAF)));
             if start >> 32 == end >> 32 {
                 return self.first_leaves(start >> 32, start, end);
             }
@@ -77,20 +77,18 @@ impl Arrivals {
     /// [`Arrivals::between`] over more than one of the first leaves, or beyond them.
     #[inline(never)]
     fn over(self, from: f64, to: f64) -> u64 {
-        let (first, last) = (whole(from / LEAF), whole(to / LEAF));
-        let (start, end) = (whole(from * STEPS), whole(to * STEPS));
-        let mut count = (first..=last.min(LEAVES - 1))
+        let [start, end] = [from, to].map(|exposure| whole(exposure * (STEPS / LEAF)));
+        let mut count = (start >> 32..LEAVES.min((end >> 32) + 1))
             .map(|leaf| self.first_leaves(leaf, start, end))
             .sum();
-        let (mut level, mut block) = (LEAVES.ilog2(), LEAVES);
-        while block <= last {
-            if first < 2 * block {
-                let mut stream = self.node(level, block).with(0).stream();
-                let number = poisson(block as f64 * LEAF, &mut stream);
-                count += self.part(level, block, number, from, to);
+        let (mut start, mut index) = (LEAVES as f64 * LEAF, 0);
+        while start < to {
+            if from < 4.0 * start {
+                let length = 3.0 * start;
+                count += self.part(start, length, self.number(index, start, length), from, to);
             }
-            block *= 2;
-            level += 1;
+            start *= 4.0;
+            index += 1;
         }
         count
     }
@@ -98,40 +96,50 @@ impl Arrivals {
     /// The arrivals of one of the first [`LEAVES`] between two numbers of steps.
     #[inline]
     fn first_leaves(self, leaf: u64, start: u64, end: u64) -> u64 {
-        let key = self.node(0, leaf);
-        let number = leaf_count(key.bits());
+        let key = self.node(2 * leaf + 1);
         let begin = leaf << 32;
         laid_down(
             key,
-            number,
+            LEAF_LAW.invert(key.bits()),
             start.max(begin) - begin,
             end.min(begin + (1 << 32)) - begin,
         )
     }
 
-    /// How many of the `number` arrivals of a node, 2^`level` leaves from `leaf` on, lie in (`from`, `to`].
-    fn part(self, level: u32, leaf: u64, number: u64, from: f64, to: f64) -> u64 {
-        let leaves = 1 << level;
-        let (start, end) = (leaf as f64 * LEAF, (leaf + leaves) as f64 * LEAF);
-        if number == 0 || to <= start || from >= end {
+    /// Number of arrivals in a block.
+    #[inline]
+    fn number(self, index: usize, start: f64, length: f64) -> u64 {
+        let key = self.node(whole(start + 0.5 * length));
+        match BLOCK_LAWS.get(index) {
+            Some(law) => law.invert(key.bits()),
+            None => unimodal(length, length, [1.0], &mut key.with(0).stream()),
+        }
+    }
+
+    /// How many of the `number` arrivals of a block, or of a node below it, lie in (`from`, `to`].
+    fn part(self, start: f64, length: f64, number: u64, from: f64, to: f64) -> u64 {
+        let end = start + length;
+        if to <= start || from >= end {
             return 0;
         }
         if from <= start && to >= end {
             return number;
         }
-        let key = self.node(level, leaf);
-        if level == 0 {
-            let steps = |exposure: f64| whole((exposure - start).clamp(0.0, LEAF) * STEPS);
-            return laid_down(key, number, steps(from), steps(to));
+        let half = 0.5 * length;
+        let key = self.node(whole(start + half));
+        if length <= LONG_LEAF {
+            let steps = |exposure: f64| whole((exposure - start) / LONG_LEAF * STEPS);
+            return laid_down(key, number, steps(from.max(start)), steps(to.min(end)));
         }
-        let left = halve(number, &mut key.stream());
-        self.part(level - 1, leaf, left, from, to)
-            + self.part(level - 1, leaf + leaves / 2, number - left, from, to)
+        let first = halve(number, &mut key.stream());
+        self.part(start, half, first, from, to)
+            + self.part(start + half, half, number - first, from, to)
     }
 
-    /// What names a node; the process has fewer than 2⁴⁸ leaves.
-    const fn node(self, level: u32, leaf: u64) -> StreamKey {
-        self.root.with_pair(self.key, ((level as u64) << 48) | leaf)
+    /// What names a leaf or a node: its middle, which no two share.
+    #[inline]
+    const fn node(self, middle: u64) -> StreamKey {
+        self.root.with_pair(self.key, middle)
     }
 }
 
@@ -148,77 +156,134 @@ fn laid_down(key: StreamKey, number: u64, start: u64, end: u64) -> u64 {
     if length == 1 << 32 {
         return number;
     }
+    if number > 4 {
+        return many_laid_down(key, number, start, end);
+    }
+    // Four places whether they are needed or not cost less than a loop whose end the processor cannot foresee.
     let inside = |place: u64| u64::from(place.wrapping_sub(start) < length);
     let mut stream = key.stream();
-    let mut pairs = |from: u64, to: u64| -> u64 {
-        (from..to)
-            .map(|pair| {
-                let draw = stream.next_u64();
-                inside(draw >> 32) * u64::from(2 * pair < number)
-                    + inside(draw & 0xFFFF_FFFF) * u64::from(2 * pair + 1 < number)
-            })
-            .sum()
-    };
-    // Four places whether they are needed or not cost less than a loop whose end the processor cannot foresee.
-    let count = pairs(0, 2);
-    if number <= 4 {
-        count
-    } else {
-        count + pairs(2, number.div_ceil(2))
-    }
+    (0..2)
+        .map(|pair| {
+            let draw = stream.next_u64();
+            inside(draw >> 32) * u64::from(2 * pair < number)
+                + inside(draw & 0xFFFF_FFFF) * u64::from(2 * pair + 1 < number)
+        })
+        .sum()
 }
 
-/// Distribution function of the number of arrivals in a leaf, in units of 2⁻⁵³.
-const LEAF_LAW: [u64; 32] = {
-    let whole = (1_u64 << BITS) as f64;
-    let mut law = [1 << BITS; 32];
-    let (mut term, mut sum) = (0.135_335_283_236_612_7, 0.0); // exp(-2)
-    let mut count = 0;
-    while count < 31 {
-        sum += term;
-        law[count] = (sum * whole) as u64;
-        count += 1;
-        term *= LEAF / count as f64;
+/// [`laid_down`] for more than four arrivals, 64 at a time.
+#[inline(never)]
+fn many_laid_down(key: StreamKey, number: u64, start: u64, end: u64) -> u64 {
+    if number > 64 {
+        return many_laid_down(key, 64, start, end)
+            + many_laid_down(key.with(64), number - 64, start, end);
     }
-    law
-};
+    let all = u64::MAX >> (64 - number);
+    let [before, until] = [start, end].map(|end| below(end, all, key.stream()));
+    u64::from((before ^ until).count_ones())
+}
 
-/// The smallest count that the leading byte of a draw leaves open: where the search begins.
-const GUIDE: [u8; 256] = {
-    let mut guide = [0; 256];
-    let (mut slot, mut count) = (0, 0);
-    while slot < 256 {
-        while LEAF_LAW[count] <= (slot as u64) << (BITS - 8) {
-            count += 1;
-        }
-        guide[slot] = count as u8;
-        slot += 1;
-    }
-    guide
-};
-
-/// Number of arrivals in a leaf by inversion of the Poisson law.
+/// Which of `all` arrivals, one a bit, lie before a number of steps.
+///
+/// A draw holds one bit of each one's place, the leading bits first, until it is clear on which side of the end they lie.
 #[inline]
-fn leaf_count(bits: u64) -> u64 {
-    let draw = bits >> (64 - BITS);
-    let mut count = usize::from(GUIDE[(bits >> 56) as usize]);
-    // Nearly always at most one step, taken without a jump.
-    count += usize::from(LEAF_LAW[count] <= draw);
-    while LEAF_LAW[count] <= draw {
-        count += 1;
+fn below(end: u64, all: u64, mut stream: Stream) -> u64 {
+    if end == 0 {
+        return 0;
     }
-    count as u64
+    if end == 1 << 32 {
+        return all;
+    }
+    let (mut below, mut open, mut bits) = (0, all, end << 32);
+    while open != 0 {
+        // Eight bits are nearly always enough, and a short loop of fixed length is unrolled.
+        for _ in 0..8 {
+            let draw = stream.next_u64();
+            let bit = (bits as i64 >> 63) as u64;
+            below |= open & bit & !draw;
+            open &= !(bit ^ draw);
+            bits <<= 1;
+        }
+    }
+    below
 }
 
-/// A Poisson number whose `mean` is a whole number of at least 64.
-fn poisson(mean: f64, stream: &mut Stream) -> u64 {
-    unimodal(mean, mean, |step| -log_factorial_growth(mean, step), stream)
+/// The law of the number of arrivals in a first leaf.
+static LEAF_LAW: Law<32> = Law::new(2, 0.270_670_566_473_225_4);
+
+/// The laws of the first blocks; later ones are drawn by rejection.
+static BLOCK_LAWS: [Law<480>; 3] = [
+    Law::new(48, 0.057_482_477_045_668_647),
+    Law::new(192, 0.028_778_685_673_861_933),
+    Law::new(768, 0.014_394_027_624_699_159),
+];
+
+/// A Poisson law for inversion.
+struct Law<const N: usize> {
+    /// The smallest number whose probability is not negligible.
+    least: usize,
+    /// Distribution function from there on, in units of 2⁻⁵³.
+    cumulative: [u64; N],
+    /// The first entry that the leading byte of a draw leaves open: where the search begins.
+    guide: [u16; 256],
+}
+
+impl<const N: usize> Law<N> {
+    /// Random bits of a probability.
+    const BITS: u32 = 53;
+
+    /// The law of a whole `mean`, whose own probability is `peak` = exp(−mean) meanᵐᵉᵃⁿ/mean!.
+    const fn new(mean: usize, peak: f64) -> Self {
+        let certain = (1_u64 << Self::BITS) as f64;
+        let (mut number, mut term) = (mean, peak);
+        while number > 0 && term * certain > 0.5 {
+            term *= number as f64 / mean as f64;
+            number -= 1;
+        }
+        let least = number;
+        let mut cumulative = [certain as u64; N];
+        let mut sum = 0.0;
+        while number <= mean || term * certain > 0.5 {
+            sum += term;
+            cumulative[number - least] = (sum.min(1.0) * certain) as u64;
+            number += 1;
+            term *= mean as f64 / number as f64;
+        }
+        let mut guide = [0; 256];
+        let (mut slot, mut entry) = (0, 0);
+        while slot < 256 {
+            while cumulative[entry] <= (slot as u64) << (Self::BITS - 8) {
+                entry += 1;
+            }
+            guide[slot] = entry as u16;
+            slot += 1;
+        }
+        Self {
+            least,
+            cumulative,
+            guide,
+        }
+    }
+
+    /// The number that 64 random bits stand for.
+    #[inline]
+    fn invert(&self, bits: u64) -> u64 {
+        let draw = bits >> (64 - Self::BITS);
+        let mut entry = usize::from(self.guide[(bits >> 56) as usize]);
+        // Nearly always at most one step, taken without a jump.
+        entry += usize::from(self.cumulative[entry] <= draw);
+        while self.cumulative[entry] <= draw {
+            entry += 1;
+        }
+        (self.least + entry) as u64
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use statrs::function::factorial::ln_factorial;
 
     #[test]
     fn mean_equals_variance_at_every_rate() {
@@ -265,13 +330,18 @@ mod tests {
     fn numbers_of_leaves_and_blocks_follow_the_poisson_law() {
         let n = 200_000_u64;
         for (from, mean) in [
-            (0.0, 4.0),
-            (64.0, 64.0),
-            (1024.0, 1024.0),
-            (1e5, 32.0),
             (0.0, 2.0),
+            (0.0, 4.0),
+            (20.0, 7.0),
+            (16.0, 48.0),
+            (64.0, 48.0),
+            (100.0, 100.0),
+            (64.0, 192.0),
+            (256.0, 768.0),
+            (1024.0, 3072.0),
+            (1e5, 32.0),
         ] {
-            let mut histogram = vec![0_u64; 2048];
+            let mut histogram = vec![0_u64; 4096];
             for key in 0..n {
                 let count = Arrivals::new(Seed(11), key).between(from, from + mean);
                 histogram[count as usize] += 1;
@@ -299,10 +369,29 @@ mod tests {
     }
 
     #[test]
+    fn tables_agree_with_the_poisson_law() {
+        fn check<const N: usize>(mean: f64, law: &Law<N>) {
+            let mut before = 0;
+            for (entry, &until) in law.cumulative.iter().enumerate() {
+                let number = (law.least + entry) as f64;
+                let probability = (number * mean.ln() - mean - ln_factorial(number as u64)).exp();
+                let found = (until - before) as f64 / (1_u64 << 53) as f64;
+                assert!((found - probability).abs() < 1e-13, "{number} of {mean}");
+                before = until;
+            }
+        }
+        check(2.0, &LEAF_LAW);
+        for (law, mean) in BLOCK_LAWS.iter().zip([48.0, 192.0, 768.0]) {
+            check(mean, law);
+        }
+    }
+
+    #[test]
     fn disjoint_exposures_are_independent() {
         let n = 50_000_u64;
         for [a, b, c] in [
             [0.5, 1.0, 1.5],
+            [20.0, 25.0, 40.0],
             [60.0, 70.0, 80.0],
             [5000.0, 5100.0, 5200.0],
         ] {
@@ -330,10 +419,10 @@ mod tests {
                 .map(|w| arrivals.between(w[0], w[1]))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(counts(1, 2), [0, 2, 17, 49, 38, 1949, 298_756, 999_738_454]);
+        assert_eq!(counts(1, 2), [1, 2, 14, 44, 32, 1871, 298_599, 999_677_797]);
         assert_eq!(
             counts(7, u64::MAX),
-            [1, 2, 15, 62, 31, 1815, 297_480, 999_704_262]
+            [1, 3, 21, 41, 35, 1867, 298_032, 999_687_049]
         );
     }
 
@@ -370,7 +459,7 @@ mod tests {
             logarithms in prop::collection::vec(-2.0..7.0_f64, 2..8),
         ) {
             let mut edges: Vec<f64> = logarithms.iter().map(|l| 10.0_f64.powf(*l)).collect();
-            edges.extend([0.0, 64.0, 4096.0]);
+            edges.extend([0.0, 16.0, 64.0, 4096.0]);
             edges.sort_by(f64::total_cmp);
             let arrivals = Arrivals::new(Seed(5), key);
             let parts: u64 = edges.windows(2).map(|w| arrivals.between(w[0], w[1])).sum();

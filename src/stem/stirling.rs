@@ -2,13 +2,21 @@
 
 use std::f64::consts::{LN_2, SQRT_2};
 
-/// The smallest number whose factorial the series below gives to 1e-11.
-pub(super) const SMALLEST: f64 = 8.0;
-
-/// ln[(k + d)! / (k! kᵈ)] for k and k + d of at least [`SMALLEST`]: what is left of Stirling's series when the terms that
+/// ln[(k + d)! / (k! kᵈ)] for k and k + d of at least 8, to 1e-11: what is left of Stirling's series when the terms that
 /// nearly cancel are taken out (NIST Handbook of Mathematical Functions, 5.11.1).
 pub(super) fn log_factorial_growth(k: f64, d: f64) -> f64 {
     (k + d + 0.5) * ln_1p(d / k) - d + remainder(k + d) - remainder(k)
+}
+
+/// Bounds of [`log_factorial_growth`] for |d| ≤ k/2, without a logarithm.
+///
+/// It is Σ ln(1 + i/k) over i = 1 … d, or −Σ ln(1 − i/k) over i = 0 … −d − 1: the first bound is the sum of the terms of
+/// first and second order in i/k, and what is left lies between 0 and d²(d + 1)²/(6k³).
+pub(super) fn log_factorial_growth_bounds(k: f64, d: f64) -> [f64; 2] {
+    let (share, pairs) = (1.0 / k, d * (d + 1.0));
+    let low = pairs * share * (0.5 - (2.0 * d + 1.0) * share / 12.0);
+    let cube = pairs * share;
+    [low, low + cube * cube * share / 6.0]
 }
 
 /// ln k! − [(k + ½) ln k − k + ½ ln 2π].
@@ -78,6 +86,14 @@ mod tests {
                 (found - direct).abs() < 2e-11 + 1e-13 * direct.abs(),
                 "{k} {d}: {found} {direct}"
             );
+        }
+        for k in [64, 67, 100, 1000, 48_000] {
+            for d in (-k / 2..=k / 2).step_by(k as usize / 32) {
+                let [low, high] = log_factorial_growth_bounds(k.into(), d.into());
+                let growth = log_factorial_growth(k.into(), d.into());
+                let slack = 1e-11 * (1.0 + growth);
+                assert!(low - slack <= growth && growth <= high + slack, "{k} {d}");
+            }
         }
         // For large k and moderate d the ratio is that of the normal law.
         let (k, d) = (1e10_f64, 3e5_f64);
