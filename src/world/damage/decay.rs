@@ -8,9 +8,9 @@ use std::path::Path;
 
 /// Most stages, the pristine one among them.
 pub(in crate::world) const STAGES: usize = 4;
-/// Relative difference below which two rates are moved apart, so that no quotient is nought over nought. The shares err by less
-/// than five times this.
-const APART: f64 = 2e-6;
+/// Relative difference below which rates are moved apart, so that no quotient is nought over nought. The shares err by less than
+/// this.
+const APART: f64 = 1e-5;
 
 /// States that follow one another: a world file's `[[damage.decay]]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -83,14 +83,13 @@ impl Decay {
             let allowed = "1 to 3 doses within 1e-3 to 1e12 e⁻/Å²";
             return Err(Error::argument("doses", format!("{doses:?}"), allowed));
         }
-        let mut rates: Vec<f64> = Vec::new();
-        for dose in doses {
-            let mut rate = 1.0 / dose;
-            while rates.iter().any(|known| (known / rate - 1.0).abs() < APART) {
-                rate *= 1.0 + 2.0 * APART;
-            }
-            rates.push(rate);
-        }
+        let moved_apart = |index: usize| {
+            let alike = |other: usize| (doses[other] / doses[index] - 1.0).abs() < APART;
+            let number = (0..doses.len()).filter(|&other| alike(other)).count();
+            let before = (0..index).filter(|&other| alike(other)).count();
+            (1.0 + APART * (2.0 * before as f64 - (number - 1) as f64)) / doses[index]
+        };
+        let rates: Vec<f64> = (0..doses.len()).map(moved_apart).collect();
         let weights = (0..rates.len()).map(|stage| {
             let fed: f64 = rates[..stage].iter().product();
             let weight = |j: usize| {
