@@ -3,6 +3,7 @@
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use dosewise::prelude::*;
 use std::hint::black_box;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 const MATERIALS: [&str; 5] = ["mos2", "gold", "pto", "cspbbr3", "mapbi3"];
@@ -11,13 +12,13 @@ fn world(name: &str) -> World {
     World::load(format!("worlds/{name}.toml")).expect("a shipped world")
 }
 
-/// All worlds by name.
-fn worlds() -> Vec<(String, World)> {
+/// All worlds by name, loaded once.
+static WORLDS: LazyLock<Vec<(String, World)>> = LazyLock::new(|| {
     let names = MATERIALS
         .iter()
-        .flat_map(|material| (1..=3).map(move |l| format!("{material}-l{l}")));
+        .flat_map(|material| (1..=3).map(move |level| format!("{material}-l{level}")));
     names.map(|name| (name.clone(), world(&name))).collect()
-}
+});
 
 /// So many positions along either axis, one part of the budget in all.
 fn square(world: &World, side: usize, stride: f64, part: f64) -> Scan {
@@ -43,7 +44,7 @@ fn load(criterion: &mut Criterion) {
 
 fn reset(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("reset");
-    for (name, world) in worlds() {
+    for (name, world) in WORLDS.iter() {
         let mut seed = 0;
         group.bench_function(name, |b| {
             b.iter(|| {
@@ -62,8 +63,8 @@ fn scan(criterion: &mut Criterion) {
     ];
     for (kind, scan) in kinds {
         let mut group = criterion.benchmark_group(kind);
-        for (name, world) in worlds() {
-            let scan = scan(&world);
+        for (name, world) in WORLDS.iter() {
+            let scan = scan(world);
             group.bench_function(name, |b| {
                 b.iter_batched(
                     || world.episode(Seed(1)),
@@ -76,6 +77,35 @@ fn scan(criterion: &mut Criterion) {
             });
         }
     }
+}
+
+/// What an episode takes, its world apart, after a scan of the whole field.
+fn memory(_: &mut Criterion) {
+    const EPISODES: u64 = 20;
+    for (name, world) in WORLDS.iter() {
+        let before = resident();
+        let episodes: Vec<Episode> = (0..EPISODES)
+            .map(|seed| {
+                let mut episode = world.episode(Seed(seed));
+                let frame = episode.scan(&whole_field(world));
+                black_box(frame).expect("a scan within the budget");
+                episode
+            })
+            .collect();
+        if let (Some(before), Some(after)) = (before, resident()) {
+            let each = after.saturating_sub(before) as f64 / EPISODES as f64;
+            println!("memory of an episode, {name}: {:.1} MB", 1e-6 * each);
+        }
+        drop(episodes);
+    }
+}
+
+/// Bytes of memory that the process holds, where the system tells.
+fn resident() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(1024 * kibibytes)
 }
 
 fn observe(criterion: &mut Criterion) {
@@ -119,6 +149,6 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = load, reset, scan, observe, run
+    targets = load, reset, scan, memory, observe, run
 }
 criterion_main!(episode);

@@ -6,7 +6,6 @@ use dosewise::stem::{
     Kernel, PerfectImage, Probe, ScatteringFactor,
 };
 use dosewise::units::Point;
-use serde::Deserialize;
 use serde_json::Value;
 use std::sync::OnceLock;
 
