@@ -353,7 +353,7 @@ fn what_the_beam_makes_is_not_in_the_truth() {
     assert_eq!(untouched.damaged_fraction, 0.0);
     let before = image(&world, 7, &[]);
     let heavy = Scan::rectangle(Point::new(0.0, 0.0), 64.0, 64.0, 1.0, Dose(300.0)).unwrap();
-    let scanned = run(&world, 7, &[heavy.clone()]).finish();
+    let scanned = run(&world, 7, std::slice::from_ref(&heavy)).finish();
     assert!(
         scanned.damaged_fraction > 0.9,
         "{}",

@@ -59,8 +59,8 @@ impl Material {
     /// Loads a material file and the crystal structure that it names.
     ///
     /// # Errors
-    /// As [`Definition::load`], [`Error::Parse`] and [`Error::Io`] when the crystal structure cannot be read, and
-    /// [`Error::Config`] for a definition that asks for what the crystal does not have.
+    /// As [`Definition::load`], [`crate::Error::Parse`] and [`crate::Error::Io`] when the crystal structure cannot be read, and
+    /// [`crate::Error::Config`] for a definition that asks for what the crystal does not have.
     pub fn load(file: impl AsRef<Path>) -> Result<Self> {
         let file = file.as_ref();
         Self::from_definition(Definition::load(file)?, file)
