@@ -180,7 +180,6 @@ fn domain_beliefs(world: &World, share: f64, seeds: u64) -> Vec<(f64, f64)> {
 }
 
 #[test]
-#[ignore = "beliefs of coupled cells are too sure where evidence is weak"]
 fn stated_probabilities_of_domains_are_about_frequencies() {
     for name in ["mapbi3-l1", "cspbbr3-l1", "pto-l2"] {
         let world = World::load(format!("worlds/{name}.toml")).unwrap();

@@ -3,10 +3,13 @@
 use crate::world::Briefing;
 use std::collections::HashMap;
 
-/// Strongest coupling of two phases that is believed, as the logarithm of the odds for like neighbours. On a grid evidence goes
-/// round in loops and comes back: above 4J = 2 ln(1 + √2) = 1.763 the phases of Ising's square lattice order all by themselves
-/// (L. Onsager, Phys. Rev. 65 (1944) 117), and faint evidence for a small domain is overruled.
-const STRONGEST: f64 = 1.9;
+/// Growth of a faint belief, from one cell to the next, up to which neighbours are trusted. On a grid evidence goes round in loops
+/// and comes back; where it grows, phases order all by themselves before anything was seen.
+const GROWTH: f64 = 1.0;
+/// Steps in which cells that know nothing are brought to believe the priors.
+const BALANCING: usize = 200;
+/// Halvings of the interval in which the trust is sought.
+const HALVINGS: usize = 10;
 
 /// Sum-product belief propagation with pair potentials P(k, l) / P(k) P(l), those of neighbours along y and along x under the
 /// world's published law: exact on a tree (J. S. Yedidia, W. T. Freeman and Y. Weiss, IEEE Trans. Inf. Theory 51 (2005) 2282,
@@ -20,29 +23,165 @@ pub(super) struct Coupling {
     potentials: [Vec<f64>; 2],
     /// For each cell and side the message that comes in from there.
     messages: Vec<f64>,
+    weights: Vec<f64>,
 }
 
-/// Share of the correlation of neighbours that is believed: so much that phases which meet, weighted by how often they do, are
-/// coupled by [`STRONGEST`].
-fn trust(briefing: &Briefing) -> f64 {
-    let phases = briefing.phases.len();
-    let (mut sum, mut weight) = (0.0, 0.0);
-    for ratios in &briefing.pair_ratios {
-        for (k, l) in (0..phases).flat_map(|k| (0..phases).map(move |l| (k, l))) {
-            let ratio = |k: usize, l: usize| ratios[k * phases + l].max(1e-300);
-            if k != l {
-                let meet = ratio(k, l) * briefing.phases[k].prior * briefing.phases[l].prior;
-                sum += meet * (ratio(k, k) * ratio(l, l) / (ratio(k, l) * ratio(l, k))).ln();
-                weight += meet;
+/// A grid without end of which nobody has seen anything, so that all cells are alike.
+#[derive(Debug, Clone)]
+struct Even {
+    potentials: [Vec<f64>; 2],
+    /// Weight of each phase in a cell, with which its belief is the prior: common phases are neighbours of one another, and
+    /// messages alone would make them commoner.
+    weights: Vec<f64>,
+    /// What a cell hears from each side.
+    messages: [Vec<f64>; 4],
+}
+
+impl Even {
+    /// With as much of the correlation of neighbours as does not let beliefs grow.
+    fn trusted(briefing: &Briefing) -> Self {
+        let with = |trust: f64| Self::balanced(briefing, trust);
+        let whole = with(1.0);
+        if whole.growth() <= GROWTH {
+            return whole;
+        }
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..HALVINGS {
+            let middle = 0.5 * (low + high);
+            match with(middle).growth() <= GROWTH {
+                true => low = middle,
+                false => high = middle,
             }
         }
+        with(low)
     }
-    let odds = if weight > 0.0 { sum / weight } else { 0.0 };
-    if odds > STRONGEST {
-        STRONGEST / odds
-    } else {
-        1.0
+
+    /// With a share of the correlation of neighbours.
+    fn balanced(briefing: &Briefing, trust: f64) -> Self {
+        let priors: Vec<f64> = briefing.phases.iter().map(|phase| phase.prior).collect();
+        let potential = |axis: usize| -> Vec<f64> {
+            let ratios = briefing.pair_ratios[axis].iter();
+            ratios.map(|ratio| ratio.powf(trust)).collect()
+        };
+        let mut even = Self {
+            potentials: [potential(0), potential(1)],
+            weights: priors.clone(),
+            messages: [(); 4].map(|()| vec![1.0; priors.len()]),
+        };
+        for _ in 0..BALANCING {
+            even.messages = [0, 1, 2, 3].map(|side| even.heard_from(side));
+            let belief = normalised(even.all_but(None), 1.0);
+            let known = even.weights.iter_mut().zip(&priors).zip(belief);
+            known.for_each(|((weight, prior), belief)| {
+                *weight *= (prior / belief.max(1e-12)).sqrt();
+            });
+            even.weights = normalised(std::mem::take(&mut even.weights), 1.0);
+        }
+        even
     }
+
+    /// What a cell knows but for what one side tells it.
+    fn all_but(&self, side: Option<usize>) -> Vec<f64> {
+        let mut product = self.weights.clone();
+        for (_, messages) in self
+            .messages
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| Some(*n) != side)
+        {
+            product.iter_mut().zip(messages).for_each(|(p, m)| *p *= m);
+        }
+        product
+    }
+
+    /// The message that comes in from a side: 0 and 2 are before a cell along y and x, 1 and 3 behind it.
+    fn heard_from(&self, side: usize) -> Vec<f64> {
+        let phases = self.weights.len();
+        let known = self.all_but(Some(side ^ 1));
+        let potential = &self.potentials[side / 2];
+        let into = |l: usize| -> f64 {
+            let pair = |k: usize| match side % 2 == 0 {
+                true => k * phases + l,
+                false => l * phases + k,
+            };
+            (0..phases).map(|k| known[k] * potential[pair(k)]).sum()
+        };
+        normalised((0..phases).map(into).collect(), phases as f64)
+    }
+
+    /// By how much a faint belief grows from one cell to the next: the largest eigenvalue of passing it on, each message being
+    /// made of three. Beliefs die out where it is below one (the bound of H. Kesten and B. P. Stigum, Ann. Math. Stat. 37 (1966)
+    /// 1463, for a tree).
+    fn growth(&self) -> f64 {
+        let [y, x] = [0, 1].map(|axis| self.correlation(axis));
+        0.5 * (y + x + ((y - x).powi(2) + 16.0 * y * x).sqrt())
+    }
+
+    /// The largest correlation of what two neighbours along an axis are: the second singular value of their joint law, by power
+    /// iteration.
+    fn correlation(&self, axis: usize) -> f64 {
+        let phases = self.weights.len();
+        let (front, back) = (
+            self.all_but(Some(2 * axis + 1)),
+            self.all_but(Some(2 * axis)),
+        );
+        let pairs = self.potentials[axis].iter().enumerate();
+        let joint = pairs.map(|(n, potential)| front[n / phases] * potential * back[n % phases]);
+        let joint = normalised(joint.collect(), 1.0);
+        let sum = |of: &dyn Fn(usize) -> f64| (0..phases).map(of).sum::<f64>();
+        let before: Vec<f64> = (0..phases)
+            .map(|k| sum(&|l| joint[k * phases + l]).sqrt())
+            .collect();
+        let behind: Vec<f64> = (0..phases)
+            .map(|l| sum(&|k| joint[k * phases + l]).sqrt())
+            .collect();
+        // without what does not depend on the phase at all, whose singular value is one
+        let without = |mut values: Vec<f64>, mean: &[f64]| {
+            let along: f64 = values.iter().zip(mean).map(|(v, m)| v * m).sum();
+            values
+                .iter_mut()
+                .zip(mean)
+                .for_each(|(v, m)| *v -= along * m);
+            values
+        };
+        let scaled =
+            |k: usize, l: usize| joint[k * phases + l] / (before[k] * behind[l]).max(1e-300);
+        let mut vector = without(
+            (0..phases).map(|k| (1.0 + k as f64).cos()).collect(),
+            &before,
+        );
+        let mut value = 0.0;
+        for _ in 0..40 {
+            let length = vector.iter().map(|v| v * v).sum::<f64>().sqrt();
+            if length < 1e-12 {
+                return 0.0;
+            }
+            vector.iter_mut().for_each(|v| *v /= length);
+            let across = (0..phases)
+                .map(|l| sum(&|k| scaled(k, l) * vector[k]))
+                .collect();
+            let across = without(across, &behind);
+            value = across.iter().map(|v| v * v).sum::<f64>().sqrt();
+            let again = (0..phases)
+                .map(|k| sum(&|l| scaled(k, l) * across[l]))
+                .collect();
+            vector = without(again, &before);
+        }
+        value
+    }
+}
+
+/// Numbers with this sum; all alike if there is nothing to scale.
+fn normalised(mut values: Vec<f64>, sum: f64) -> Vec<f64> {
+    let total: f64 = values.iter().sum();
+    let even = sum / values.len().max(1) as f64;
+    for value in &mut values {
+        *value = match total > 0.0 && total.is_finite() {
+            true => *value * sum / total,
+            false => even,
+        };
+    }
+    values
 }
 
 impl Coupling {
@@ -66,17 +205,20 @@ impl Coupling {
             };
             [step(0, true), step(0, false), step(1, true), step(1, false)]
         };
-        let trust = trust(briefing);
-        let potential = |axis: usize| {
-            let ratios = briefing.pair_ratios[axis].iter();
-            ratios.map(|ratio| ratio.powf(trust)).collect()
-        };
+        let even = Even::trusted(briefing);
+        let told = even.messages.concat();
         Self {
             phases,
             neighbours: briefing.cells.iter().map(|cell| near(cell.index)).collect(),
-            potentials: [potential(0), potential(1)],
-            messages: vec![1.0; briefing.cells.len() * 4 * phases],
+            messages: told.repeat(briefing.cells.len()),
+            potentials: even.potentials,
+            weights: even.weights,
         }
+    }
+
+    /// What the counts of a cell that has none weigh for each phase: with what its neighbours then say, it believes the priors.
+    pub(super) fn weights(&self) -> &[f64] {
+        &self.weights
     }
 
     /// Passes messages all over the grid once and once back; `evidence` holds for each cell the weight of each phase from its

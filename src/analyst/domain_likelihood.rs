@@ -48,12 +48,17 @@ impl DomainLikelihood {
             let found = format!("{}, of {}", briefing.name, briefing.task.name());
             return Err(Error::argument("world", found, "a world of domains"));
         }
-        let priors: Vec<f64> = briefing.phases.iter().map(|p| p.prior.ln()).collect();
+        let coupling = Coupling::new(&briefing);
+        let priors: Vec<f64> = coupling
+            .weights()
+            .iter()
+            .map(|weight| weight.ln())
+            .collect();
         let cells = briefing.cells.len();
         let mut analyst = Self {
             log_evidence: priors.repeat(cells),
             beliefs: vec![0.0; cells * priors.len()],
-            coupling: Coupling::new(&briefing),
+            coupling,
             drift: DriftTracker::new(&briefing),
             kicks: KickWatch::new(&briefing),
             dose_map: briefing.dose_map(),

@@ -249,6 +249,7 @@ fn mean_prevalence(briefing: &Briefing) -> f64 {
 impl Navigator for Bayesian {
     fn next(&mut self, view: &View<'_>) -> Result<Step> {
         let briefing = view.briefing();
+        super::needs_columns(briefing, "Bayesian")?;
         if self.patches.is_empty() {
             self.lay_out(briefing);
         }

@@ -46,6 +46,7 @@ impl Clairvoyant {
 impl Navigator for Clairvoyant {
     fn next(&mut self, view: &View<'_>) -> Result<Step> {
         let briefing = view.briefing();
+        super::needs_point_defects(briefing, "clairvoyant")?;
         let beliefs = view.finding().sites();
         if beliefs.len() != self.is_defect.len() {
             let allowed = format!(

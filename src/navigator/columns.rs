@@ -61,7 +61,8 @@ pub(super) fn dithered(centre: Point, visit: usize, height: f64, width: f64) -> 
 impl Navigator for Columns {
     fn next(&mut self, view: &View<'_>) -> Result<Step> {
         let briefing = view.briefing();
-        if self.next_pass == self.passes || briefing.sites.is_empty() {
+        super::needs_columns(briefing, "columns")?;
+        if self.next_pass == self.passes {
             return Ok(Step::Stop);
         }
         let pass = self.next_pass;

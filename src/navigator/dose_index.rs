@@ -99,6 +99,7 @@ impl DoseIndex {
 
     fn update(&mut self, view: &View<'_>) -> Result<()> {
         let briefing = view.briefing();
+        super::needs_point_defects(briefing, "dose index")?;
         let beliefs = view.finding().sites();
         if beliefs.len() != briefing.sites.len() {
             let allowed = format!("{} beliefs, one per lattice site", briefing.sites.len());

@@ -15,9 +15,9 @@ pub use dose_index::DoseIndex;
 pub use random_order::RandomOrder;
 pub use raster::Raster;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::units::Dose;
-use crate::world::{Briefing, Finding, Measurements, Scan};
+use crate::world::{Briefing, Finding, Measurements, Scan, Task};
 
 /// What a navigator decides.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,4 +102,25 @@ pub trait Navigator: Send {
     /// # Errors
     /// Whatever keeps the navigator from deciding; the run ends with it.
     fn next(&mut self, view: &View<'_>) -> Result<Step>;
+}
+
+/// Refuses a world without columns for a policy that visits them.
+fn needs_columns(briefing: &Briefing, policy: &str) -> Result<()> {
+    match briefing.sites.is_empty() {
+        true => Err(unsuited(briefing, policy, "a world with columns to visit")),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a world that does not ask for point defects for a policy that looks for them.
+fn needs_point_defects(briefing: &Briefing, policy: &str) -> Result<()> {
+    match briefing.task {
+        Task::PointDefects => Ok(()),
+        _ => Err(unsuited(briefing, policy, "a world of point defects")),
+    }
+}
+
+fn unsuited(briefing: &Briefing, policy: &str, allowed: &str) -> Error {
+    let found = format!("{policy} in {}, of {}", briefing.name, briefing.task.name());
+    Error::argument("policy", found, allowed)
 }
