@@ -203,8 +203,12 @@ fn stated_probabilities_of_domains_are_about_frequencies() {
             let gaps: f64 = bins.iter().map(|bin| (bin.1 - bin.2).abs()).sum();
             let error = gaps * classes / beliefs.len() as f64;
             eprintln!("{name} at {share}: calibration error {error:.4} a cell");
-            // neighbours are coupled by an approximation
-            assert!(error < 0.25, "{name} at {share}: {error}");
+            // evidence goes round in loops on a grid: what is trusted of it errs towards doubt, hardly towards boasting
+            let boasts = bins.iter().skip(5).map(|bin| (bin.1 - bin.2).max(0.0));
+            let boasted = boasts.sum::<f64>() * classes / beliefs.len() as f64;
+            eprintln!("{name} at {share}: boasted {boasted:.4} a cell");
+            assert!(boasted < 0.1, "{name} at {share}: {boasted}");
+            assert!(error < 0.35, "{name} at {share}: {error}");
         }
     }
 }

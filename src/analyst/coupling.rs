@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 /// Growth of a faint belief, from one cell to the next, up to which neighbours are trusted. On a grid evidence goes round in loops
 /// and comes back; where it grows, phases order all by themselves before anything was seen.
-const GROWTH: f64 = 1.0;
+const GROWTH: f64 = 0.9;
 /// Steps in which cells that know nothing are brought to believe the priors.
 const BALANCING: usize = 200;
 /// Halvings of the interval in which the trust is sought.
