@@ -100,7 +100,7 @@ impl Even {
         let known = self.all_but(Some(side ^ 1));
         let potential = &self.potentials[side / 2];
         let into = |l: usize| -> f64 {
-            let pair = |k: usize| match side % 2 == 0 {
+            let pair = |k: usize| match side.is_multiple_of(2) {
                 true => k * phases + l,
                 false => l * phases + k,
             };
