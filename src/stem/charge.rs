@@ -145,10 +145,10 @@ impl Fluence {
         (intensity * INTENSITY_STEPS / f64::from(1 << COARSER)).round() as u32
     }
 
-    /// What `charge` deposits at an intensity of so many steps of 2⁻²⁶ 1/Å².
+    /// What `charge` deposits at an intensity of so many steps of 2⁻²⁶ 1/Å², fewer than 2⁵⁸.
     #[inline]
-    pub(crate) fn of_steps(charge: Charge, steps: u32) -> Self {
-        Self(u128::from(charge.0) * u128::from(u64::from(steps) << COARSER))
+    pub(crate) fn of_steps(charge: Charge, steps: u64) -> Self {
+        Self(u128::from(charge.0) * u128::from(steps << COARSER))
     }
 
     /// The fraction of `step` after which `self` reaches `threshold`; `None` when the whole step does not reach it.
@@ -172,10 +172,18 @@ impl Sub for Fluence {
     }
 }
 
+impl Add for Fluence {
+    type Output = Self;
+    #[inline]
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
 impl AddAssign for Fluence {
     #[inline]
     fn add_assign(&mut self, other: Self) {
-        self.0 = self.0.saturating_add(other.0);
+        *self = *self + other;
     }
 }
 

@@ -8,7 +8,6 @@ use super::lattice::Lattice;
 use super::particle_plan::ParticlePlan;
 use super::region_plan::RegionPlan;
 use super::site::SiteKind;
-use super::specimen::Reach;
 use crate::units::Point;
 
 /// Everything about a world but its seed and what its operator knows.
@@ -19,7 +18,6 @@ pub(super) struct Blueprint {
     /// What the columns may have been; none in a world of domains.
     pub kinds: Vec<SiteKind>,
     pub illumination: Illumination,
-    pub reach: Reach,
     /// Whether local dose is followed on a map.
     pub follows_dose: bool,
     pub contamination: Option<Contamination>,

@@ -4,6 +4,7 @@ use crate::Result;
 use crate::random::{Purpose, Stream, StreamKey};
 use crate::units::{Point, Seed};
 use crate::world::definition::in_range;
+use crate::world::stretch::Stretch;
 use rand::RngExt;
 use serde::Deserialize;
 use std::f64::consts::TAU;
@@ -164,28 +165,46 @@ impl Distortion {
         jitter(self.line_jitter, line, self.settings.line_jitter)
     }
 
-    /// How far the beam is from its aim at a time (s), besides what displaces the whole line. `visit` is the place and how
-    /// often it was visited before, `position` the number in the line if there is one.
-    pub(super) fn of_visit(
-        &mut self,
-        time: f64,
-        visit: [u64; 2],
-        position: Option<usize>,
-    ) -> Point {
+    /// Moves the beam of each visit to where it truly is, besides what displaces its whole line.
+    pub(super) fn displace(&mut self, stretch: &mut Stretch) {
+        let Stretch {
+            truly,
+            times,
+            keys,
+            numbers,
+            along,
+            ..
+        } = stretch;
         let settings = &self.settings;
-        let mut sum = jitter(self.pixel_jitter, visit, settings.pixel_jitter);
+        if settings.pixel_jitter > 0.0 {
+            for (place, visit) in truly.iter_mut().zip(keys.iter().zip(&*numbers)) {
+                let visit = [*visit.0, *visit.1];
+                *place = *place + jitter(self.pixel_jitter, visit, settings.pixel_jitter);
+            }
+        }
         if settings.drift_speed > 0.0 {
-            let share = 1.0 - (-time / settings.drift_decay).exp();
-            sum = sum + Point::new(share * self.drift.y, share * self.drift.x);
+            for (place, time) in truly.iter_mut().zip(&*times) {
+                let share = 1.0 - (-time / settings.drift_decay).exp();
+                *place = *place + Point::new(share * self.drift.y, share * self.drift.x);
+            }
         }
         if settings.hum_amplitude > 0.0 {
-            let swing = (TAU * settings.hum_hz * time + self.hum_phase).sin();
-            sum = sum + Point::new(swing * self.hum.y, swing * self.hum.x);
+            for (place, time) in truly.iter_mut().zip(&*times) {
+                let swing = (TAU * settings.hum_hz * time + self.hum_phase).sin();
+                *place = *place + Point::new(swing * self.hum.y, swing * self.hum.x);
+            }
         }
-        if let Some(lag) = position.and_then(|n| self.lags.get(n)) {
-            sum.x -= lag;
+        // a beam that jumps from place to place has no line along which it could lag
+        if let Some(lags) = along.and_then(|first| self.lags.get(first..)) {
+            for (place, lag) in truly.iter_mut().zip(lags) {
+                place.x -= lag;
+            }
         }
-        sum + self.kicked(time)
+        if !self.kicks.is_empty() {
+            for (place, time) in truly.iter_mut().zip(&*times) {
+                *place = *place + self.kicked(*time);
+            }
+        }
     }
 
     /// The sum of all kicks until a time. Times mostly grow, so that the search begins where the last one ended.
@@ -217,6 +236,20 @@ fn jitter(root: StreamKey, [first, second]: [u64; 2], deviation: f64) -> Point {
 mod tests {
     use super::*;
 
+    /// How far the beam is from its aim; `visit` is the place and how often it was visited before.
+    fn missed(by: &mut Distortion, time: f64, visit: [u64; 2], along: Option<usize>) -> Point {
+        let mut stretch = Stretch {
+            along,
+            keys: vec![visit[0]],
+            numbers: vec![visit[1]],
+            times: vec![time],
+            truly: vec![Point::default()],
+            ..Stretch::default()
+        };
+        by.displace(&mut stretch);
+        stretch.truly[0]
+    }
+
     fn only(change: impl Fn(&mut ScanSettings)) -> Distortion {
         let mut settings = ScanSettings::default();
         change(&mut settings);
@@ -226,7 +259,7 @@ mod tests {
     #[test]
     fn a_perfect_scan_hits_its_aim() {
         let mut perfect = only(|_| ());
-        assert_eq!(perfect.of_visit(3.0, [3, 4], Some(0)), Point::default());
+        assert_eq!(missed(&mut perfect, 3.0, [3, 4], Some(0)), Point::default());
         assert_eq!(perfect.of_line([1, 2]), Point::default());
     }
 
@@ -234,7 +267,7 @@ mod tests {
     fn drift_starts_at_its_speed_and_dies_out() {
         let mut drift = only(|s| (s.drift_speed, s.drift_decay) = (0.3, 20.0));
         let mut length = |time| {
-            let d = drift.of_visit(time, [0; 2], None);
+            let d = missed(&mut drift, time, [0; 2], None);
             d.y.hypot(d.x)
         };
         assert!((length(1e-3) / 1e-3 - 0.3).abs() < 1e-4);
@@ -273,7 +306,7 @@ mod tests {
     #[test]
     fn jitter_has_its_deviation_and_depends_on_its_own_key_alone() {
         let mut jitter = only(|s| s.pixel_jitter = 0.05);
-        let mut at = |key| jitter.of_visit(0.0, key, None);
+        let mut at = |key| missed(&mut jitter, 0.0, key, None);
         let n = 20_000;
         let squares: f64 = (0..n)
             .map(|k| at([k, 0]))
@@ -283,19 +316,19 @@ mod tests {
         let product: f64 = (0..n).map(|k| at([k, 0])).map(|d| d.y * d.x).sum();
         assert!((product / n as f64).abs() < 4.0 * 0.0025 / (n as f64).sqrt());
         let (first, second) = (at([5, 1]), at([5, 2]));
-        assert_eq!(first, jitter.of_visit(77.0, [5, 1], Some(3)));
+        assert_eq!(first, missed(&mut jitter, 77.0, [5, 1], Some(3)));
         assert_ne!(first, second);
     }
 
     #[test]
     fn lag_and_hum_follow_their_laws() {
         let mut lag = only(|s| (s.flyback_length, s.flyback_positions) = (3.0, 10.0));
-        let mut x = |n| lag.of_visit(0.0, [0; 2], Some(n)).x;
+        let mut x = |n| missed(&mut lag, 0.0, [0; 2], Some(n)).x;
         assert_eq!(x(0), -3.0);
         assert!((x(10) + 3.0 * (-1.0_f64).exp()).abs() < 1e-12);
-        assert_eq!(lag.of_visit(0.0, [0; 2], None), Point::default());
+        assert_eq!(missed(&mut lag, 0.0, [0; 2], None), Point::default());
         let mut hum = only(|s| s.hum_amplitude = 0.1);
-        let mut at = |time| hum.of_visit(time, [0; 2], None);
+        let mut at = |time| missed(&mut hum, time, [0; 2], None);
         assert!(at(0.0031).distance(at(0.0231)) < 1e-12); // a period of 20 ms
         let most = (0..200)
             .map(|n| at(1e-4 * f64::from(n)))

@@ -6,16 +6,16 @@ use super::distortion::Distortion;
 use super::scan::{Frame, Scan};
 use super::site::LatticeSite;
 use super::specimen::Specimen;
+use super::stretch::Stretch;
 use super::task::{Finding, Report, Scorer, SiteBelief, Task, Truth};
+use super::visited::{Visited, place_key};
 use crate::error::{Error, Result};
 use crate::metric::QualityCurve;
 use crate::random::{Purpose, StreamKey};
 use crate::stem::{Arrivals, Charge, DoseMeter};
 use crate::units::{Dose, Point, Seed};
 use ndarray::Array2;
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// Part of the dose left by which a scan may exceed it: what rounding can bring about.
@@ -23,14 +23,6 @@ const ROUNDING: f64 = 1e-9;
 
 /// Most pixels of an image.
 const MAX_PIXELS: f64 = (1 << 24) as f64;
-
-/// What has happened at one probe position so far.
-#[derive(Debug, Clone, Copy, Default)]
-struct Visits {
-    number: u64,
-    /// Expected detected electrons so far: how far the position's arrival process has advanced.
-    exposure: f64,
-}
 
 /// A specimen under the beam.
 ///
@@ -64,7 +56,9 @@ pub struct Episode {
     /// Root of the noise that the detector adds.
     noise: StreamKey,
     time: f64,
-    visits: HashMap<u64, Visits, BuildHasherDefault<AlreadyMixed>>,
+    visited: Visited,
+    /// The visits that are just being made; empty between scans but for its memory.
+    stretch: Stretch,
     curve: QualityCurve,
     last: Option<Finding>,
     scans: usize,
@@ -114,7 +108,8 @@ impl Episode {
             arrivals: StreamKey::new(seed, Purpose::Counts),
             noise: StreamKey::new(seed, Purpose::Readout),
             time: 0.0,
-            visits: HashMap::default(),
+            visited: Visited::default(),
+            stretch: Stretch::default(),
             last: None,
             scans: 0,
             briefing,
@@ -171,7 +166,7 @@ impl Episode {
     pub(crate) fn begin(&mut self, scan: &Scan) -> Result<Progress> {
         self.check(scan)?;
         self.scans += 1;
-        self.visits.reserve(scan.len());
+        self.visited.reserve(scan.len());
         Ok(Progress {
             done: 0,
             line: 0,
@@ -191,40 +186,12 @@ impl Episode {
         let left = scan.len().saturating_sub(progress.done);
         let mut frame = Frame::with_capacity(left);
         frame.lines = scan.lines(progress.done);
-        let length = scan.line_length();
-        let is_rectangle = scan.is_rectangle();
-        // all visits of a rectangle are alike
-        let alike = is_rectangle.then(|| scan.charge(0));
         let mut given = 0.0;
-        while progress.done < scan.len() && given < electrons {
-            if self.meter.remaining().is_zero() {
-                break;
-            }
-            let wanted = alike.unwrap_or_else(|| scan.charge(progress.done));
-            let charge = self.meter.draw(wanted);
-            let place = scan.position_in(progress.line, progress.along);
-            if progress.along == 0 {
-                if progress.line > 0 && is_rectangle {
-                    self.time += 1e-6 * self.briefing.scan.flyback_us;
-                }
-                let start = place_key(place);
-                let visited = self.visits.get(&start).map_or(0, |v| v.number);
-                progress.displaced = self.distortion.of_line([start, visited]);
-            }
-            // a beam that jumps from place to place has no line along which it could lag
-            let along = is_rectangle.then_some(progress.along);
-            let (signal, time) = self.visit(place, progress.displaced, along, charge);
-            given += charge.electrons();
-            frame.positions.push(place);
-            frame.electrons.push(charge.electrons());
-            frame.signal.push(signal);
-            frame.time.push(time);
-            progress.done += 1;
-            progress.along += 1;
-            if progress.along == length {
-                progress.along = 0;
-                progress.line += 1;
-            }
+        while progress.done < scan.len() && given < electrons && !self.meter.remaining().is_zero() {
+            self.send(scan, progress, &mut given, electrons);
+            self.distortion.displace(&mut self.stretch);
+            self.specimen.expose(&mut self.stretch);
+            self.detect(&mut frame);
         }
         if progress.done < scan.len() && self.meter.remaining().is_zero() {
             frame.truncated = true;
@@ -238,34 +205,81 @@ impl Episode {
         progress.done >= scan.len()
     }
 
-    /// One visit: moves the beam, damages the specimen where it truly is, and detects.
-    fn visit(
-        &mut self,
-        place: Point,
-        displaced: Point,
-        along: Option<usize>,
-        charge: Charge,
-    ) -> (f64, f64) {
-        let key = place_key(place);
+    /// Sends the beam on the next stretch of visits: as many as are alike, within a line of a rectangle, until `electrons` are
+    /// given or the budget ends.
+    fn send(&mut self, scan: &Scan, progress: &mut Progress, given: &mut f64, electrons: f64) {
+        let settings = &self.briefing.scan;
+        let length = scan.line_length();
+        let is_rectangle = scan.is_rectangle();
+        let wanted = scan.charge(progress.done);
+        let charge = wanted.min(self.meter.remaining());
         let duration = charge.electrons() / self.briefing.electrons_per_second;
-        let settled = self.time + 1e-6 * self.briefing.scan.settle_us;
-        let time = settled + 0.5 * duration;
-        let visits = self.visits.entry(key).or_default();
-        let offset = (self.distortion).of_visit(time, [key, visits.number], along);
-        let truly = place + displaced + offset;
-        let expected = self.specimen.expose(truly, charge, time);
-        let arrivals = Arrivals::of(self.arrivals, key);
-        let mut signal = arrivals.between(visits.exposure, visits.exposure + expected) as f64;
+        let stretch = &mut self.stretch;
+        // a beam that jumps from place to place has no line
+        stretch.begin(charge, is_rectangle.then_some(progress.along));
+        let most = match is_rectangle {
+            true => length - progress.along,
+            false => scan.len() - progress.done,
+        };
+        for _ in 0..most.min(Stretch::MOST) {
+            // all visits of a rectangle are alike
+            if *given >= electrons
+                || self.meter.remaining() < charge
+                || (!is_rectangle && scan.charge(progress.done) != wanted)
+            {
+                break;
+            }
+            self.meter.draw(charge);
+            let place = scan.position_in(progress.line, progress.along);
+            let key = place_key(place);
+            let (record, number) = self.visited.count(key);
+            if progress.along == 0 {
+                if progress.line > 0 && is_rectangle {
+                    self.time += 1e-6 * settings.flyback_us;
+                }
+                progress.displaced = self.distortion.of_line([key, number]);
+            }
+            let settled = self.time + 1e-6 * settings.settle_us;
+            stretch.places.push(place);
+            stretch.keys.push(key);
+            stretch.records.push(record);
+            stretch.numbers.push(number);
+            stretch.times.push(settled + 0.5 * duration);
+            stretch.truly.push(place + progress.displaced);
+            self.time = settled + duration;
+            *given += charge.electrons();
+            progress.done += 1;
+            progress.along += 1;
+            if progress.along == length {
+                progress.along = 0;
+                progress.line += 1;
+            }
+        }
+    }
+
+    /// Counts what the stretch of visits sends to the detector.
+    fn detect(&mut self, frame: &mut Frame) {
+        let stretch = &self.stretch;
+        let first = frame.signal.len();
+        let visits = stretch.keys.iter().zip(&stretch.records);
+        for ((key, record), expected) in visits.zip(&stretch.expected) {
+            let [from, to] = self.visited.expose(*record, *expected);
+            let count = Arrivals::of(self.arrivals, *key).between(from, to);
+            frame.signal.push(count as f64);
+        }
         let briefing = &self.briefing;
         if briefing.gain_noise > 0.0 || briefing.readout_noise > 0.0 {
-            let mut noise = self.noise.with_pair(key, visits.number).stream();
-            signal *= 1.0 + briefing.gain_noise * noise.quick_normal();
-            signal += briefing.readout_noise * noise.quick_normal();
+            let visits = stretch.keys.iter().zip(&stretch.numbers);
+            for (signal, (key, number)) in frame.signal[first..].iter_mut().zip(visits) {
+                let mut noise = self.noise.with_pair(*key, *number).stream();
+                *signal *= 1.0 + briefing.gain_noise * noise.quick_normal();
+                *signal += briefing.readout_noise * noise.quick_normal();
+            }
         }
-        visits.exposure += expected;
-        visits.number += 1;
-        self.time = settled + duration;
-        (signal, time)
+        let electrons = stretch.charge.electrons();
+        frame.positions.extend_from_slice(&stretch.places);
+        frame.electrons.extend(stretch.places.iter().map(|_| electrons));
+        frame.time.extend_from_slice(&stretch.times);
     }
 
     /// Hands in an answer; it counts from the dose spent so far until the next one. The score is not told.
@@ -380,33 +394,4 @@ fn scorer(truth: &Truth, briefing: &Briefing) -> Scorer {
     };
     let prior = Finding::PointDefects(briefing.sites.iter().map(believed).collect());
     scorer.above(&prior).expect("a finding of the same places")
-}
-
-/// A probe position to a hundredth of an Å: two requests closer than that are the same place. Mixed, so that a table can take
-/// it as it is.
-fn place_key(place: Point) -> u64 {
-    // positions lie in the field, so that truncation after a half is rounding
-    let hundredths = |value: f64| (value * 100.0 + 0.5) as u32;
-    let packed = (u64::from(hundredths(place.y)) << 32) | u64::from(hundredths(place.x));
-    crate::random::mixed(packed)
-}
-
-/// A hasher for keys that are hashes already.
-#[derive(Debug, Default, Clone, Copy)]
-struct AlreadyMixed(u64);
-
-impl Hasher for AlreadyMixed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
-    }
 }

@@ -10,6 +10,8 @@ use ndarray::Array2;
 pub(crate) const REACH: f64 = 4.0;
 /// Pixel of the table, Å. The nearest entry is taken: its place is off by 0.025 Å at most, a twentieth of a probe's width.
 const PIXEL: f64 = 0.05;
+/// Distance from the aim beyond which a look-up finds nothing, whatever the rounding, Å.
+pub(crate) const EDGE: f64 = REACH + PIXEL;
 /// Steps of a [`FixedPlace`] in a pixel of the table, as a power of two.
 const FINER: u32 = 6;
 /// Largest coordinate of a fixed place, Å: beyond any field.
@@ -85,7 +87,12 @@ impl Illumination {
     /// Intensity at an offset, 1/Å².
     pub(crate) fn at(&self, offset: Point) -> f64 {
         let steps = self.between(offset.into(), Point::default().into());
-        Fluence::of_steps(Charge::from_electrons(1.0), steps).dose()
+        Fluence::of_steps(Charge::from_electrons(1.0), u64::from(steps)).dose()
+    }
+
+    /// The highest intensity, in the steps of [`Fluence::of_steps`].
+    pub(crate) fn peak(&self) -> u64 {
+        u64::from(self.steps.iter().copied().max().unwrap_or(0))
     }
 }
 

@@ -32,7 +32,9 @@ mod regions;
 pub mod scan;
 pub mod site;
 mod specimen;
+mod stretch;
 pub mod task;
+mod visited;
 
 pub use briefing::{Briefing, DomainCell, PhaseFact};
 pub use crystal_plan::DefectClass;

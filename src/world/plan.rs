@@ -13,7 +13,6 @@ use super::neighbourhood::Neighbourhood;
 use super::particle_plan;
 use super::region_plan::{self, RegionPlan};
 use super::regions::Phase;
-use super::specimen::Reach;
 use crate::error::{Error, Result};
 use crate::metric::QualityCurve;
 use crate::stem::Crystal;
@@ -145,12 +144,7 @@ pub(super) fn plan(definition: &Definition, file: &Path) -> Result<(Briefing, Bl
         numbers: (content.cells().iter().map(|(cell, _)| *cell).zip(0..)).collect(),
         follows_dose,
     };
-    let reach = content.placed().iter().map(|placed| {
-        let hypotheses = &kinds[placed.site.kind].hypotheses;
-        (placed.crystal, hypotheses.iter().any(|h| h.at_risk() > 0))
-    });
     let blueprint = Blueprint {
-        reach: Reach::new(reach),
         follows_dose,
         lattice,
         content,

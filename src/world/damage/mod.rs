@@ -18,6 +18,7 @@ mod nucleation;
 
 pub use contamination::Contamination;
 pub use decay::{Decay, DecayChain, Stage};
+pub(super) use dose_map::Corners;
 pub use dose_map::DoseMap;
 pub use energy_diffusion::{EnergyDiffusion, EnergyTrail};
 pub use nucleation::Nucleation;

@@ -1,90 +1,36 @@
-//! Columns that the beam wears: when each atom goes, and what the column looks like meanwhile.
+//! Columns that the beam wears: when each atom goes.
 
+use super::Departure;
 use crate::random::{Purpose, Stream};
 use crate::stem::{Charge, Fluence};
 use crate::units::{Point, Seed};
-use crate::world::illumination::{FixedPlace, Illumination, REACH};
+use crate::world::illumination::{EDGE, FixedPlace, Illumination};
 use crate::world::site::Hypothesis;
+use crate::world::stretch::Stretch;
+use std::ops::Range;
 
-/// Side of the bins in which columns are looked up, Å.
-const BIN: f64 = 1.0;
-/// No probe is brighter than this, 1/Å²: a coherent one of 60 mrad at 400 keV has a peak of π(α/λ)² = 42. An atom that
-/// would need more than the whole budget at this intensity stays for ever, and need not be watched.
-const HIGHEST_INTENSITY: f64 = 100.0;
+/// Side of the squares in which columns are looked up, Å.
+const SQUARE: f64 = 2.0;
 
-/// Columns that a beam may wear by place: for each bin those that a beam in it can reach.
-#[derive(Debug, Clone)]
-pub(in crate::world) struct Reach {
-    rows: usize,
-    columns: usize,
-    /// Where the list of a bin starts; one more than bins.
-    starts: Vec<u32>,
-    entries: Vec<u32>,
-    places: Vec<FixedPlace>,
-}
-
-impl Reach {
-    /// Of columns at these places of the crystal, and whether they have atoms at risk; coordinates are not negative.
-    pub(in crate::world) fn new(columns: impl Iterator<Item = (Point, bool)>) -> Self {
-        let (places, worn): (Vec<Point>, Vec<bool>) = columns.unzip();
-        let extent = |of: fn(&Point) -> f64| {
-            let far = places.iter().map(of).fold(0.0, f64::max);
-            ((far + REACH) / BIN).ceil() as usize + 1
-        };
-        let (rows, columns) = (extent(|p| p.y), extent(|p| p.x));
-        let mut lists: Vec<Vec<u32>> = vec![Vec::new(); rows * columns];
-        for (index, place) in places.iter().enumerate().filter(|(n, _)| worn[*n]) {
-            let range = |at: f64, limit: usize| {
-                let low = ((at - REACH) / BIN).floor().max(0.0) as usize;
-                let high = ((at + REACH) / BIN).floor().max(0.0) as usize;
-                low.min(limit)..(high + 1).min(limit)
-            };
-            for row in range(place.y, rows) {
-                for column in range(place.x, columns) {
-                    // the bin's nearest point to the column
-                    let gap = |at: f64, bin: usize| {
-                        let low = bin as f64 * BIN;
-                        (low - at).max(at - low - BIN).max(0.0)
-                    };
-                    if gap(place.y, row).hypot(gap(place.x, column)) < REACH {
-                        lists[row * columns + column].push(index as u32);
-                    }
-                }
-            }
-        }
-        let mut starts = vec![0];
-        let mut entries = Vec::new();
-        for list in lists {
-            entries.extend(list);
-            starts.push(entries.len() as u32);
-        }
-        Self {
-            rows,
-            columns,
-            starts,
-            entries,
-            places: places.into_iter().map(FixedPlace::from).collect(),
-        }
-    }
-
-    /// Numbers of the columns that a beam at a place of the crystal may reach.
-    fn near(&self, place: Point) -> &[u32] {
-        if !(place.y >= 0.0 && place.x >= 0.0) {
-            return &[];
-        }
-        let (row, column) = ((place.y / BIN) as usize, (place.x / BIN) as usize);
-        if row >= self.rows || column >= self.columns {
-            return &[];
-        }
-        let bin = row * self.columns + column;
-        &self.entries[self.starts[bin] as usize..self.starts[bin + 1] as usize]
-    }
-}
-
-/// How worn the columns of a specimen are.
+/// How worn the columns of a specimen are that the budget can wear down at all.
+///
+/// They are kept square by square of the field and row by row of squares, so that those near a beam or a scan line are a few runs
+/// of the lists.
 #[derive(Debug, Clone)]
 pub(super) struct Wear {
-    columns: Vec<Worn>,
+    /// Corner of the first square in the field, Å.
+    corner: Point,
+    /// Squares along y and x.
+    shape: [usize; 2],
+    /// Where the run of a square starts; one more than squares.
+    starts: Vec<u32>,
+    /// Numbers of the columns in the specimen.
+    numbers: Vec<u32>,
+    /// Places in the crystal.
+    places: Vec<FixedPlace>,
+    /// Distances along the scan lines in the field, Å.
+    along: Vec<f64>,
+    worn: Vec<Worn>,
     /// For each column the doses at which atoms go after the next one, the earliest last.
     waiting: Vec<Vec<Fluence>>,
 }
@@ -97,89 +43,250 @@ struct Worn {
     next: Fluence,
 }
 
+/// A column that may be worn.
+pub(super) struct Candidate<'h> {
+    /// In the field, Å.
+    pub place: Point,
+    /// In the crystal, Å.
+    pub crystal: Point,
+    pub hypothesis: &'h Hypothesis,
+}
+
 impl Wear {
     /// Draws for every atom at risk the dose at which it goes, exponential with mean 1/σ.
     pub(super) fn new<'h>(
-        columns: impl Iterator<Item = &'h Hypothesis>,
-        budget_electrons: f64,
+        columns: impl Iterator<Item = Candidate<'h>>,
+        illumination: &Illumination,
+        budget: Charge,
         seed: Seed,
     ) -> Self {
-        let highest = HIGHEST_INTENSITY * budget_electrons;
-        let mut wear = Self {
-            columns: Vec::new(),
-            waiting: Vec::new(),
-        };
-        for (index, hypothesis) in columns.enumerate() {
-            let sigma = hypothesis.cross_section;
-            let atoms = (0..hypothesis.at_risk()).filter_map(|atom| {
-                let key = [index as u64, atom as u64];
+        // An atom that would stay under all that the beam may deliver in the brightest spot need not be watched.
+        let most = Fluence::of_steps(budget, illumination.peak());
+        let mut watched = Vec::new();
+        for (number, column) in columns.enumerate() {
+            let sigma = column.hypothesis.cross_section;
+            let atoms = (0..column.hypothesis.at_risk()).filter_map(|atom| {
+                let key = [number as u64, atom as u64];
                 let waiting = Stream::new(seed, Purpose::DamageThreshold, key).exponential();
-                (waiting < sigma * highest).then(|| Fluence::from_dose(waiting / sigma))
+                let threshold = Fluence::from_dose(waiting / sigma);
+                (sigma > 0.0 && threshold <= most).then_some(threshold)
             });
             let mut thresholds: Vec<Fluence> = atoms.collect();
             thresholds.sort_by(|a, b| b.cmp(a));
-            wear.columns.push(Worn {
+            if let Some(next) = thresholds.pop() {
+                watched.push((number as u32, column, next, thresholds));
+            }
+        }
+        let least = |of: fn(&Point) -> f64| {
+            let all = watched.iter().map(|(_, column, ..)| of(&column.place));
+            all.fold(f64::INFINITY, f64::min)
+        };
+        let corner = Point::new(least(|p| p.y), least(|p| p.x));
+        let square = |place: Point| {
+            let from = place - corner;
+            // not negative, so that truncation is the floor
+            [(from.y / SQUARE) as usize, (from.x / SQUARE) as usize]
+        };
+        let extent = |axis: usize| {
+            let all = watched.iter().map(|(_, column, ..)| square(column.place)[axis]);
+            all.max().map_or(0, |most| most + 1)
+        };
+        let shape = [extent(0), extent(1)];
+        let index = |place: Point| {
+            let [row, column] = square(place);
+            row * shape[1] + column
+        };
+        watched.sort_by_cached_key(|(number, column, ..)| (index(column.place), *number));
+        let mut starts = vec![0; shape[0] * shape[1] + 1];
+        for (_, column, ..) in &watched {
+            starts[index(column.place) + 1] += 1;
+        }
+        for square in 1..starts.len() {
+            starts[square] += starts[square - 1];
+        }
+        let mut wear = Self {
+            corner,
+            shape,
+            starts,
+            numbers: Vec::with_capacity(watched.len()),
+            places: Vec::with_capacity(watched.len()),
+            along: Vec::with_capacity(watched.len()),
+            worn: Vec::with_capacity(watched.len()),
+            waiting: Vec::with_capacity(watched.len()),
+        };
+        for (number, column, next, thresholds) in watched {
+            wear.numbers.push(number);
+            wear.places.push(column.crystal.into());
+            wear.along.push(column.place.x);
+            wear.worn.push(Worn {
                 fluence: Fluence::default(),
-                next: thresholds.pop().unwrap_or(Fluence::NEVER),
+                next,
             });
             wear.waiting.push(thresholds);
         }
         wear
     }
 
-    /// Lets a charge pass at a place of the crystal; appends for each atom that goes the share of the charge after which it
-    /// does, and its column.
-    // by itself, so that the loop has all registers
-    #[inline(never)]
+    /// Whether no column can ever change.
+    pub(super) fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// Lets the visits of a stretch pass; appends the atoms that go.
     pub(super) fn pass(
         &mut self,
-        reach: &Reach,
         illumination: &Illumination,
-        place: Point,
-        charge: Charge,
-        departures: &mut Vec<(f64, usize)>,
+        stretch: &Stretch,
+        departures: &mut Vec<Departure>,
     ) {
-        let aim = FixedPlace::from(place);
-        for &index in reach.near(place) {
-            let column = index as usize;
-            // no look at whether it is zero: for a third it is, and the processor cannot foresee for which
-            let intensity = illumination.between(aim, reach.places[column]);
-            let step = Fluence::of_steps(charge, intensity);
-            let worn = &mut self.columns[column];
-            worn.fluence += step;
-            if worn.fluence < worn.next {
-                continue;
-            }
-            let before = worn.fluence - step;
-            while let Some(share) = before.crossing(step, worn.next) {
-                departures.push((share, column));
-                worn.next = self.waiting[column].pop().unwrap_or(Fluence::NEVER);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn no_column_within_reach_is_forgotten(
-            places in prop::collection::vec((0.0..40.0_f64, 0.0..30.0_f64), 0..60),
-            beam in (-2.0..44.0_f64, -2.0..44.0_f64),
-        ) {
-            let places: Vec<Point> = places.into_iter().map(|(y, x)| Point::new(y, x)).collect();
-            let reach = Reach::new(places.iter().map(|place| (*place, true)));
-            let beam = Point::new(beam.0, beam.1);
-            let near = reach.near(beam);
-            for (index, place) in places.iter().enumerate() {
-                // beams outside the crystal's frame wear nothing: the margin is wider than the reach
-                if place.distance(beam) < REACH && beam.y >= 0.0 && beam.x >= 0.0 {
-                    prop_assert!(near.contains(&(index as u32)));
+        match stretch.along {
+            Some(_) => self.pass_line(illumination, stretch, departures),
+            None => {
+                for (visit, truly) in stretch.truly.iter().enumerate() {
+                    let [rows, columns] = self.squares([*truly; 2]);
+                    for row in rows {
+                        for column in self.run(row, &columns) {
+                            self.pass_one(column, illumination, stretch, visit, departures);
+                        }
+                    }
                 }
             }
         }
+    }
+
+    /// Column by column, each of which meets the visits of a line one after the other.
+    fn pass_line(
+        &mut self,
+        illumination: &Illumination,
+        stretch: &Stretch,
+        departures: &mut Vec<Departure>,
+    ) {
+        let bounds = Bounds::of(stretch);
+        let [rows, columns] = self.squares(bounds.corners);
+        for row in rows {
+            for column in self.run(row, &columns) {
+                let visits = bounds.visits_near(self.along[column]);
+                // the same charge each time: what a column meets can be added up first
+                let place = self.places[column];
+                let steps: u64 = (stretch.aims[visits.clone()].iter())
+                    .map(|aim| u64::from(illumination.between(*aim, place)))
+                    .sum();
+                let worn = &mut self.worn[column];
+                let after = worn.fluence + Fluence::of_steps(stretch.charge, steps);
+                if after < worn.next {
+                    worn.fluence = after;
+                    continue;
+                }
+                for visit in visits {
+                    self.pass_one(column, illumination, stretch, visit, departures);
+                }
+            }
+        }
+    }
+
+    /// Lets one visit wear one column.
+    #[inline]
+    fn pass_one(
+        &mut self,
+        column: usize,
+        illumination: &Illumination,
+        stretch: &Stretch,
+        visit: usize,
+        departures: &mut Vec<Departure>,
+    ) {
+        // no look at whether it is zero: for a third it is, and the processor cannot foresee for which
+        let intensity = illumination.between(stretch.aims[visit], self.places[column]);
+        let step = Fluence::of_steps(stretch.charge, u64::from(intensity));
+        let worn = &mut self.worn[column];
+        let before = worn.fluence;
+        worn.fluence = before + step;
+        if worn.fluence < worn.next {
+            return;
+        }
+        while let Some(share) = before.crossing(step, worn.next) {
+            departures.push(Departure {
+                visit,
+                share,
+                what: self.numbers[column] as usize,
+            });
+            worn.next = self.waiting[column].pop().unwrap_or(Fluence::NEVER);
+        }
+    }
+
+    /// The squares whose columns beams between two corners of the field may reach: their rows and columns.
+    fn squares(&self, [low, high]: [Point; 2]) -> [Range<usize>; 2] {
+        let range = |low: f64, high: f64, limit: usize| {
+            // casts send what is negative or not a number to zero
+            let first = ((low - EDGE) / SQUARE) as usize;
+            let end = ((high + EDGE) / SQUARE + 1.0).floor() as usize;
+            first.min(limit)..end.min(limit)
+        };
+        let (low, high) = (low - self.corner, high - self.corner);
+        [
+            range(low.y, high.y, self.shape[0]),
+            range(low.x, high.x, self.shape[1]),
+        ]
+    }
+
+    /// Where the columns of neighbouring squares of a row are in the lists.
+    fn run(&self, row: usize, columns: &Range<usize>) -> Range<usize> {
+        let start = |column: usize| self.starts[row * self.shape[1] + column] as usize;
+        start(columns.start)..start(columns.end)
+    }
+}
+
+/// Where the visits of a line are.
+struct Bounds {
+    /// The smallest and the largest y and x of them, Å.
+    corners: [Point; 2],
+    /// Where the first one was sent along the line, Å, and places of the line a Å.
+    first: f64,
+    per_angstrom: f64,
+    /// The least and the most by which one misses its aim along the line, Å.
+    misses: [f64; 2],
+    number: usize,
+}
+
+impl Bounds {
+    fn of(stretch: &Stretch) -> Self {
+        let number = stretch.len();
+        let mut corners = [
+            Point::new(f64::INFINITY, f64::INFINITY),
+            Point::new(f64::NEG_INFINITY, f64::NEG_INFINITY),
+        ];
+        let mut misses = [f64::INFINITY, f64::NEG_INFINITY];
+        for (truly, place) in stretch.truly.iter().zip(&stretch.places) {
+            let miss = truly.x - place.x;
+            misses = [misses[0].min(miss), misses[1].max(miss)];
+            let [low, high] = corners;
+            corners = [
+                Point::new(low.y.min(truly.y), low.x.min(truly.x)),
+                Point::new(high.y.max(truly.y), high.x.max(truly.x)),
+            ];
+        }
+        let first = stretch.places.first().map_or(0.0, |place| place.x);
+        let last = stretch.places.last().map_or(0.0, |place| place.x);
+        let per_angstrom = match last > first {
+            true => (number - 1) as f64 / (last - first),
+            false => 0.0,
+        };
+        Self {
+            corners,
+            first,
+            per_angstrom,
+            misses,
+            number,
+        }
+    }
+
+    /// The visits that may reach a column at a distance along the line.
+    #[inline]
+    fn visits_near(&self, along: f64) -> Range<usize> {
+        let at = |distance: f64| (distance - self.first) * self.per_angstrom;
+        // casts send what is negative to zero
+        let from = at(along - EDGE - self.misses[1]) as usize;
+        let end = (at(along + EDGE - self.misses[0]) + 1.0).max(0.0) as usize + 1;
+        let end = end.min(self.number);
+        from.min(end)..end
     }
 }

@@ -3,17 +3,17 @@
 mod columns;
 mod realise;
 
-pub(super) use columns::Reach;
-
 use super::blueprint::{Blueprint, Content};
 use super::canvas::Canvas;
-use super::damage::{DoseMap, EnergyTrail};
+use super::damage::{Corners, DoseMap, EnergyTrail};
+use super::illumination::FixedPlace;
 use super::regions::Regions;
 use super::site::SiteKind;
+use super::stretch::Stretch;
 use super::task::Truth;
-use crate::stem::Charge;
 use crate::units::Point;
 use columns::Wear;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The specimen of one episode.
@@ -28,13 +28,23 @@ pub(super) struct Specimen {
     wear: Option<Wear>,
     dose_map: Option<DoseMap>,
     diffusion: Option<EnergyTrail>,
-    /// Sorted by y.
+    /// Sorted by y, and numbered so.
     nuclei: Vec<Nucleus>,
     truth: Truth,
     tally: Tally,
-    /// What goes or appears during a visit, with the share of the visit after which it does; empty between visits but for its
-    /// memory.
-    departures: Vec<(f64, usize)>,
+    /// What goes or appears during a stretch of visits; empty between them but for its memory.
+    departures: Vec<Departure>,
+}
+
+/// Something that goes or appears.
+#[derive(Debug, Clone, Copy)]
+struct Departure {
+    /// Number of the visit in its stretch.
+    visit: usize,
+    /// The share of the visit after which it happens.
+    share: f64,
+    /// A column that loses an atom, or, counted on from the columns, a speck.
+    what: usize,
 }
 
 /// A column as it is now.
@@ -56,11 +66,27 @@ impl Column {
 /// A place where a speck will appear.
 #[derive(Debug, Clone, Copy)]
 struct Nucleus {
+    number: usize,
     /// In the crystal, Å.
     place: Point,
+    /// The cells that it lies in.
+    corners: Corners,
+    /// Local dose there so far, e⁻/Å².
+    dose: f64,
     /// Local dose at which it does, e⁻/Å².
     threshold: f64,
     grown: bool,
+}
+
+impl Nucleus {
+    /// Brings the local dose up to date: the share of its last rise after which the speck appears, if it does.
+    #[inline]
+    fn crossing(&mut self, map: &DoseMap) -> Option<f64> {
+        let (before, after) = (self.dose, map.dose_in(self.corners));
+        self.dose = after;
+        let appears = after >= self.threshold && after > before;
+        appears.then(|| ((self.threshold - before) / (after - before)).clamp(0.0, 1.0))
+    }
 }
 
 /// What the beam has done inside the field.
@@ -123,71 +149,106 @@ impl Specimen {
         signal.max(0.0)
     }
 
-    /// The beam deposits `charge` at `place` at a time (s): returns the number of electrons expected on the detector, and
-    /// lets go what has to. Within the visit the image changes at the moment something does, and decay is averaged over
-    /// the visit, so that a visit split into parts is exactly the same as the whole.
-    pub(super) fn expose(&mut self, place: Point, charge: Charge, time: f64) -> f64 {
-        let Self {
-            blueprint,
-            wear,
-            dose_map,
-            diffusion,
-            nuclei,
-            departures,
-            ..
-        } = self;
-        let crystal = blueprint.lattice.to_crystal(place);
-        departures.clear();
-        if let Some(wear) = wear {
-            let (reach, illumination) = (&blueprint.reach, &blueprint.illumination);
-            wear.pass(reach, illumination, crystal, charge, departures);
+    /// The beam makes a stretch of visits: finds the numbers of electrons expected on the detector, and lets go what has to.
+    /// Within a visit the image changes at the moment something does, and decay is averaged over the visit, so that a visit
+    /// split into parts is exactly the same as the whole.
+    pub(super) fn expose(&mut self, stretch: &mut Stretch) {
+        let lattice = &self.blueprint.lattice;
+        stretch.crystal.clear();
+        let truly = stretch.truly.iter();
+        (stretch.crystal).extend(truly.map(|place| lattice.to_crystal(*place)));
+        self.departures.clear();
+        if let Some(wear) = &mut self.wear {
+            stretch.aims.clear();
+            (stretch.aims).extend(stretch.crystal.iter().map(|place| FixedPlace::from(*place)));
+            let illumination = &self.blueprint.illumination;
+            wear.pass(illumination, stretch, &mut self.departures);
         }
-        let mut doses = [0.0; 2];
-        if let Some(map) = dose_map {
-            let corners = map.corners(crystal.y, crystal.x);
-            doses[0] = map.dose_in(corners);
-            let passed = match diffusion {
-                None => charge,
-                Some(diffusion) => diffusion.effective(charge, crystal.y, crystal.x, time),
-            };
-            let near = nuclei_near(nuclei, map, crystal);
-            map.deposit_in(corners, passed);
-            doses[1] = map.dose_in(corners);
-            for (index, before) in near {
-                let Nucleus {
-                    place, threshold, ..
-                } = nuclei[index];
-                let after = map.dose_at(place.y, place.x);
-                if after >= threshold && after > before {
-                    let share = ((threshold - before) / (after - before)).clamp(0.0, 1.0);
-                    departures.push((share, self.columns.len() + index));
-                }
-            }
-        }
-        match self.departures.is_empty() {
-            true => charge.electrons() * self.signal_between(crystal, doses),
-            false => self.expose_changing(crystal, charge, doses),
+        self.deposit(stretch);
+        stretch.expected.clear();
+        if self.departures.is_empty() {
+            self.look(stretch, 0..stretch.len());
+        } else {
+            self.look_at_change(stretch);
         }
     }
 
-    /// The number of electrons expected of a visit during which something goes or appears.
-    #[cold]
-    fn expose_changing(&mut self, crystal: Point, charge: Charge, doses: [f64; 2]) -> f64 {
-        let blueprint = self.blueprint.clone();
-        let mut departures = std::mem::take(&mut self.departures);
-        departures.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let at = |share: f64| doses[0] + share * (doses[1] - doses[0]);
-        let (mut expected, mut elapsed) = (0.0, 0.0);
-        for &(share, what) in departures.iter().chain([&(1.0, usize::MAX)]) {
-            let part = charge.electrons() * (share - elapsed);
-            expected += part * self.signal_between(crystal, [at(elapsed), at(share)]);
-            elapsed = share;
-            if what != usize::MAX {
-                self.change(&blueprint, what);
+    /// Books the local dose and finds the specks that it makes appear.
+    fn deposit(&mut self, stretch: &mut Stretch) {
+        let Stretch {
+            charge,
+            crystal,
+            times,
+            doses,
+            ..
+        } = stretch;
+        doses.clear();
+        let Some(map) = &mut self.dose_map else {
+            doses.resize(crystal.len(), [0.0; 2]);
+            return;
+        };
+        let specks = nuclei_near(&self.nuclei, map.reach()[0], crystal);
+        let specks = &mut self.nuclei[specks];
+        for (visit, (place, time)) in crystal.iter().zip(times).enumerate() {
+            let passed = match &mut self.diffusion {
+                None => *charge,
+                Some(diffusion) => diffusion.effective(*charge, place.y, place.x, *time),
+            };
+            let corners = map.corners(place.y, place.x);
+            let before = map.dose_in(corners);
+            map.deposit_in(corners, passed);
+            doses.push([before, map.dose_in(corners)]);
+            for speck in specks.iter_mut().filter(|speck| !speck.grown) {
+                if let Some(share) = speck.crossing(map) {
+                    speck.grown = true;
+                    self.departures.push(Departure {
+                        visit,
+                        share,
+                        what: self.columns.len() + speck.number,
+                    });
+                }
             }
         }
+    }
+
+    /// The numbers of electrons expected of visits during which nothing goes or appears.
+    fn look(&self, stretch: &mut Stretch, visits: Range<usize>) {
+        let electrons = stretch.charge.electrons();
+        let seen = stretch.crystal[visits.clone()].iter();
+        let seen = seen.zip(&stretch.doses[visits]);
+        let expected = seen.map(|(place, doses)| electrons * self.signal_between(*place, *doses));
+        stretch.expected.extend(expected);
+    }
+
+    /// The numbers of electrons expected of a stretch during which something goes or appears.
+    #[cold]
+    fn look_at_change(&mut self, stretch: &mut Stretch) {
+        let blueprint = self.blueprint.clone();
+        let mut departures = std::mem::take(&mut self.departures);
+        departures.sort_by(|a, b| {
+            let shares = a.share.total_cmp(&b.share);
+            (a.visit.cmp(&b.visit)).then(shares).then(a.what.cmp(&b.what))
+        });
+        let mut done = 0;
+        for together in departures.chunk_by(|a, b| a.visit == b.visit) {
+            let visit = together[0].visit;
+            self.look(stretch, done..visit);
+            let (place, doses) = (stretch.crystal[visit], stretch.doses[visit]);
+            let at = |share: f64| doses[0] + share * (doses[1] - doses[0]);
+            let (mut expected, mut elapsed) = (0.0, 0.0);
+            for departure in together {
+                let part = stretch.charge.electrons() * (departure.share - elapsed);
+                expected += part * self.signal_between(place, [at(elapsed), at(departure.share)]);
+                elapsed = departure.share;
+                self.change(&blueprint, departure.what);
+            }
+            let rest = stretch.charge.electrons() * (1.0 - elapsed);
+            expected += rest * self.signal_between(place, [at(elapsed), at(1.0)]);
+            stretch.expected.push(expected);
+            done = visit + 1;
+        }
+        self.look(stretch, done..stretch.len());
         self.departures = departures;
-        expected
     }
 
     /// Lets an atom of a column go, or a speck appear.
@@ -196,10 +257,9 @@ impl Specimen {
             self.remove_atom(blueprint, what);
             return;
         }
-        let nucleus = &mut self.nuclei[what - self.columns.len()];
-        nucleus.grown = true;
+        let place = self.nuclei[what - self.columns.len()].place;
         if let (Some(canvas), Some(speck)) = (&mut self.canvas, &blueprint.nucleation) {
-            canvas.add_blob(nucleus.place, speck.brightness, speck.radius);
+            canvas.add_blob(place, speck.brightness, speck.radius);
         }
     }
 
@@ -224,13 +284,15 @@ impl Specimen {
     }
 }
 
-/// Specks yet to come whose dose a deposit at a place may raise, with their dose now; `nuclei` are sorted by y.
-fn nuclei_near(nuclei: &[Nucleus], map: &DoseMap, place: Point) -> Vec<(usize, f64)> {
-    let [along_y, along_x] = map.reach();
-    let first = nuclei.partition_point(|nucleus| nucleus.place.y < place.y - along_y);
-    let near = nuclei.iter().enumerate().skip(first);
-    near.take_while(|(_, nucleus)| nucleus.place.y <= place.y + along_y)
-        .filter(|(_, nucleus)| !nucleus.grown && (nucleus.place.x - place.x).abs() <= along_x)
-        .map(|(index, nucleus)| (index, map.dose_at(nucleus.place.y, nucleus.place.x)))
-        .collect()
+/// The specks whose dose visits may raise that go no farther than so far along y; `nuclei` are sorted by y.
+fn nuclei_near(nuclei: &[Nucleus], reach: f64, visits: &[Point]) -> Range<usize> {
+    if nuclei.is_empty() {
+        return 0..0;
+    }
+    let along = visits.iter().map(|place| place.y);
+    let low = along.clone().fold(f64::INFINITY, f64::min) - reach;
+    let high = along.fold(f64::NEG_INFINITY, f64::max) + reach;
+    let first = nuclei.partition_point(|nucleus| nucleus.place.y < low);
+    let end = nuclei.partition_point(|nucleus| nucleus.place.y <= high);
+    first..end.max(first)
 }

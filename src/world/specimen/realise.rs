@@ -1,8 +1,9 @@
 //! The specimen that a seed stands for.
 
-use super::columns::Wear;
+use super::columns::{Candidate, Wear};
 use super::{Column, Nucleus, Specimen, Tally};
-use crate::units::Seed;
+use crate::stem::Charge;
+use crate::units::{Point, Seed};
 use crate::world::blueprint::{Blueprint, Content};
 use crate::world::briefing::Briefing;
 use crate::world::canvas::Canvas;
@@ -58,33 +59,43 @@ impl Specimen {
             .take(blueprint.content.inside())
             .map(|hypothesis| hypothesis.at_risk())
             .sum();
-        let wears = hypotheses().any(|hypothesis| hypothesis.at_risk() > 0);
-        let wear = wears.then(|| Wear::new(hypotheses(), briefing.budget_electrons(), seed));
+        let candidates = (blueprint.content.placed().iter()).zip(hypotheses());
+        let candidates = candidates.map(|(placed, hypothesis)| Candidate {
+            place: blueprint.lattice.to_field(placed.crystal),
+            crystal: placed.crystal,
+            hypothesis,
+        });
+        let budget = Charge::from_electrons(briefing.budget_electrons());
+        let wear = Wear::new(candidates, &blueprint.illumination, budget, seed);
         let [rows, cells] = blueprint.lattice.shape();
         let [height, width] = blueprint.lattice.period();
         let nuclei = blueprint.nucleation.iter().flat_map(|nucleation| {
             let extent = [rows as f64 * height, cells as f64 * width];
             nucleation.draw(extent, seed).into_iter()
         });
-        let mut nuclei: Vec<Nucleus> = nuclei
-            .map(|(place, threshold)| Nucleus {
-                place,
-                threshold,
-                grown: false,
-            })
-            .collect();
-        nuclei.sort_by(|a, b| a.place.y.total_cmp(&b.place.y));
+        let mut nuclei: Vec<(Point, f64)> = nuclei.collect();
+        nuclei.sort_by(|a, b| a.0.y.total_cmp(&b.0.y));
+        let dose_map = DoseMap::new(rows, cells, height, width);
+        let nuclei = nuclei.into_iter().enumerate();
+        let nuclei = nuclei.map(|(number, (place, threshold))| Nucleus {
+            number,
+            place,
+            corners: dose_map.corners(place.y, place.x),
+            dose: 0.0,
+            threshold,
+            grown: false,
+        });
         Self {
-            dose_map: (blueprint.follows_dose).then(|| DoseMap::new(rows, cells, height, width)),
+            nuclei: nuclei.collect(),
+            dose_map: blueprint.follows_dose.then_some(dose_map),
             diffusion: (blueprint.diffusion)
                 .map(|law| EnergyTrail::new(law, rows as f64 * height, cells as f64 * width)),
-            nuclei,
             tally: Tally { at_risk, lost: 0 },
             departures: Vec::new(),
             canvas,
             regions,
             columns,
-            wear,
+            wear: (!wear.is_empty()).then_some(wear),
             truth,
             blueprint,
         }
