@@ -33,9 +33,17 @@ impl Charge {
         self.0 as f64 / TICKS
     }
 
-    /// The charge in ticks of 2⁻²⁰ electron.
-    pub(crate) fn ticks(self) -> u64 {
-        self.0
+    /// So many times the charge, or the largest one.
+    pub(crate) fn times(self, number: usize) -> Self {
+        Self(self.0.saturating_mul(number as u64))
+    }
+
+    /// How many times another charge goes into this one; without end if that is zero.
+    pub(crate) fn holds(self, other: Self) -> usize {
+        let times = self.0.checked_div(other.0);
+        times.map_or(usize::MAX, |times| {
+            usize::try_from(times).unwrap_or(usize::MAX)
+        })
     }
 
     /// Whether no electron is left.

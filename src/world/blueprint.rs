@@ -1,9 +1,9 @@
 //! What all specimens of a world have in common, and no policy may see: the optics as they are and the laws of damage.
 
-use super::canvas::Canvas;
 use super::crystal_plan::{CrystalPlan, Placed};
 use super::damage::{Contamination, EnergyDiffusion, Nucleation};
 use super::illumination::Illumination;
+use super::image::Canvas;
 use super::lattice::Lattice;
 use super::particle_plan::ParticlePlan;
 use super::region_plan::RegionPlan;

@@ -1,10 +1,10 @@
 //! What the operator of the microscope knows before the first electron.
 
-use super::canvas::Tile;
 use super::crystal_plan::DefectClass;
 use super::damage::{Contamination, DoseMap};
 use super::distortion::ScanSettings;
 use super::illumination::Illumination;
+use super::image::Tile;
 use super::lattice::Lattice;
 use super::neighbourhood::Neighbourhood;
 use super::pattern::{Class, Clusters, Scatter};

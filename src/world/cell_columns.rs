@@ -1,6 +1,6 @@
 //! The columns of a crystal's cell, and the appearances that each can take.
 
-use super::canvas::Stamp;
+use super::image::Stamp;
 use super::imager::Imager;
 use super::material::{Defect, Material};
 use crate::Result;

@@ -1,8 +1,8 @@
 //! A crystal with point defects: its image, its columns, and what the beam may take from them.
 
-use super::canvas::{Stamp, Tile};
 use super::cell_columns::{CellColumn, Look, cell_columns};
 use super::definition::Definition;
+use super::image::{Stamp, Tile};
 use super::imager::{Imager, Lens};
 use super::lattice::Lattice;
 use super::material::Material;

@@ -95,6 +95,7 @@ impl ScanSettings {
 
     /// Standard deviation per axis by which a position misses its aim at random, Å: jitter of line and position, and the hum,
     /// whose phase nobody knows (half of its mean square along each axis on average over its direction).
+    #[inline(always)]
     pub fn jitter(&self) -> f64 {
         let hum = 0.5 * self.hum_amplitude;
         self.line_jitter.hypot(self.pixel_jitter).hypot(hum)

@@ -8,7 +8,7 @@ use super::site::LatticeSite;
 use super::specimen::Specimen;
 use super::stretch::Stretch;
 use super::task::{Finding, Report, Scorer, SiteBelief, Task, Truth};
-use super::visited::{Visited, place_key};
+use super::visited::Visited;
 use crate::error::{Error, Result};
 use crate::metric::QualityCurve;
 use crate::random::{Purpose, StreamKey};
@@ -208,53 +208,53 @@ impl Episode {
     /// Sends the beam on the next stretch of visits: as many as are alike, within a line of a rectangle, until `electrons` are
     /// given or the budget ends.
     fn send(&mut self, scan: &Scan, progress: &mut Progress, given: &mut f64, electrons: f64) {
-        let settings = &self.briefing.scan;
-        let length = scan.line_length();
-        let is_rectangle = scan.is_rectangle();
         let wanted = scan.charge(progress.done);
         let charge = wanted.min(self.meter.remaining());
-        let duration = charge.electrons() / self.briefing.electrons_per_second;
+        let number = (self.meter.remaining().holds(charge))
+            .min(visits_until(electrons - *given, charge))
+            .min(scan.alike(progress.done, progress.along, Stretch::MOST));
+        self.meter.draw(charge.times(number));
+        *given += number as f64 * charge.electrons();
+        let (line, along) = (progress.line, progress.along);
+        let settings = &self.briefing.scan;
         let stretch = &mut self.stretch;
-        // a beam that jumps from place to place has no line
-        stretch.begin(charge, is_rectangle.then_some(progress.along));
-        let most = match is_rectangle {
-            true => length - progress.along,
-            false => scan.len() - progress.done,
-        };
-        for _ in 0..most.min(Stretch::MOST) {
-            // all visits of a rectangle are alike
-            if *given >= electrons
-                || self.meter.remaining() < charge
-                || (!is_rectangle && scan.charge(progress.done) != wanted)
-            {
-                break;
+        if scan.is_rectangle() {
+            stretch.begin(charge, Some(along));
+            let places = (along..along + number).map(|along| scan.position_in(line, along));
+            stretch.places.extend(places);
+            stretch.count(&mut self.visited);
+            if along == 0 {
+                let flyback = if line > 0 { settings.flyback_us } else { 0.0 };
+                self.time += 1e-6 * flyback;
+                let start = [stretch.keys[0], stretch.numbers[0]];
+                progress.displaced = self.distortion.of_line(start);
             }
-            self.meter.draw(charge);
-            let place = scan.position_in(progress.line, progress.along);
-            let key = place_key(place);
-            let (record, number) = self.visited.count(key);
-            if progress.along == 0 {
-                if progress.line > 0 && is_rectangle {
-                    self.time += 1e-6 * settings.flyback_us;
-                }
-                progress.displaced = self.distortion.of_line([key, number]);
+            let displaced = stretch.places.iter().map(|p| *p + progress.displaced);
+            stretch.truly.extend(displaced);
+            progress.along += number;
+            if progress.along == scan.line_length() {
+                (progress.line, progress.along) = (line + 1, 0);
             }
-            let settled = self.time + 1e-6 * settings.settle_us;
-            stretch.places.push(place);
-            stretch.keys.push(key);
-            stretch.records.push(record);
-            stretch.numbers.push(number);
-            stretch.times.push(settled + 0.5 * duration);
-            stretch.truly.push(place + progress.displaced);
-            self.time = settled + duration;
-            *given += charge.electrons();
-            progress.done += 1;
-            progress.along += 1;
-            if progress.along == length {
-                progress.along = 0;
-                progress.line += 1;
-            }
+        } else {
+            // a beam that jumps from place to place has no line
+            stretch.begin(charge, None);
+            let places = (line..line + number).map(|line| scan.position_in(line, 0));
+            stretch.places.extend(places);
+            stretch.count(&mut self.visited);
+            let visits = stretch.keys.iter().zip(&stretch.numbers);
+            let displaced = visits.map(|(key, number)| self.distortion.of_line([*key, *number]));
+            let displaced = stretch.places.iter().zip(displaced).map(|(p, by)| *p + by);
+            stretch.truly.extend(displaced);
+            progress.line += number;
         }
+        progress.done += number;
+        let duration = charge.electrons() / self.briefing.electrons_per_second;
+        let time = &mut self.time;
+        stretch.times.extend((0..number).map(|_| {
+            let settled = *time + 1e-6 * settings.settle_us;
+            *time = settled + duration;
+            settled + 0.5 * duration
+        }));
     }
 
     /// Counts what the stretch of visits sends to the detector.
@@ -262,11 +262,13 @@ impl Episode {
         let stretch = &self.stretch;
         let first = frame.signal.len();
         let visits = stretch.keys.iter().zip(&stretch.records);
-        for ((key, record), expected) in visits.zip(&stretch.expected) {
+        let visits = visits.zip(&stretch.expected);
+        frame.signal.extend(visits.map(|((key, record), expected)| {
             let [from, to] = self.visited.expose(*record, *expected);
             let count = Arrivals::of(self.arrivals, *key).between(from, to);
-            frame.signal.push(count as f64);
-        }
+            // processors convert signed integers in one step
+            count as i64 as f64
+        }));
         let briefing = &self.briefing;
         if briefing.gain_noise > 0.0 || briefing.readout_noise > 0.0 {
             let visits = stretch.keys.iter().zip(&stretch.numbers);
@@ -278,7 +280,9 @@ impl Episode {
         }
         let electrons = stretch.charge.electrons();
         frame.positions.extend_from_slice(&stretch.places);
-        frame.electrons.extend(stretch.places.iter().map(|_| electrons));
+        frame
+            .electrons
+            .extend(stretch.places.iter().map(|_| electrons));
         frame.time.extend_from_slice(&stretch.times);
     }
 
@@ -374,6 +378,18 @@ impl fmt::Debug for Episode {
             .field("spent", &self.spent())
             .field("remaining", &self.remaining())
             .finish_non_exhaustive()
+    }
+}
+
+/// Number of visits after which so many electrons are given; at least one.
+fn visits_until(electrons: f64, charge: Charge) -> usize {
+    let each = charge.electrons();
+    // casts send what is too large to the largest number
+    let number = (electrons / each).ceil().max(1.0) as usize;
+    // the quotient of a whole number of visits may have been rounded up
+    match number > 1 && (number - 1) as f64 * each >= electrons {
+        true => number - 1,
+        false => number,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The pieces of a world's images, taken from a response library under the world's optics.
 
-use super::canvas::{Raster, Stamp, Tile};
+use super::image::{Raster, Stamp, Tile};
 use super::material::Material;
 use crate::Result;
 use crate::stem::library::{Domain, Edit, Imaging, Library, Response};

@@ -9,7 +9,6 @@
 
 mod blueprint;
 pub mod briefing;
-mod canvas;
 mod cell_columns;
 mod crystal_plan;
 pub mod damage;
@@ -17,6 +16,7 @@ pub mod definition;
 pub mod distortion;
 pub mod episode;
 mod illumination;
+mod image;
 mod imager;
 mod key_refusal;
 mod knock_on_plan;

@@ -1,9 +1,9 @@
 //! A particle of columns: what each number of atoms adds to the image, and what neighbours add beyond that.
 
-use super::canvas::{Canvas, Raster, Stamp};
 use super::cell_columns::CellColumn;
 use super::crystal_plan::{Placed, placed};
 use super::definition::Definition;
+use super::image::{Canvas, Raster, Stamp};
 use super::imager::{Imager, Lens};
 use super::lattice::Lattice;
 use super::material::{Column, Material, Neighbours};

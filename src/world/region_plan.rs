@@ -1,8 +1,8 @@
 //! A world of domains: which phases there are, what they look like and decay into, and how they are laid out.
 
-use super::canvas::{Raster, Tile};
 use super::damage::{Decay, DecayChain};
 use super::definition::{Definition, DomainsSection};
+use super::image::{Raster, Tile};
 use super::imager::{Imager, Lens};
 use super::lattice::Lattice;
 use super::material::Material;

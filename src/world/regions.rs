@@ -1,7 +1,7 @@
 //! Pieces of crystal side by side: which phase is where, what the phases look like, how they decay.
 
-use super::canvas::{Patch, Tile};
 use super::damage::Decay;
+use super::image::{Patch, Tile};
 use super::lattice::Lattice;
 use crate::normal::cdf;
 use crate::units::Point;
@@ -31,6 +31,8 @@ pub(super) struct LabelGrid {
     pub corner: [f64; 2],
     /// Label cells along y and x.
     pub shape: [usize; 2],
+    /// Label cells a Å.
+    per_angstrom: [f64; 2],
 }
 
 impl LabelGrid {
@@ -42,21 +44,24 @@ impl LabelGrid {
             pitch,
             corner: [0, 1].map(|axis| -before * period[axis]),
             shape: lattice.shape().map(|cells| (cells + 2) * each),
+            per_angstrom: pitch.map(f64::recip),
         }
     }
 
     /// Coordinates of a place of the crystal in units of label cells.
     fn coordinates(&self, place: Point) -> [f64; 2] {
         [
-            (place.y - self.corner[0]) / self.pitch[0],
-            (place.x - self.corner[1]) / self.pitch[1],
+            (place.y - self.corner[0]) * self.per_angstrom[0],
+            (place.x - self.corner[1]) * self.per_angstrom[1],
         ]
     }
 
     /// The label cell of a place of the crystal; the nearest one for places outside.
+    #[inline]
     pub(super) fn cell(&self, place: Point) -> [usize; 2] {
         let along = self.coordinates(place);
-        [0, 1].map(|axis| (along[axis].max(0.0) as usize).min(self.shape[axis] - 1))
+        // processors convert to signed integers in one step
+        [0, 1].map(|axis| (along[axis].max(0.0) as i64 as usize).min(self.shape[axis] - 1))
     }
 
     /// Middle of a label cell in the crystal, Å.

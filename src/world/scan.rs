@@ -184,6 +184,19 @@ impl Scan {
         }
     }
 
+    /// How many visits, from one on that is the `done`-th and lies at a place in a line, have its charge: the rest of a
+    /// rectangle's line, or what is alike in a list; `most` if there are more.
+    pub(crate) fn alike(&self, done: usize, along: usize, most: usize) -> usize {
+        match &self.shape {
+            Shape::Rectangle { columns, .. } => most.min(columns - along),
+            Shape::Visits { visits, .. } => {
+                let rest = &visits[done..];
+                let rest = &rest[..most.min(rest.len())];
+                rest.iter().take_while(|visit| visit.1 == rest[0].1).count()
+            }
+        }
+    }
+
     pub(crate) fn is_rectangle(&self) -> bool {
         matches!(self.shape, Shape::Rectangle { .. })
     }

@@ -1,6 +1,6 @@
 //! The columns of a crystal that are asked about: what each may have been, what it looks like, what the beam makes of it.
 
-use super::canvas::Stamp;
+use super::image::Stamp;
 use crate::stem::Element;
 use crate::units::Point;
 

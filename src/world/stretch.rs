@@ -1,6 +1,7 @@
 //! Visits that follow one another, worked on together.
 
 use super::illumination::FixedPlace;
+use super::visited::{Visited, place_key};
 use crate::stem::Charge;
 use crate::units::Point;
 
@@ -50,6 +51,19 @@ impl Stretch {
         self.numbers.clear();
         self.times.clear();
         self.truly.clear();
+    }
+
+    /// Names the places and counts the visits to them.
+    pub(super) fn count(&mut self, visited: &mut Visited) {
+        self.keys
+            .extend(self.places.iter().map(|place| place_key(*place)));
+        self.records.reserve(self.keys.len());
+        self.numbers.reserve(self.keys.len());
+        for key in &self.keys {
+            let (record, number) = visited.count(*key);
+            self.records.push(record);
+            self.numbers.push(number);
+        }
     }
 
     /// Number of visits.

@@ -67,9 +67,11 @@ impl DecayChain {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decay {
-    rates: Vec<f64>,
+    /// Number of steps.
+    steps: usize,
+    rates: [f64; STAGES - 1],
     /// For each stage but the last the weights of the exponentials.
-    weights: Vec<Vec<f64>>,
+    weights: [[f64; STAGES - 1]; STAGES - 1],
 }
 
 impl Decay {
@@ -89,18 +91,23 @@ impl Decay {
             let before = (0..index).filter(|&other| alike(other)).count();
             (1.0 + APART * (2.0 * before as f64 - (number - 1) as f64)) / doses[index]
         };
-        let rates: Vec<f64> = (0..doses.len()).map(moved_apart).collect();
-        let weights = (0..rates.len()).map(|stage| {
+        let steps = doses.len();
+        let mut rates = [0.0; STAGES - 1];
+        for (index, rate) in rates.iter_mut().enumerate().take(steps) {
+            *rate = moved_apart(index);
+        }
+        let mut weights = [[0.0; STAGES - 1]; STAGES - 1];
+        for stage in 0..steps {
             let fed: f64 = rates[..stage].iter().product();
-            let weight = |j: usize| {
+            for j in 0..=stage {
                 let others = (0..=stage).filter(|i| *i != j);
-                fed / others.map(|i| rates[i] - rates[j]).product::<f64>()
-            };
-            (0..=stage).map(weight).collect()
-        });
+                weights[stage][j] = fed / others.map(|i| rates[i] - rates[j]).product::<f64>();
+            }
+        }
         Ok(Self {
-            weights: weights.collect(),
+            steps,
             rates,
+            weights,
         })
     }
 
@@ -116,6 +123,7 @@ impl Decay {
 
     /// Shares of the stages averaged over a visit during which the dose grows: (1/ΔD) ∫ f_k dD in closed form, so that a visit
     /// that is split expects exactly what the whole one does.
+    #[inline]
     pub fn mean_fractions(&self, before: f64, after: f64) -> [f64; 4] {
         let step = after - before;
         if step.is_nan() || step <= 0.0 {
@@ -124,19 +132,20 @@ impl Decay {
         self.shares(|rate| (-rate * before).exp() * mean_of_decay(rate * step))
     }
 
+    #[inline]
     fn shares(&self, exponential: impl Fn(f64) -> f64) -> [f64; 4] {
-        let mut exponentials = [0.0; STAGES];
-        for (value, rate) in exponentials.iter_mut().zip(&self.rates) {
+        let mut exponentials = [0.0; STAGES - 1];
+        for (value, rate) in exponentials.iter_mut().zip(&self.rates).take(self.steps) {
             *value = exponential(*rate);
         }
         let mut shares = [0.0; STAGES];
         let mut rest = 1.0;
-        for (share, weights) in shares.iter_mut().zip(&self.weights) {
+        for (share, weights) in shares.iter_mut().zip(&self.weights).take(self.steps) {
             let sum: f64 = weights.iter().zip(&exponentials).map(|(w, e)| w * e).sum();
             *share = sum.clamp(0.0, rest);
             rest -= *share;
         }
-        shares[self.rates.len()] = rest;
+        shares[self.steps] = rest;
         shares
     }
 }

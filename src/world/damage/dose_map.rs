@@ -7,7 +7,7 @@ const PARTS: f64 = 256.0;
 
 /// The four cells around a place and the parts of it that fall to each.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::world) struct Corners([(usize, u64); 4]);
+pub(in crate::world) struct Corners([(usize, f64); 4]);
 
 /// The dose that has gone into each cell, as the secondary electrons spread it: linearly over the four nearest cells.
 ///
@@ -21,8 +21,9 @@ pub struct DoseMap {
     per_edge: [f64; 2],
     /// Dose of a cell for each of its ticks and part of a place, e⁻/Å².
     scale: f64,
-    /// Ticks of charge times 2¹⁶ parts.
-    ticks: Vec<u64>,
+    /// Ticks of charge times 2¹⁶ parts: whole numbers, whose sums are exact up to 2⁵³, a hundred thousand electrons in a cell, and
+    /// rounded beyond.
+    ticks: Vec<f64>,
 }
 
 impl DoseMap {
@@ -36,26 +37,28 @@ impl DoseMap {
             columns,
             edge: [height, width],
             per_edge: [1.0 / height, 1.0 / width],
-            ticks: vec![0; rows * columns],
+            ticks: vec![0.0; rows * columns],
         }
     }
 
     /// Cell before a place along one axis and the parts of it that fall to that and to the next one.
     #[inline]
-    fn split(place: f64, per_edge: f64, count: usize) -> (usize, usize, u64) {
-        let position = (place * per_edge - 0.5).clamp(0.0, count as f64 - 1.0);
-        let first = (position as usize).min(count - 1);
-        let behind = ((position - first as f64) * PARTS) as u64;
+    fn split(place: f64, per_edge: f64, count: usize) -> (usize, usize, f64) {
+        // in this order what is not a number becomes zero
+        let position = (place * per_edge - 0.5).max(0.0).min(count as f64 - 1.0);
+        // processors convert to signed integers in one step
+        let first = (position as i64 as usize).min(count - 1);
+        let behind = ((position - first as i64 as f64) * PARTS) as i64 as f64;
         (first, (first + 1).min(count - 1), behind)
     }
 
     /// The cells that share a visit at a place, Å from the corner of the first cell, and how; places outside count for the
     /// nearest cell.
-    #[inline]
+    #[inline(always)]
     pub(in crate::world) fn corners(&self, y: f64, x: f64) -> Corners {
         let (top, bottom, down) = Self::split(y, self.per_edge[0], self.rows);
         let (left, right, across) = Self::split(x, self.per_edge[1], self.columns);
-        let (up, back) = (PARTS as u64 - down, PARTS as u64 - across);
+        let (up, back) = (PARTS - down, PARTS - across);
         Corners([
             (top * self.columns + left, up * back),
             (top * self.columns + right, up * across),
@@ -64,18 +67,22 @@ impl DoseMap {
         ])
     }
 
-    /// Books a charge at a place, Å from the corner of the first cell; places outside count for the nearest cell.
-    pub fn deposit(&mut self, charge: Charge, y: f64, x: f64) {
-        self.deposit_in(self.corners(y, x), charge);
-    }
-
-    /// Books a charge in cells that are known.
-    #[inline]
-    pub(in crate::world) fn deposit_in(&mut self, corners: Corners, charge: Charge) {
+    /// Books a charge at a place, Å from the corner of the first cell; places outside count for the nearest cell. Returns the local
+    /// dose there before and after, e⁻/Å².
+    #[inline(always)]
+    pub fn deposit(&mut self, charge: Charge, y: f64, x: f64) -> [f64; 2] {
+        let corners = self.corners(y, x);
+        let ticks = charge.electrons() * Charge::TICKS;
+        let (mut before, mut after) = (0.0, 0.0);
+        // a cell at the rim may be named twice, but then once without weight
         for (cell, weight) in corners.0 {
-            let part = charge.ticks().saturating_mul(weight);
-            self.ticks[cell] = self.ticks[cell].saturating_add(part);
+            let old = self.ticks[cell];
+            let new = old + ticks * weight;
+            self.ticks[cell] = new;
+            before += weight * old;
+            after += weight * new;
         }
+        [self.scale * before, self.scale * after]
     }
 
     /// Local dose at a place, e⁻/Å², interpolated between cells.
@@ -87,7 +94,7 @@ impl DoseMap {
     #[inline]
     pub(in crate::world) fn dose_in(&self, corners: Corners) -> f64 {
         let parts: f64 = (corners.0.iter())
-            .map(|(cell, weight)| *weight as f64 * self.ticks[*cell] as f64)
+            .map(|(cell, weight)| weight * self.ticks[*cell])
             .sum();
         self.scale * parts
     }
@@ -114,9 +121,13 @@ mod tests {
         ) {
             let charges = visits.iter().map(|v| (Charge::from_electrons(v.0), v.1, v.2));
             let mut forward = map();
-            charges.clone().for_each(|(q, y, x)| forward.deposit(q, y, x));
+            for (q, y, x) in charges.clone() {
+                forward.deposit(q, y, x);
+            }
             let mut backward = map();
-            charges.clone().rev().for_each(|(q, y, x)| backward.deposit(q, y, x));
+            for (q, y, x) in charges.clone().rev() {
+                backward.deposit(q, y, x);
+            }
             let mut split = map();
             for (q, y, x) in charges {
                 let part = Charge::from_electrons(0.3 * q.electrons());
@@ -149,7 +160,7 @@ mod tests {
                 map.dose_at(y, x)
             );
         }
-        let total: f64 = map.ticks.iter().map(|t| *t as f64).sum();
+        let total: f64 = map.ticks.iter().sum();
         assert_eq!(total / (PARTS * PARTS * Charge::TICKS), 20.0 * 3600.0);
     }
 
@@ -158,5 +169,8 @@ mod tests {
         let mut map = map();
         map.deposit(Charge::from_electrons(30.0), -100.0, f64::NAN);
         assert_eq!(map.dose_at(-3.0, -3.0), 1.0);
+        let doses = map.deposit(Charge::from_electrons(60.0), 0.1, 0.1);
+        assert_eq!(doses, [1.0, 3.0]);
+        assert_eq!(map.dose_at(0.1, 0.1), 3.0);
     }
 }

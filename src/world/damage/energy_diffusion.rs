@@ -101,8 +101,9 @@ impl EnergyTrail {
             let sum: f64 = energy.iter().zip(&across).map(|(e, w)| e * w).sum();
             left += weight * sum;
         }
-        let density = left * (-age).exp() / (cell * cell);
-        let grown = charge.electrons() * age.exp();
+        let growth = age.exp();
+        let density = left / (growth * cell * cell);
+        let grown = charge.electrons() * growth;
         for (line, weight) in down.iter().enumerate() {
             let from = lines(line);
             for (energy, w) in self.energy[from..][..4].iter_mut().zip(&across) {

@@ -28,8 +28,8 @@ pub(super) struct Wear {
     numbers: Vec<u32>,
     /// Places in the crystal.
     places: Vec<FixedPlace>,
-    /// Distances along the scan lines in the field, Å.
-    along: Vec<f64>,
+    /// In the field, Å.
+    field: Vec<Point>,
     worn: Vec<Worn>,
     /// For each column the doses at which atoms go after the next one, the earliest last.
     waiting: Vec<Vec<Fluence>>,
@@ -88,7 +88,9 @@ impl Wear {
             [(from.y / SQUARE) as usize, (from.x / SQUARE) as usize]
         };
         let extent = |axis: usize| {
-            let all = watched.iter().map(|(_, column, ..)| square(column.place)[axis]);
+            let all = watched
+                .iter()
+                .map(|(_, column, ..)| square(column.place)[axis]);
             all.max().map_or(0, |most| most + 1)
         };
         let shape = [extent(0), extent(1)];
@@ -110,14 +112,14 @@ impl Wear {
             starts,
             numbers: Vec::with_capacity(watched.len()),
             places: Vec::with_capacity(watched.len()),
-            along: Vec::with_capacity(watched.len()),
+            field: Vec::with_capacity(watched.len()),
             worn: Vec::with_capacity(watched.len()),
             waiting: Vec::with_capacity(watched.len()),
         };
         for (number, column, next, thresholds) in watched {
             wear.numbers.push(number);
             wear.places.push(column.crystal.into());
-            wear.along.push(column.place.x);
+            wear.field.push(column.place);
             wear.worn.push(Worn {
                 fluence: Fluence::default(),
                 next,
@@ -165,7 +167,7 @@ impl Wear {
         let [rows, columns] = self.squares(bounds.corners);
         for row in rows {
             for column in self.run(row, &columns) {
-                let visits = bounds.visits_near(self.along[column]);
+                let visits = bounds.visits_near(self.field[column]);
                 // the same charge each time: what a column meets can be added up first
                 let place = self.places[column];
                 let steps: u64 = (stretch.aims[visits.clone()].iter())
@@ -245,6 +247,8 @@ struct Bounds {
     /// The least and the most by which one misses its aim along the line, Å.
     misses: [f64; 2],
     number: usize,
+    /// How many of them may reach one column.
+    together: usize,
 }
 
 impl Bounds {
@@ -270,23 +274,28 @@ impl Bounds {
             true => (number - 1) as f64 / (last - first),
             false => 0.0,
         };
+        let reach = (2.0 * EDGE + misses[1] - misses[0]) * per_angstrom;
         Self {
             corners,
             first,
             per_angstrom,
             misses,
             number,
+            together: (reach as usize + 2).min(number),
         }
     }
 
-    /// The visits that may reach a column at a distance along the line.
+    /// As many visits, among them all that may reach a column of the field; none where the line passes it by. The number is the same
+    /// for all columns, because a processor foresees the end of loops of one length.
     #[inline]
-    fn visits_near(&self, along: f64) -> Range<usize> {
-        let at = |distance: f64| (distance - self.first) * self.per_angstrom;
-        // casts send what is negative to zero
-        let from = at(along - EDGE - self.misses[1]) as usize;
-        let end = (at(along + EDGE - self.misses[0]) + 1.0).max(0.0) as usize + 1;
-        let end = end.min(self.number);
-        from.min(end)..end
+    fn visits_near(&self, place: Point) -> Range<usize> {
+        let [low, high] = self.corners;
+        if low.y - place.y >= EDGE || place.y - high.y >= EDGE {
+            return 0..0;
+        }
+        let from = (place.x - EDGE - self.misses[1] - self.first) * self.per_angstrom;
+        // what is negative becomes zero; processors convert to signed integers in one step
+        let from = (from.max(0.0) as i64 as usize).min(self.number - self.together);
+        from..from + self.together
     }
 }

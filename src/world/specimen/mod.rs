@@ -4,9 +4,9 @@ mod columns;
 mod realise;
 
 use super::blueprint::{Blueprint, Content};
-use super::canvas::Canvas;
 use super::damage::{Corners, DoseMap, EnergyTrail};
 use super::illumination::FixedPlace;
+use super::image::Canvas;
 use super::regions::Regions;
 use super::site::SiteKind;
 use super::stretch::Stretch;
@@ -194,10 +194,7 @@ impl Specimen {
                 None => *charge,
                 Some(diffusion) => diffusion.effective(*charge, place.y, place.x, *time),
             };
-            let corners = map.corners(place.y, place.x);
-            let before = map.dose_in(corners);
-            map.deposit_in(corners, passed);
-            doses.push([before, map.dose_in(corners)]);
+            doses.push(map.deposit(passed, place.y, place.x));
             for speck in specks.iter_mut().filter(|speck| !speck.grown) {
                 if let Some(share) = speck.crossing(map) {
                     speck.grown = true;
@@ -227,7 +224,9 @@ impl Specimen {
         let mut departures = std::mem::take(&mut self.departures);
         departures.sort_by(|a, b| {
             let shares = a.share.total_cmp(&b.share);
-            (a.visit.cmp(&b.visit)).then(shares).then(a.what.cmp(&b.what))
+            (a.visit.cmp(&b.visit))
+                .then(shares)
+                .then(a.what.cmp(&b.what))
         });
         let mut done = 0;
         for together in departures.chunk_by(|a, b| a.visit == b.visit) {
