@@ -13,6 +13,9 @@ const SEAM_REACH: f64 = 3.5;
 /// Entries of the table of a blurred wall for each of them.
 const STEPS: f64 = 128.0;
 
+/// Stands for no label: a cell that is not like all around it.
+const MIXED: u8 = u8::MAX;
+
 /// What a place can be made of.
 #[derive(Debug, Clone)]
 pub(super) struct Phase {
@@ -78,8 +81,8 @@ impl LabelGrid {
 pub(super) struct Regions {
     grid: LabelGrid,
     labels: Array2<u8>,
-    /// Whether a cell and all around it are alike.
-    uniform: Array2<bool>,
+    /// The label of a cell where all around it are alike, or [`MIXED`].
+    alike: Array2<u8>,
     /// Standard deviation of the source, which blurs walls, Å.
     seam: f64,
 }
@@ -87,15 +90,17 @@ pub(super) struct Regions {
 impl Regions {
     pub(super) fn new(grid: LabelGrid, labels: Array2<u8>, seam: f64) -> Self {
         let (rows, columns) = labels.dim();
-        let uniform = Array2::from_shape_fn((rows, columns), |(row, column)| {
+        let alike = Array2::from_shape_fn((rows, columns), |(row, column)| {
             let around = |at: usize, limit: usize| at.saturating_sub(1)..(at + 2).min(limit);
-            around(row, rows)
-                .all(|r| around(column, columns).all(|c| labels[[r, c]] == labels[[row, column]]))
+            let own = labels[[row, column]];
+            let even =
+                around(row, rows).all(|r| around(column, columns).all(|c| labels[[r, c]] == own));
+            if even || seam == 0.0 { own } else { MIXED }
         });
         Self {
             grid,
             labels,
-            uniform,
+            alike,
             seam,
         }
     }
@@ -109,18 +114,7 @@ impl Regions {
     }
 
     /// The phases around a place with their weights: walls are as sharp as the source allows.
-    #[inline]
-    fn shares(&self, place: Point, mut each: impl FnMut(usize, f64)) {
-        let cell = self.grid.cell(place);
-        if self.uniform[cell] || self.seam == 0.0 {
-            each(self.label(cell), 1.0);
-            return;
-        }
-        self.shares_at_wall(place, cell, each);
-    }
-
-    /// The same where the cell or one beside it differs.
-    fn shares_at_wall(&self, place: Point, cell: [usize; 2], mut each: impl FnMut(usize, f64)) {
+    fn shares(&self, place: Point, cell: [usize; 2], mut each: impl FnMut(usize, f64)) {
         let along = self.grid.coordinates(place);
         // shares of the cell before, the own one, and the one behind it
         let weights = [0, 1].map(|axis| {
@@ -155,21 +149,34 @@ impl Regions {
         }
     }
 
-    /// The image at a place of the crystal, after its local dose has grown from the first to the second of `doses` during
+    /// Adds the images at places of the crystal, after each's local dose has grown from the first to the second of `doses` during
     /// the visit.
-    #[inline]
-    pub(super) fn signal(&self, phases: &[Phase], place: Point, doses: [f64; 2]) -> f64 {
+    pub(super) fn add_signals(
+        &self,
+        phases: &[Phase],
+        places: &[Point],
+        doses: &[[f64; 2]],
+        signals: &mut [f64],
+    ) {
         // all phases of a world are sampled alike
-        let Some(patch) = phases.first().and_then(|phase| phase.patch(place)) else {
-            return 0.0;
+        let Some(any) = phases.first().and_then(|phase| phase.stages.first()) else {
+            return;
         };
-        let mut sum = 0.0;
-        self.shares(place, |label, weight| {
-            if let Some(phase) = phases.get(label) {
-                sum += weight * phase.under(&patch, doses);
+        for ((signal, place), doses) in signals.iter_mut().zip(places).zip(doses) {
+            let Some(patch) = any.patch(*place) else {
+                continue;
+            };
+            let cell = self.grid.cell(*place);
+            if let Some(phase) = phases.get(usize::from(self.alike[cell])) {
+                *signal += phase.under(&patch, *doses);
+                continue;
             }
-        });
-        sum
+            self.shares(*place, cell, |label, weight| {
+                if let Some(phase) = phases.get(label) {
+                    *signal += weight * phase.under(&patch, *doses);
+                }
+            });
+        }
     }
 }
 

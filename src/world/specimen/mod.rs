@@ -135,18 +135,30 @@ impl Specimen {
 
     /// The same at a place of the crystal, averaged over a visit during which the local dose grows.
     fn signal_between(&self, crystal: Point, doses: [f64; 2]) -> f64 {
-        let mut signal = self
-            .canvas
-            .as_ref()
-            .map_or(0.0, |canvas| canvas.at(crystal));
+        let mut signal = [0.0];
+        self.add_signals(&[crystal], &[doses], &mut signal);
+        signal[0]
+    }
+
+    /// The same for many places; one thing after another is added to zeros.
+    fn add_signals(&self, crystal: &[Point], doses: &[[f64; 2]], signals: &mut [f64]) {
+        if let Some(canvas) = &self.canvas {
+            for (signal, place) in signals.iter_mut().zip(crystal) {
+                *signal += canvas.at(*place);
+            }
+        }
         if let (Content::Regions(plan), Some(regions)) = (&self.blueprint.content, &self.regions) {
-            signal += regions.signal(&plan.phases, crystal, doses);
+            regions.add_signals(&plan.phases, crystal, doses, signals);
         }
         if let Some(contamination) = &self.blueprint.contamination {
-            signal += contamination.mean(doses[0], doses[1]);
+            for (signal, doses) in signals.iter_mut().zip(doses) {
+                *signal += contamination.mean(doses[0], doses[1]);
+            }
         }
         // Interpolation may undershoot zero by parts per million in an empty place.
-        signal.max(0.0)
+        for signal in signals {
+            *signal = signal.max(0.0);
+        }
     }
 
     /// The beam makes a stretch of visits: finds the numbers of electrons expected on the detector, and lets go what has to.
@@ -166,6 +178,7 @@ impl Specimen {
         }
         self.deposit(stretch);
         stretch.expected.clear();
+        stretch.expected.resize(stretch.len(), 0.0);
         if self.departures.is_empty() {
             self.look(stretch, 0..stretch.len());
         } else {
@@ -211,10 +224,13 @@ impl Specimen {
     /// The numbers of electrons expected of visits during which nothing goes or appears.
     fn look(&self, stretch: &mut Stretch, visits: Range<usize>) {
         let electrons = stretch.charge.electrons();
-        let seen = stretch.crystal[visits.clone()].iter();
-        let seen = seen.zip(&stretch.doses[visits]);
-        let expected = seen.map(|(place, doses)| electrons * self.signal_between(*place, *doses));
-        stretch.expected.extend(expected);
+        let expected = &mut stretch.expected[visits.clone()];
+        self.add_signals(
+            &stretch.crystal[visits.clone()],
+            &stretch.doses[visits],
+            expected,
+        );
+        expected.iter_mut().for_each(|signal| *signal *= electrons);
     }
 
     /// The numbers of electrons expected of a stretch during which something goes or appears.
@@ -243,7 +259,7 @@ impl Specimen {
             }
             let rest = stretch.charge.electrons() * (1.0 - elapsed);
             expected += rest * self.signal_between(place, [at(elapsed), at(1.0)]);
-            stretch.expected.push(expected);
+            stretch.expected[visit] = expected;
             done = visit + 1;
         }
         self.look(stretch, done..stretch.len());
