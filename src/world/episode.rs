@@ -14,7 +14,7 @@ use crate::metric::QualityCurve;
 use crate::random::{Purpose, StreamKey};
 use crate::stem::{Arrivals, Charge, DoseMeter};
 use crate::units::{Dose, Point, Seed};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 use std::fmt;
 use std::sync::Arc;
 
@@ -332,15 +332,15 @@ impl Episode {
     /// The noise-free image of the specimen as it is now, on pixels of `pixel` Å, for the pictures of a finished run.
     pub(crate) fn field(&self, pixel: f64) -> Array2<f64> {
         let extent = |length: f64| (length / pixel).floor().max(1.0) as usize;
-        Array2::from_shape_fn(
-            (extent(self.briefing.height), extent(self.briefing.width)),
-            |(row, column)| {
-                self.specimen.signal(Point::new(
-                    (row as f64 + 0.5) * pixel,
-                    (column as f64 + 0.5) * pixel,
-                ))
-            },
-        )
+        let shape = (extent(self.briefing.height), extent(self.briefing.width));
+        let mut image = Array2::zeros(shape);
+        let middle = |index: usize| (index as f64 + 0.5) * pixel;
+        for (row, mut line) in image.outer_iter_mut().enumerate() {
+            let places = (0..shape.1).map(|column| Point::new(middle(row), middle(column)));
+            let places: Vec<Point> = places.collect();
+            line.assign(&ArrayView1::from(&self.specimen.signals(&places)));
+        }
+        image
     }
 
     /// What an ideal detector would show of the pristine specimen, the beam hitting where it is aimed, if each visit were that
@@ -350,11 +350,10 @@ impl Episode {
         let electrons: Vec<f64> = (0..scan.len())
             .map(|i| times * scan.charge(i).electrons())
             .collect();
-        let seen = places.iter().zip(&electrons);
+        let signals = self.specimen.signals(&places);
+        let seen = signals.iter().zip(&electrons);
         Frame {
-            signal: seen
-                .map(|(place, n)| n * self.specimen.signal(*place))
-                .collect(),
+            signal: seen.map(|(signal, n)| n * signal).collect(),
             time: vec![0.0; places.len()],
             positions: places,
             electrons,

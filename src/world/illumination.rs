@@ -75,13 +75,35 @@ impl Illumination {
     /// Intensity at a place when the beam is aimed at another, in the steps of [`Fluence::of_steps`].
     #[inline]
     pub(crate) fn between(&self, aim: FixedPlace, place: FixedPlace) -> u32 {
-        let half_step = 1 << (FINER - 1);
-        let index = |aim: i32, place: i32| {
-            let steps = ((aim - place + half_step) >> FINER) + self.half;
-            // negative numbers become huge ones
-            (steps as u32 as usize).min(self.side - 1)
-        };
-        self.steps[index(aim.y, place.y) * self.side + index(aim.x, place.x)]
+        self.after(aim, self.corner(place))
+    }
+
+    /// Sum of the intensities at a place over many aims, in the steps of [`Fluence::of_steps`].
+    #[inline]
+    pub(crate) fn sum(&self, aims: &[FixedPlace], place: FixedPlace) -> u64 {
+        let corner = self.corner(place);
+        aims.iter()
+            .map(|aim| u64::from(self.after(*aim, corner)))
+            .sum()
+    }
+
+    /// The aim of the table's first entry for a place.
+    #[inline]
+    fn corner(&self, place: FixedPlace) -> FixedPlace {
+        let before = (self.half << FINER) + (1 << (FINER - 1));
+        FixedPlace {
+            y: place.y - before,
+            x: place.x - before,
+        }
+    }
+
+    /// The entry of an aim that is so far after that of the first entry.
+    #[inline]
+    fn after(&self, aim: FixedPlace, corner: FixedPlace) -> u32 {
+        // negative numbers become huge ones
+        let index =
+            |aim: i32, corner: i32| (((aim - corner) >> FINER) as u32 as usize).min(self.side - 1);
+        self.steps[index(aim.y, corner.y) * self.side + index(aim.x, corner.x)]
     }
 
     /// Intensity at an offset, 1/Å².

@@ -162,42 +162,60 @@ impl Regions {
         let Some(any) = phases.first().and_then(|phase| phase.stages.first()) else {
             return;
         };
-        for ((signal, place), doses) in signals.iter_mut().zip(places).zip(doses) {
-            let Some(patch) = any.patch(*place) else {
-                continue;
-            };
+        let mut parts = Vec::with_capacity(2 * places.len());
+        for (visit, place) in places.iter().enumerate() {
             let cell = self.grid.cell(*place);
-            if let Some(phase) = phases.get(usize::from(self.alike[cell])) {
-                *signal += phase.under(&patch, *doses);
-                continue;
+            let mut part = |label, weight| {
+                parts.push(Part {
+                    visit,
+                    label,
+                    weight,
+                });
+            };
+            match self.alike[cell] {
+                MIXED => self.shares(*place, cell, part),
+                label => part(usize::from(label), 1.0),
             }
-            self.shares(*place, cell, |label, weight| {
-                if let Some(phase) = phases.get(label) {
-                    *signal += weight * phase.under(&patch, *doses);
-                }
-            });
+        }
+        let shares = parts.iter().map(|part| {
+            let phase = phases.get(part.label);
+            phase.map_or([0.0; 4], |phase| phase.shares(doses[part.visit]))
+        });
+        let shares: Vec<[f64; 4]> = shares.collect();
+        let patches: Vec<Option<Patch>> = places.iter().map(|place| any.patch(*place)).collect();
+        for (part, shares) in parts.iter().zip(&shares) {
+            if let (Some(phase), Some(patch)) = (phases.get(part.label), &patches[part.visit]) {
+                signals[part.visit] += part.weight * phase.under(patch, shares);
+            }
         }
     }
+}
+
+/// A phase in what a visit sees.
+struct Part {
+    visit: usize,
+    label: usize,
+    weight: f64,
 }
 
 impl Phase {
     /// The image at a place of the crystal, averaged over a visit during which the local dose grows.
     pub(super) fn signal(&self, place: Point, doses: [f64; 2]) -> f64 {
-        let patch = self.patch(place);
-        patch.map_or(0.0, |patch| self.under(&patch, doses))
+        let patch = self.stages.first().and_then(|tile| tile.patch(place));
+        patch.map_or(0.0, |patch| self.under(&patch, &self.shares(doses)))
+    }
+
+    /// Shares of the stages, averaged over a visit during which the local dose grows.
+    #[inline]
+    fn shares(&self, [before, after]: [f64; 2]) -> [f64; 4] {
+        match &self.decay {
+            Some(decay) => decay.mean_fractions(before, after),
+            None => [1.0, 0.0, 0.0, 0.0],
+        }
     }
 
     #[inline]
-    fn patch(&self, place: Point) -> Option<Patch> {
-        self.stages.first().and_then(|tile| tile.patch(place))
-    }
-
-    #[inline]
-    fn under(&self, patch: &Patch, [before, after]: [f64; 2]) -> f64 {
-        let Some(decay) = &self.decay else {
-            return self.stages.first().map_or(0.0, |tile| tile.under(patch));
-        };
-        let shares = decay.mean_fractions(before, after);
+    fn under(&self, patch: &Patch, shares: &[f64; 4]) -> f64 {
         let stages = self.stages.iter().zip(shares);
         stages.map(|(tile, share)| share * tile.under(patch)).sum()
     }

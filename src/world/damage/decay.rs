@@ -142,7 +142,7 @@ impl Decay {
         let mut rest = 1.0;
         for (share, weights) in shares.iter_mut().zip(&self.weights).take(self.steps) {
             let sum: f64 = weights.iter().zip(&exponentials).map(|(w, e)| w * e).sum();
-            *share = sum.clamp(0.0, rest);
+            *share = sum.max(0.0).min(rest);
             rest -= *share;
         }
         shares[self.steps] = rest;

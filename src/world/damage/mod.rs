@@ -38,10 +38,15 @@ fn mean_of_decay(x: f64) -> f64 {
         -1.0 / 40320.0,
         1.0 / 362_880.0,
     ];
-    match x < 0.1 {
-        true => (SERIES.iter().rev()).fold(0.0, |sum, term| sum * x + term),
-        false => (1.0 - (-x).exp()) / x,
+    if x >= 0.1 {
+        return (1.0 - (-x).exp()) / x;
     }
+    // by pairs, which do not wait for one another
+    let square = x * x;
+    let pair = |n: usize| SERIES[n] + x * SERIES[n + 1];
+    let fourth = square * square;
+    let (low, high) = (pair(0) + square * pair(2), pair(4) + square * pair(6));
+    low + fourth * (high + fourth * SERIES[8])
 }
 
 #[cfg(test)]

@@ -166,19 +166,23 @@ impl Wear {
         let bounds = Bounds::of(stretch);
         let [rows, columns] = self.squares(bounds.corners);
         for row in rows {
-            for column in self.run(row, &columns) {
-                let visits = bounds.visits_near(self.field[column]);
+            let run = self.run(row, &columns);
+            let fields = &self.field[run.clone()];
+            let places = &self.places[run.clone()];
+            let mut crossing = Vec::new();
+            let columns = run.clone().zip(fields.iter().zip(places));
+            for ((column, (field, place)), worn) in columns.zip(&mut self.worn[run]) {
+                let visits = bounds.visits_near(*field);
                 // the same charge each time: what a column meets can be added up first
-                let place = self.places[column];
-                let steps: u64 = (stretch.aims[visits.clone()].iter())
-                    .map(|aim| u64::from(illumination.between(*aim, place)))
-                    .sum();
-                let worn = &mut self.worn[column];
+                let steps = illumination.sum(&stretch.aims[visits.clone()], *place);
                 let after = worn.fluence + Fluence::of_steps(stretch.charge, steps);
                 if after < worn.next {
                     worn.fluence = after;
-                    continue;
+                } else {
+                    crossing.push((column, visits));
                 }
+            }
+            for (column, visits) in crossing {
                 for visit in visits {
                     self.pass_one(column, illumination, stretch, visit, departures);
                 }

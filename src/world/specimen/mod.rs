@@ -11,6 +11,7 @@ use super::regions::Regions;
 use super::site::SiteKind;
 use super::stretch::Stretch;
 use super::task::Truth;
+use crate::stem::Charge;
 use crate::units::Point;
 use columns::Wear;
 use std::ops::Range;
@@ -34,6 +35,8 @@ pub(super) struct Specimen {
     tally: Tally,
     /// What goes or appears during a stretch of visits; empty between them but for its memory.
     departures: Vec<Departure>,
+    /// What counts for the damage of each visit of a stretch; likewise.
+    passed: Vec<Charge>,
 }
 
 /// Something that goes or appears.
@@ -123,17 +126,24 @@ impl Specimen {
         }
     }
 
-    /// Fraction of the electrons detected with the beam truly at `place` of the field, as the specimen is now.
-    pub(super) fn signal(&self, place: Point) -> f64 {
-        let crystal = self.blueprint.lattice.to_crystal(place);
-        let dose = self
-            .dose_map
-            .as_ref()
-            .map_or(0.0, |map| map.dose_at(crystal.y, crystal.x));
-        self.signal_between(crystal, [dose, dose])
+    /// Fractions of the electrons detected with the beam truly at places of the field, as the specimen is now.
+    pub(super) fn signals(&self, places: &[Point]) -> Vec<f64> {
+        let lattice = &self.blueprint.lattice;
+        let crystal: Vec<Point> = places
+            .iter()
+            .map(|place| lattice.to_crystal(*place))
+            .collect();
+        let doses = crystal.iter().map(|place| {
+            let map = self.dose_map.as_ref();
+            [map.map_or(0.0, |map| map.dose_at(place.y, place.x)); 2]
+        });
+        let doses: Vec<[f64; 2]> = doses.collect();
+        let mut signals = vec![0.0; places.len()];
+        self.add_signals(&crystal, &doses, &mut signals);
+        signals
     }
 
-    /// The same at a place of the crystal, averaged over a visit during which the local dose grows.
+    /// The fraction at a place of the crystal, averaged over a visit during which the local dose grows.
     fn signal_between(&self, crystal: Point, doses: [f64; 2]) -> f64 {
         let mut signal = [0.0];
         self.add_signals(&[crystal], &[doses], &mut signal);
@@ -202,12 +212,18 @@ impl Specimen {
         };
         let specks = nuclei_near(&self.nuclei, map.reach()[0], crystal);
         let specks = &mut self.nuclei[specks];
-        for (visit, (place, time)) in crystal.iter().zip(times).enumerate() {
-            let passed = match &mut self.diffusion {
-                None => *charge,
-                Some(diffusion) => diffusion.effective(*charge, place.y, place.x, *time),
-            };
-            doses.push(map.deposit(passed, place.y, place.x));
+        self.passed.clear();
+        match &mut self.diffusion {
+            None => self.passed.resize(crystal.len(), *charge),
+            Some(diffusion) => {
+                let visits = crystal.iter().zip(times);
+                let effective =
+                    visits.map(|(p, time)| diffusion.effective(*charge, p.y, p.x, *time));
+                self.passed.extend(effective);
+            }
+        }
+        for (visit, (place, passed)) in crystal.iter().zip(&self.passed).enumerate() {
+            doses.push(map.deposit(*passed, place.y, place.x));
             for speck in specks.iter_mut().filter(|speck| !speck.grown) {
                 if let Some(share) = speck.crossing(map) {
                     speck.grown = true;

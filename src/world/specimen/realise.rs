@@ -92,6 +92,7 @@ impl Specimen {
                 .map(|law| EnergyTrail::new(law, rows as f64 * height, cells as f64 * width)),
             tally: Tally { at_risk, lost: 0 },
             departures: Vec::new(),
+            passed: Vec::new(),
             canvas,
             regions,
             columns,
