@@ -52,6 +52,7 @@ impl LabelGrid {
     }
 
     /// Coordinates of a place of the crystal in units of label cells.
+    #[inline]
     fn coordinates(&self, place: Point) -> [f64; 2] {
         [
             (place.y - self.corner[0]) * self.per_angstrom[0],
@@ -62,9 +63,10 @@ impl LabelGrid {
     /// The label cell of a place of the crystal; the nearest one for places outside.
     #[inline]
     pub(super) fn cell(&self, place: Point) -> [usize; 2] {
-        let along = self.coordinates(place);
+        let [y, x] = self.coordinates(place);
         // processors convert to signed integers in one step
-        [0, 1].map(|axis| (along[axis].max(0.0) as i64 as usize).min(self.shape[axis] - 1))
+        let whole = |along: f64, limit: usize| (along.max(0.0) as i64 as usize).min(limit - 1);
+        [whole(y, self.shape[0]), whole(x, self.shape[1])]
     }
 
     /// Middle of a label cell in the crystal, Å.

@@ -81,12 +81,17 @@ impl Patch {
         // four columns side by side, as the processor takes them
         let mut columns = [0.0_f32; 4];
         for (line, weight) in self.along_y.iter().enumerate() {
-            let line = &values[start + line * stride..][..4];
+            let Some(line) = values[start + line * stride..].first_chunk::<4>() else {
+                return 0.0;
+            };
             for (sum, value) in columns.iter_mut().zip(line) {
                 *sum += weight * value;
             }
         }
-        let [a, b, c, d] = [0, 1, 2, 3].map(|n| columns[n] * self.along_x[n]);
-        f64::from((a + b) + (c + d))
+        for (sum, weight) in columns.iter_mut().zip(&self.along_x) {
+            *sum *= weight;
+        }
+        let [a, b, c, d] = columns;
+        f64::from((a + c) + (b + d))
     }
 }
