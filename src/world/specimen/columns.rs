@@ -303,3 +303,114 @@ impl Bounds {
         from..from + self.together
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stem::{Aberrations, Beam, Probe};
+    use crate::world::site::Hypothesis;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    /// In the frame of the field, which is that of the crystal here.
+    static ILLUMINATION: LazyLock<Illumination> = LazyLock::new(|| {
+        let aberrations = Aberrations::default().with("C21", 300.0, 0.4).unwrap();
+        let probe = Probe::new(Beam::new(80.0).unwrap(), 30.0, aberrations).unwrap();
+        Illumination::new(&probe, 0.3).unwrap()
+    });
+
+    /// Two atoms a column.
+    fn hypothesis(cross_section: f64) -> Hypothesis {
+        Hypothesis {
+            class: None,
+            number: 2.0,
+            prior: 1.0,
+            chain: vec![0, 1, 2],
+            cross_section,
+        }
+    }
+
+    fn wear(places: &[Point], cross_section: f64) -> Wear {
+        let hypothesis = hypothesis(cross_section);
+        let columns = places.iter().map(|place| Candidate {
+            place: *place,
+            crystal: *place + Point::new(20.0, 20.0),
+            hypothesis: &hypothesis,
+        });
+        Wear::new(columns, &ILLUMINATION, Charge::from_electrons(1e6), Seed(3))
+    }
+
+    /// Visits sent to a line, which truly go where they are displaced to.
+    fn line(start: Point, stride: f64, misses: &[(f64, f64)], along: Option<usize>) -> Stretch {
+        let mut stretch = Stretch::default();
+        stretch.begin(Charge::from_electrons(40.0), along);
+        for (n, (y, x)) in misses.iter().enumerate() {
+            let place = start + Point::new(0.0, n as f64 * stride);
+            stretch.places.push(place);
+            stretch.truly.push(place + Point::new(*y, *x));
+        }
+        let crystal = stretch.truly.iter().map(|p| *p + Point::new(20.0, 20.0));
+        stretch.crystal = crystal.collect();
+        stretch.aims = stretch
+            .crystal
+            .iter()
+            .map(|p| FixedPlace::from(*p))
+            .collect();
+        stretch
+    }
+
+    proptest! {
+        #[test]
+        fn columns_meet_all_that_reaches_them(
+            places in prop::collection::vec((-8.0..40.0_f64, -8.0..30.0_f64), 1..60),
+            start in (-3.0..44.0_f64, -6.0..20.0_f64),
+            stride in 0.02..3.0_f64,
+            misses in prop::collection::vec((-2.0..2.0_f64, -4.0..1.0_f64), 1..40),
+        ) {
+            let places: Vec<Point> = places.into_iter().map(|(y, x)| Point::new(y, x)).collect();
+            let start = Point::new(start.0, start.1);
+            let passed = |along| {
+                // all are watched, and many atoms go
+                let mut wear = wear(&places, 1e-2);
+                let stretch = line(start, stride, &misses, along);
+                let mut departures = Vec::new();
+                wear.pass(&ILLUMINATION, &stretch, &mut departures);
+                let mut gone: Vec<_> = (departures.iter())
+                    .map(|d| (d.visit, d.what, d.share.to_bits()))
+                    .collect();
+                gone.sort_unstable();
+                let mut fluences: Vec<_> =
+                    wear.numbers.iter().zip(&wear.worn).map(|(n, w)| (*n, w.fluence)).collect();
+                fluences.sort_unstable();
+                (gone, fluences)
+            };
+            let (together, one_by_one) = (passed(Some(0)), passed(None));
+            prop_assert_eq!(&together, &one_by_one);
+            let stretch = line(start, stride, &misses, None);
+            for (number, fluence) in together.1 {
+                let column = FixedPlace::from(places[number as usize] + Point::new(20.0, 20.0));
+                let steps = stretch.aims.iter().map(|aim| ILLUMINATION.between(*aim, column));
+                let all = steps.map(u64::from).sum();
+                prop_assert_eq!(fluence, Fluence::of_steps(stretch.charge, all));
+            }
+        }
+    }
+
+    #[test]
+    fn atoms_that_no_budget_reaches_are_not_watched() {
+        let places: Vec<Point> = (0..400)
+            .map(|n| Point::new(f64::from(n / 20), f64::from(n % 20)))
+            .collect();
+        assert!(wear(&places, 0.0).is_empty());
+        assert!(wear(&[], 1.0).is_empty());
+        let peak = Fluence::of_steps(Charge::from_electrons(1e6), ILLUMINATION.peak()).dose();
+        let watched = wear(&places, 0.1 / peak).numbers.len() as f64;
+        // either of two atoms: 1 - exp(-2 * 0.1)
+        let expected = 400.0 * (1.0 - (-0.2_f64).exp());
+        assert!(
+            (watched - expected).abs() < 4.0 * expected.sqrt(),
+            "{watched}"
+        );
+        assert!(wear(&places, f64::NAN).is_empty());
+    }
+}
