@@ -37,6 +37,8 @@ pub enum Purpose {
     Hum = 12,
     /// Where and when specks appear.
     Nucleation = 13,
+    /// Where an atom that hops lands.
+    Hop = 14,
     /// Displacement of a vibrating atom in a frozen snapshot.
     Phonons = 20,
     /// Grains of other phases in a crystal.

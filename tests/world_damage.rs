@@ -449,3 +449,62 @@ fn atoms_go_where_the_beam_truly_hits() {
     assert!(still.distance(aim) < 4.0, "{still:?}");
     assert!((moved.distance(aim) - 10.0).abs() < 2.0, "{moved:?}");
 }
+
+#[test]
+fn atoms_that_hop_land_beside_their_columns() {
+    let section = DamageSection {
+        hop_cross_section: 0.01,
+        ..DamageSection::default()
+    };
+    let world = world("gold-l1", section, |_| ());
+    let (height, width) = (world.briefing().height, world.briefing().width);
+    let part = |top: f64, height: f64, dose: f64| {
+        Scan::rectangle(Point::new(top, 0.0), height, width, 0.5, Dose(dose)).unwrap()
+    };
+    let (dose, half) = (50.0, 0.5 * height);
+    let lost = |scans: &[Scan]| run(&world, 4, scans).finish().damaged_fraction;
+    let shares: Vec<f64> = (0..8)
+        .map(|seed| {
+            let scans = [part(0.0, height, dose)];
+            run(&world, seed, &scans).finish().damaged_fraction
+        })
+        .collect();
+    let (found, expected) = (shares.iter().sum::<f64>() / 8.0, 1.0 - (-0.5_f64).exp());
+    // about 130 columns a particle, each with one atom that may hop
+    let error = (expected * (1.0 - expected) / (8.0 * 130.0)).sqrt();
+    println!("hopped: {found:.4}, law {expected:.4} ± {error:.4}");
+    assert!((found - expected).abs() < 4.0 * error);
+
+    // what was brought to one column is not lost to the image
+    let total = |scans: &[Scan]| inner(&image(&world, 4, scans), 0).iter().sum::<f64>();
+    let (before, after) = (total(&[]), total(&[part(0.0, height, dose)]));
+    let counted = run(&world, 4, &[]).finish().truth;
+    let Truth::Counting { numbers, .. } = counted else {
+        panic!("a world of counting");
+    };
+    let atoms: f64 = numbers.iter().sum();
+    let hopped =
+        lost(&[part(0.0, height, dose)]) * numbers.iter().filter(|n| **n > 0.0).count() as f64;
+    let vanished = hopped / atoms;
+    let missing = 1.0 - after / before;
+    println!(
+        "{hopped} of {atoms} atoms hopped; the image lost {missing:.4}, {vanished:.4} had they vanished"
+    );
+    assert!(vanished > 0.05, "many have hopped");
+    // an atom beside a column does not shine quite as it did upon it
+    assert!(missing.abs() < 0.4 * vanished);
+
+    // whichever came first, and in however many parts
+    let orders = [
+        vec![part(half, half, dose), part(0.0, half, dose)],
+        vec![part(0.0, height, 0.3 * dose), part(0.0, height, 0.7 * dose)],
+    ];
+    let at_once = image(&world, 4, &[part(0.0, height, dose)]);
+    for scans in orders {
+        let found = image(&world, 4, &scans);
+        let largest = (&found - &at_once)
+            .iter()
+            .fold(0.0_f64, |m, d| m.max(d.abs()));
+        assert!(largest < 1e-5, "{largest}");
+    }
+}

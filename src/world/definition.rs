@@ -153,7 +153,7 @@ pub struct DamageSection {
     pub diffusion: Option<EnergyDiffusion>,
     /// Carbon that is deposited.
     pub contamination: Option<Contamination>,
-    /// Cross section for the hop of a surface atom of a particle, Å².
+    /// Cross section for the hop of a surface atom of a particle to a place beside its column, Å².
     #[serde(default)]
     pub hop_cross_section: f64,
 }

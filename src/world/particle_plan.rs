@@ -216,7 +216,7 @@ fn kind(element: crate::stem::Element, empty: Stamp, looks: &[Stamp], hop: f64) 
         class: None,
         number: atoms as f64,
         prior: 1.0 / (tallest + 1) as f64,
-        // of a column only the atom at the surface hops
+        // of a column only the atom at the surface hops, and only once
         chain: match atoms > 0 && hop > 0.0 {
             true => vec![atoms, atoms - 1],
             false => vec![atoms],
@@ -259,6 +259,29 @@ impl ParticlePlan {
             self.repaint(&mut canvas, number, (0, atoms[number]), earlier);
         }
         (canvas, atoms)
+    }
+
+    /// Where an atom lands that hops from a place: beside it, where the pristine specimen is lower if it is so anywhere; which of these
+    /// places, 64 random bits decide. Nowhere if the place has no neighbours.
+    ///
+    /// That a hop does not ask what other hops have done leaves the same specimen whichever came first.
+    pub(super) fn landing(
+        &self,
+        number: usize,
+        pristine: impl Fn(usize) -> usize,
+        chance: u64,
+    ) -> Option<usize> {
+        let beside: Vec<usize> = (self.neighbours[number].iter())
+            .map(|(other, ..)| *other)
+            .collect();
+        let lower = beside.iter().copied();
+        let lower: Vec<usize> = lower
+            .filter(|other| pristine(*other) < pristine(number))
+            .collect();
+        let choice = if lower.is_empty() { beside } else { lower };
+        // the upper half of the product is an even choice
+        let index = (u128::from(chance) * choice.len() as u128) >> 64;
+        choice.get(index as usize).copied()
     }
 
     /// Brings an image up to date when the atoms at a place change; `now` tells those at any other.

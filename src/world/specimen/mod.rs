@@ -11,6 +11,7 @@ use super::regions::Regions;
 use super::site::SiteKind;
 use super::stretch::Stretch;
 use super::task::Truth;
+use crate::random::StreamKey;
 use crate::stem::Charge;
 use crate::units::Point;
 use columns::Wear;
@@ -33,6 +34,8 @@ pub(super) struct Specimen {
     nuclei: Vec<Nucleus>,
     truth: Truth,
     tally: Tally,
+    /// Where atoms that hop land.
+    hops: StreamKey,
     /// What goes or appears during a stretch of visits; empty between them but for its memory.
     departures: Vec<Departure>,
     /// What counts for the damage of each visit of a stretch; likewise.
@@ -57,12 +60,15 @@ struct Column {
     hypothesis: u16,
     /// Atoms that have gone.
     lost: u16,
+    /// Atoms that have landed on it.
+    gained: u16,
 }
 
 impl Column {
-    /// Number of its appearance in its kind.
+    /// Number of its appearance in its kind; where atoms land it is their number, and no more are shown than the tallest has.
     fn appearance(&self, kind: &SiteKind) -> usize {
-        kind.hypotheses[usize::from(self.hypothesis)].chain[usize::from(self.lost)]
+        let left = kind.hypotheses[usize::from(self.hypothesis)].chain[usize::from(self.lost)];
+        (left + usize::from(self.gained)).min(kind.appearances.len().saturating_sub(1))
     }
 }
 
@@ -284,33 +290,38 @@ impl Specimen {
 
     /// Lets an atom of a column go, or a speck appear.
     fn change(&mut self, blueprint: &Blueprint, what: usize) {
-        if what < self.columns.len() {
-            self.remove_atom(blueprint, what);
+        if what >= self.columns.len() {
+            let place = self.nuclei[what - self.columns.len()].place;
+            if let (Some(canvas), Some(speck)) = (&mut self.canvas, &blueprint.nucleation) {
+                canvas.add_blob(place, speck.brightness, speck.radius);
+            }
             return;
         }
-        let place = self.nuclei[what - self.columns.len()].place;
-        if let (Some(canvas), Some(speck)) = (&mut self.canvas, &blueprint.nucleation) {
-            canvas.add_blob(place, speck.brightness, speck.radius);
+        self.tally.lost += usize::from(what < blueprint.content.inside());
+        self.update(blueprint, what, |column| column.lost += 1);
+        if let Content::Particle(plan) = &blueprint.content {
+            let pristine = |place: usize| usize::from(self.columns[place].hypothesis);
+            let chance = self.hops.with(what as u64).bits();
+            if let Some(landing) = plan.landing(what, pristine, chance) {
+                self.update(blueprint, landing, |column| column.gained += 1);
+            }
         }
     }
 
-    fn remove_atom(&mut self, blueprint: &Blueprint, index: usize) {
-        let Some(placed) = blueprint.content.placed().get(index) else {
-            return;
-        };
+    /// Changes a column and brings the image up to date.
+    fn update(&mut self, blueprint: &Blueprint, index: usize, change: impl FnOnce(&mut Column)) {
+        let placed = blueprint.content.placed();
+        let kind = &blueprint.kinds[placed[index].site.kind];
         let column = &mut self.columns[index];
-        let kind = &blueprint.kinds[placed.site.kind];
         let before = column.appearance(kind);
-        column.lost += 1;
+        change(column);
         let after = column.appearance(kind);
-        self.tally.lost += usize::from(index < blueprint.content.inside());
         if let Some(canvas) = &mut self.canvas {
-            let (columns, placed) = (&self.columns, blueprint.content.placed());
+            let columns = &self.columns;
             let now =
                 |other: usize| columns[other].appearance(&blueprint.kinds[placed[other].site.kind]);
-            blueprint
-                .content
-                .repaint(canvas, index, (before, after), now);
+            let content = &blueprint.content;
+            content.repaint(canvas, index, (before, after), now);
         }
     }
 }

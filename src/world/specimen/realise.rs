@@ -2,6 +2,7 @@
 
 use super::columns::{Candidate, Wear};
 use super::{Column, Nucleus, Specimen, Tally};
+use crate::random::{Purpose, StreamKey};
 use crate::stem::Charge;
 use crate::units::{Point, Seed};
 use crate::world::blueprint::{Blueprint, Content};
@@ -91,6 +92,7 @@ impl Specimen {
             diffusion: (blueprint.diffusion)
                 .map(|law| EnergyTrail::new(law, rows as f64 * height, cells as f64 * width)),
             tally: Tally { at_risk, lost: 0 },
+            hops: StreamKey::new(seed, Purpose::Hop),
             departures: Vec::new(),
             passed: Vec::new(),
             canvas,
@@ -126,6 +128,7 @@ fn crystal(
         columns.push(Column {
             hypothesis: hypothesis as u16,
             lost: 0,
+            gained: 0,
         });
     }
     let truth = Truth::PointDefects {
@@ -145,6 +148,7 @@ fn particle(
     let columns = atoms.iter().map(|&atoms| Column {
         hypothesis: atoms as u16,
         lost: 0,
+        gained: 0,
     });
     let truth = Truth::Counting {
         positions: briefing.sites.iter().map(|site| site.position).collect(),
