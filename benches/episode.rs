@@ -1,7 +1,10 @@
-//! What a user of the simulator waits for: loading a world, a fresh specimen, scans, and the analyst.
+//! What a user of the simulator waits for: loading a world, a fresh specimen, scans, and the analyst. Beside each scan stands what
+//! drawing its random numbers alone would take.
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use dosewise::prelude::*;
+use dosewise::random::{Purpose, Stream};
+use rand_distr::{Distribution, Poisson, StandardNormal};
 use std::hint::black_box;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -75,8 +78,34 @@ fn scan(criterion: &mut Criterion) {
                     BatchSize::PerIteration,
                 )
             });
+            group.bench_function(format!("{name}, deviates alone"), |b| {
+                let frame = world
+                    .episode(Seed(1))
+                    .scan(&scan)
+                    .expect("a scan within the budget");
+                let mut stream = Stream::new(Seed(1), Purpose::Resampling, [0, 0]);
+                b.iter(|| deviates_alone(world, &frame, &mut stream));
+            });
         }
     }
+}
+
+/// The least that any simulator of such a scan has to draw, by the library that is at hand: a Poisson number a visit, and two normal
+/// deviates each where positions jitter and where the detector adds noise. What is under the beam is given, nothing is damaged.
+fn deviates_alone(world: &World, frame: &Frame, stream: &mut Stream) -> f64 {
+    let briefing = world.briefing();
+    let jitters = briefing.scan.pixel_jitter > 0.0;
+    let is_noisy = briefing.readout_noise > 0.0 || briefing.gain_noise > 0.0;
+    let normals = 2 * (usize::from(jitters) + usize::from(is_noisy));
+    let visits = frame.signal.iter().map(|signal| {
+        let rate = signal.max(0.1);
+        let count: f64 = Poisson::new(rate).expect("a positive rate").sample(stream);
+        let normals: f64 = (0..normals)
+            .map(|_| -> f64 { StandardNormal.sample(stream) })
+            .sum();
+        count + normals
+    });
+    visits.sum()
 }
 
 /// What an episode takes, its world apart, after a scan of the whole field.

@@ -8,7 +8,7 @@ use crate::units::Point;
 /// Visits of one charge that follow one another: a scan line, or a part of it or of a list.
 ///
 /// Each step of the simulation goes through all of them before the next one begins, because a processor overlaps what repeats
-/// itself: that takes less than half of the time of visits simulated one by one.
+/// itself: that takes about half of the time of visits simulated one by one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stretch {
     /// Charge of each visit.
