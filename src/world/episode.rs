@@ -8,7 +8,7 @@ use super::site::LatticeSite;
 use super::specimen::Specimen;
 use super::stretch::Stretch;
 use super::task::{Finding, Report, Scorer, SiteBelief, Task, Truth};
-use super::visited::Visited;
+use super::visited::{Known, Visited};
 use crate::error::{Error, Result};
 use crate::metric::QualityCurve;
 use crate::random::{Purpose, StreamKey};
@@ -74,6 +74,8 @@ pub(crate) struct Progress {
     along: usize,
     /// How far that line is displaced as a whole.
     displaced: Point,
+    /// What is known of the records of its places.
+    known: Known,
 }
 
 /// The score sheet of a finished episode.
@@ -166,8 +168,8 @@ impl Episode {
     pub(crate) fn begin(&mut self, scan: &Scan) -> Result<Progress> {
         self.check(scan)?;
         self.scans += 1;
-        self.visited.reserve(scan.len());
         Ok(Progress {
+            known: self.visited.begin(scan.grid(), scan.len()),
             done: 0,
             line: 0,
             along: 0,
@@ -192,6 +194,9 @@ impl Episode {
             self.distortion.displace(&mut self.stretch);
             self.specimen.expose(&mut self.stretch);
             self.detect(&mut frame);
+        }
+        if progress.done == scan.len() && progress.known == Known::Fresh {
+            self.visited.complete(scan.grid());
         }
         if progress.done < scan.len() && self.meter.remaining().is_zero() {
             frame.truncated = true;
@@ -222,7 +227,7 @@ impl Episode {
             stretch.begin(charge, Some(along));
             let places = (along..along + number).map(|along| scan.position_in(line, along));
             stretch.places.extend(places);
-            stretch.count(&mut self.visited);
+            stretch.count(&mut self.visited, progress.known, progress.done);
             if along == 0 {
                 let flyback = if line > 0 { settings.flyback_us } else { 0.0 };
                 self.time += 1e-6 * flyback;
@@ -240,7 +245,7 @@ impl Episode {
             stretch.begin(charge, None);
             let places = (line..line + number).map(|line| scan.position_in(line, 0));
             stretch.places.extend(places);
-            stretch.count(&mut self.visited);
+            stretch.count(&mut self.visited, progress.known, progress.done);
             let visits = stretch.keys.iter().zip(&stretch.numbers);
             let displaced = visits.map(|(key, number)| self.distortion.of_line([*key, *number]));
             let displaced = stretch.places.iter().zip(displaced).map(|(p, by)| *p + by);

@@ -39,6 +39,15 @@ enum Shape {
     },
 }
 
+/// The places of a rectangle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Grid {
+    pub corner: Point,
+    pub rows: usize,
+    pub columns: usize,
+    pub stride: f64,
+}
+
 impl Scan {
     /// Scan lines over a rectangle, `corner` being its smallest y and x (Å). Every probe position stands for a square of
     /// `stride` × `stride` Å and sits at its centre; as many squares are laid out as fit.
@@ -194,6 +203,25 @@ impl Scan {
                 let rest = &rest[..most.min(rest.len())];
                 rest.iter().take_while(|visit| visit.1 == rest[0].1).count()
             }
+        }
+    }
+
+    /// The places of a rectangle; none of a list.
+    pub(crate) fn grid(&self) -> Option<Grid> {
+        match self.shape {
+            Shape::Rectangle {
+                corner,
+                rows,
+                columns,
+                stride,
+                ..
+            } => Some(Grid {
+                corner,
+                rows,
+                columns,
+                stride,
+            }),
+            Shape::Visits { .. } => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Visits that follow one another, worked on together.
 
 use super::illumination::FixedPlace;
-use super::visited::{Visited, place_key};
+use super::visited::{Known, Visited, place_key};
 use crate::stem::Charge;
 use crate::units::Point;
 
@@ -53,17 +53,11 @@ impl Stretch {
         self.truly.clear();
     }
 
-    /// Names the places and counts the visits to them.
-    pub(super) fn count(&mut self, visited: &mut Visited) {
-        self.keys
-            .extend(self.places.iter().map(|place| place_key(*place)));
-        self.records.reserve(self.keys.len());
-        self.numbers.reserve(self.keys.len());
-        for key in &self.keys {
-            let (record, number) = visited.count(*key);
-            self.records.push(record);
-            self.numbers.push(number);
-        }
+    /// Names the places and counts the visits to them, which so many of their scan came before.
+    pub(super) fn count(&mut self, visited: &mut Visited, known: Known, done: usize) {
+        (self.keys).extend(self.places.iter().map(|place| place_key(*place)));
+        let counted = (&mut self.records, &mut self.numbers);
+        visited.count(&self.keys, known, done, counted);
     }
 
     /// Number of visits.
